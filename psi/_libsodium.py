@@ -1,0 +1,143 @@
+"""Finds, checks and loads the libsodium 1.0.18 that the wheel of rbcl carries.
+
+rbcl is the one package whose wheels hold a libsodium with ristretto255 for machines without a compiler. It keeps the
+library as one long hexadecimal literal in `rbcl/_sodium.py`. Importing rbcl writes 2.8 MB into the temporary folder,
+each time, and fails where programs may not be loaded from there. So rbcl is never imported here:
+
+    find    the text, by the metadata of the installed wheel
+    cut     the literal out of it; nothing is evaluated
+    check   SHA-256 of the library against the table below: other bytes are never loaded
+    load    Linux: from a sealed memory file (memfd), which has no name and is on no disk
+            macOS: from a private folder (mode 0700) that is removed as soon as the library is loaded
+
+On Linux no folder is ever used, so there is nothing to find in TMPDIR and a noexec mount does not matter. macOS has no
+memory files. The text and the bytes are released before `load` returns; only the mapped library stays.
+
+Limits: the table names the wheels that were checked. Another machine (Windows, musl, 32 bit) gets `BackendUnavailable`
+and no attempt. The check covers the bytes we load, not the interpreter or the kernel that loads them.
+"""
+
+import binascii
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, distribution
+
+from psi.errors import BackendUnavailable
+
+__all__ = ["MAX_TEXT_BYTES", "PINNED", "load"]
+
+MAX_TEXT_BYTES = 16 * 1024 * 1024
+"""Largest text we read, in bytes; rbcl 1.1.2 has 5.6 million."""
+
+PINNED = {
+    ("linux", "x86_64"): "e6d9b7f1cf7688f86702e2d370cfaa2a4a979d79492ae2e35196ca661c44f726",
+    ("linux", "aarch64"): "d62c1611a973526a66c84f77f0ecadc6a8cdc52eefaaae3e63518ddd03193317",
+    ("darwin", "arm64"): "dfd1d75ba8b49847fb3e389fbdf986a43b83ca9209608a4c60040d988e49d8c2",
+    ("darwin", "x86_64"): "f645413a071b046351d032a922e646e457acfeac0146d6861fe809188ae97d63",
+}
+"""SHA-256 of the library in each wheel of rbcl 1.1.2 that we load, by `sys.platform` and `platform.machine()`."""
+
+_BEFORE = b"sodium_bs = bytes.fromhex('"
+_AFTER = b"')"
+
+# Linux 6.3: the memory file can never be made an executable program. Mapping a library needs no such right, and
+# systems hardened with vm.memfd_noexec=2 refuse memory files without this flag. Python has no name for it yet.
+_MFD_NOEXEC_SEAL = 0x0008
+
+_REINSTALL = "Install blindmatch again in a fresh environment, then run `blindmatch doctor`."
+
+
+def load() -> ctypes.CDLL:
+    """The library, checked and loaded. BackendUnavailable, with what to do, where that is not possible."""
+    pin = PINNED.get((sys.platform, platform.machine()))
+    if pin is None:
+        raise BackendUnavailable(
+            "There is no tested cryptographic library for this kind of computer.",
+            advice="Use Linux (x86-64 or ARM, with glibc) or macOS.",
+        )
+    library = _cut(_read())
+    if hashlib.sha256(library).hexdigest() != pin:
+        raise BackendUnavailable(
+            "The cryptographic library on this computer is not the one blindmatch was tested with. It was not used.",
+            advice=_REINSTALL,
+        )
+    try:
+        if sys.platform == "linux":
+            return _load_from_memory(library)
+        return _load_from_private_folder(library)
+    except OSError as error:
+        raise BackendUnavailable(
+            "This computer did not allow blindmatch to load its cryptographic library.",
+            advice="Ask your administrator: /proc must be mounted and memory files (memfd_create) allowed on Linux.",
+        ) from error
+
+
+def _read() -> bytes:
+    """The text of rbcl/_sodium.py."""
+    try:
+        place = distribution("rbcl").locate_file("rbcl/_sodium.py")
+        with open(os.fspath(str(place)), "rb") as text:  # noqa: PTH123 - psi does not import pathlib
+            return text.read(MAX_TEXT_BYTES)
+    except (PackageNotFoundError, OSError) as error:
+        raise BackendUnavailable(
+            "The cryptographic library (package rbcl) is not installed.", advice=_REINSTALL
+        ) from error
+
+
+def _cut(text: bytes) -> bytes:
+    """The bytes of the one hexadecimal literal in the text."""
+    start = text.find(_BEFORE) + len(_BEFORE)
+    end = text.find(_AFTER, start)
+    try:
+        if start < len(_BEFORE) or end < 0:
+            raise ValueError("no literal")
+        return binascii.unhexlify(memoryview(text)[start:end])
+    except ValueError as error:
+        raise BackendUnavailable(
+            "The package rbcl on this computer is damaged or of another version.", advice=_REINSTALL
+        ) from error
+
+
+def _load_from_memory(library: bytes) -> ctypes.CDLL:
+    """Load from a sealed memory file: no name, no disk, and no change after the check."""
+    import fcntl  # does not exist on every system that can import this module
+
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    try:
+        file = os.memfd_create("blindmatch-libsodium", flags | _MFD_NOEXEC_SEAL)
+    except OSError:  # before Linux 6.3
+        file = os.memfd_create("blindmatch-libsodium", flags)
+    try:
+        _write(file, library)
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
+        return ctypes.CDLL(f"/proc/self/fd/{file}")
+    finally:
+        os.close(file)  # the mapping keeps the memory alive
+
+
+def _load_from_private_folder(library: bytes) -> ctypes.CDLL:
+    """Load from a folder that only this user can enter and that is gone afterwards."""
+    folder = tempfile.mkdtemp(prefix="blindmatch-")  # mode 0700
+    try:
+        path = os.path.join(folder, "libsodium")  # noqa: PTH118 - psi does not import pathlib
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _write(file, library)
+        finally:
+            os.close(file)
+        return ctypes.CDLL(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(file: int, data: bytes) -> None:
+    """Write all of it; the system may take less at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]

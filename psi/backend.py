@@ -1,0 +1,169 @@
+"""Which arithmetic runs, and the proof at start-up that it is right.
+
+`choose()` is called once, when the program starts. It makes the backend, runs the self-test below and keeps the
+result. The test is short (some 5 ms) and covers every operation of `Backend` with figures of RFC 9496 or figures
+computed by the slow twin in `_reference.py` (which is for tests and is not used here). A backend that gives one wrong
+byte, or lets one bad encoding pass, is not used: there is no fallback that nobody chose.
+"""
+
+from typing import TYPE_CHECKING
+
+from psi._sodium import SodiumBackend
+from psi.dleq import prove_batch, verify_batch
+from psi.errors import BackendUnavailable, BadProof, InvalidElement
+from psi.group import GENERATOR, IDENTITY, PRIME, Backend, Buffer, RandomBytes
+from psi.secret import SecretBytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BACKENDS", "Backend", "Buffer", "RandomBytes", "choose", "self_test"]
+
+_MAKERS: "dict[str, Callable[[], Backend]]" = {"sodium": SodiumBackend}
+
+BACKENDS = tuple(_MAKERS)
+"""The names that `choose` knows, the preferred one first."""
+
+_chosen: dict[str, Backend] = {}
+
+
+def choose(name: str | None = None) -> Backend:
+    """The backend of that name, or the preferred one, after its self-test; the same object at every call.
+
+    BackendUnavailable if the name is unknown, the library cannot be loaded or the self-test finds a wrong answer.
+    """
+    wanted = BACKENDS[0] if name is None else name
+    if wanted not in _MAKERS:
+        raise BackendUnavailable(
+            "The chosen cryptographic backend does not exist.",
+            advice=f"Choose one of: {', '.join(BACKENDS)}; or choose none, and blindmatch takes the best.",
+        )
+    if wanted not in _chosen:
+        backend = _MAKERS[wanted]()
+        self_test(backend)
+        _chosen[wanted] = backend  # two threads here at once would do the same work twice, no more
+    return _chosen[wanted]
+
+
+_MULTIPLES = (
+    GENERATOR,
+    bytes.fromhex("6a493210f7499cd17fecb510ae0cea23a110e8d5b901f8acadd3095c73a3b919"),
+    bytes.fromhex("94741f5d5d52755ece4f23f044ee27d5d1ea1e2bd196b462166b16152a9d0259"),
+)
+"""1*G, 2*G and 3*G (RFC 9496 appendix A.1)."""
+
+_BAD = (
+    IDENTITY,
+    GENERATOR[:-1] + bytes([GENERATOR[-1] | 0x80]),  # a good element with bit 255 set
+    bytes(31) + b"\x80",  # the identity with bit 255 set
+    (PRIME + 1 + 1).to_bytes(32, "little"),  # not below p
+    bytes.fromhex("ed57ffd8c914fb201471d1c3d245ce3c746fcbe63a3679d51b6a516ebebe0e20"),  # A.2: negative
+    bytes.fromhex("26948d35ca62e643e26a83177332e6b6afeb9d08e4268b650f1f5bbd8d81d371"),  # A.2: no square
+    bytes.fromhex("3eb858e78f5a7254d8c9731174a94f76755fd3941c0ac93735c07ba14579630e"),  # A.2: negative x*y
+    bytes.fromhex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),  # A.2: s = -1, y = 0
+)
+
+_UNIFORM = bytes.fromhex(
+    "5d1be09e3d0c82fc538112490e35701979d99e06ca3e2b5b54bffe8b4dc772c1"
+    "4d98b696a1bbfb5ca32c436cc61c16563790306c79eaca7705668b47dffe5bb6"
+)
+_MAPPED = bytes.fromhex("3066f82a1a747d45120d1740f14358531a8f04bbffe6a819f86dfe50f44a0a46")
+"""The first pair of RFC 9496 appendix A.3."""
+
+_REDUCED = bytes.fromhex("000f9c44e31106a447938568a71b0ed065bef517d273ecce3d9a307c1b419903")
+"""2^512 - 1 mod L."""
+
+_HASHED = bytes.fromhex("046ec6c3439a97c70a83dbe5095a474382a10967abfcbf7eca82a728d28a6c65")
+"""3 * hash_to_ristretto255("blindmatch", tag below)."""
+
+_HASH_TAG = b"blindmatch/1 self-test"
+
+_PROOF = bytes.fromhex(
+    "e02a2a5b78f5196ac873cc27eff21b7fd72fe7a2e327fd187d83a05da8e8d805"
+    "60ae6ac4887bc69014f2c02b6fd80dc490480b76a877cf2d1043a25eb6eda404"
+)
+"""The proof of 3*(1*G, 2*G) for the fresh bytes below."""
+
+_FRESH = bytes(range(32))
+
+
+def self_test(backend: Backend) -> None:
+    """Run the figures above through a backend; BackendUnavailable at the first wrong answer."""
+    try:
+        good = _right(backend)
+    except Exception as error:
+        raise _wrong() from error
+    if not good:
+        raise _wrong()
+
+
+def _right(backend: Backend) -> bool:
+    one, two, three = _MULTIPLES
+    with _small(3) as k, _small(2) as nonce, backend.new_scalar() as fresh:
+        key = backend.base_multiply(k)
+        inputs = one + two
+        outputs = backend.multiply(k, inputs)
+        statement = (backend, key, inputs, outputs)
+        proof = prove_batch(
+            backend, k, key, inputs, outputs, label=b"self-test", context=b"", random_bytes=lambda n: _FRESH[:n]
+        )
+        verify_batch(*statement, proof, label=b"self-test", context=b"")
+        backend.validate(backend.base_multiply(fresh))
+        return (
+            key == three
+            and outputs[:32] == three
+            and backend.sum(one + two) == three
+            and backend.sum(b"") == IDENTITY
+            and backend.multi_scalar(_encoded(4) + _encoded(1), one + two) == outputs[32:]
+            and backend.map_to_group(_UNIFORM) == _MAPPED
+            and backend.multiply(k, backend.hash_to_group([b"blindmatch"], _HASH_TAG)) == _HASHED
+            and backend.hash_and_multiply(k, [b"blindmatch"], _HASH_TAG) == _HASHED
+            and backend.reduce(b"\xff" * 64) == _REDUCED
+            and backend.response(nonce, _encoded(0), k) == _encoded(2)
+            and proof == _PROOF
+            and _refuses(lambda: verify_batch(*statement, proof, label=b"other", context=b""), BadProof)
+            and all(_refuses_element(backend, k, bad) for bad in _BAD)
+        )
+
+
+def _refuses_element(backend: Backend, k: SecretBytes, bad: bytes) -> bool:
+    """Every operation that takes elements refuses this one, in the second place of a list, with its index."""
+    elements = GENERATOR + bad
+    return all(
+        _refuses(operation, InvalidElement, index=1)
+        for operation in (
+            lambda: backend.validate(elements),
+            lambda: backend.multiply(k, elements),
+            lambda: backend.sum(elements),
+            lambda: backend.multi_scalar(_encoded(1) + _encoded(2), elements),
+            lambda: backend.multi_scalar(_encoded(1) + _encoded(0), elements),
+        )
+    )
+
+
+def _refuses(
+    operation: "Callable[[], object]", error: type[InvalidElement] | type[BadProof], index: int | None = None
+) -> bool:
+    try:
+        operation()
+    except error as refusal:
+        return refusal.index == index
+    return False
+
+
+def _encoded(value: int) -> bytes:
+    return value.to_bytes(32, "little")
+
+
+def _small(value: int) -> SecretBytes:
+    """A scalar that is no secret."""
+    scalar = SecretBytes(32)
+    scalar.view()[:] = _encoded(value)
+    return scalar
+
+
+def _wrong() -> BackendUnavailable:
+    return BackendUnavailable(
+        "The cryptographic library gives wrong answers on this computer, so blindmatch does not start.",
+        advice="Install blindmatch again. If that does not help, test the computer's memory and tell us.",
+    )

@@ -1,0 +1,113 @@
+"""From identifiers to the list that goes out: blinded, padded, sorted, committed to.
+
+    identifier   m = length-prefixed (scope, kind with match-key id, normaliser version, value)
+    element      k * H(m)                                   one per distinct identifier
+    padding      map_to_group(64 random bytes)              up to the size class; nobody knows an identifier for it
+    order        ascending by encoding                      a secret shuffle, since k is secret; shows duplicates
+
+The scope is the digest of the agreement, so the same value under another agreement, kind or normaliser is another
+element. Nothing in the list tells how many of its elements stand for identifiers: k*H(m) and a random element cannot be
+told apart without k (decisional Diffie-Hellman in ristretto255).
+
+The list is sorted in memory: 40 bytes an element. The rows of `order` say, for each place of the sorted list, which
+identifier stands there (its number in the order given), or `PADDING`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from psi.backend import Backend, RandomBytes
+from psi.codec import length_prefixed
+from psi.errors import ListDoesNotFit, LocalError
+from psi.group import ELEMENT_BYTES, WIDE_BYTES
+from psi.hash_to_group import DST
+from psi.matching import ascending, first_disorder
+from psi.messages import Open
+from psi.protocol.limits import MAX_LIST_ELEMENTS
+from psi.secret import SecretBytes
+from psi.spool import CHUNK_ROWS, Spool, chunk_rows
+from psi.transcript import Label, MerkleEdge, digest
+
+__all__ = ["PADDING", "Listing", "blind_list", "commitment", "identifier_message"]
+
+PADDING = (1 << 64) - 1
+"""In the order spool: no identifier stands here."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A finished list: `size` elements, of which `identifiers` stand for something; `root` over its chunks."""
+
+    size: int
+    identifiers: int
+    root: bytes
+
+
+def identifier_message(scope: bytes, kind: str, normaliser: str, value: str) -> bytes:
+    """The bytes that are hashed to the group for one identifier."""
+    return length_prefixed(Label.IDENTIFIER, scope, kind.encode(), normaliser.encode(), value.encode())
+
+
+def commitment(opening: Open, root: bytes) -> bytes:
+    """What binds a list to its opening; `opening.commitment` itself is not read. 64 bytes."""
+    return digest(
+        Label.COMMITMENT,
+        opening.sender.encode(),
+        opening.recipient.encode(),
+        opening.agreement,
+        opening.run,
+        opening.nonce,
+        opening.public_key,
+        opening.size.to_bytes(8, "big"),
+        root,
+    )
+
+
+def blind_list(
+    batches: Iterable[Sequence[bytes]],
+    *,
+    size: int,
+    scalar: SecretBytes,
+    backend: Backend,
+    random_bytes: RandomBytes,
+    mine: Spool,
+    order: Spool,
+) -> Listing:
+    """Write the blinded list of `size` elements to `mine` (32-byte rows) and its `order` (8-byte rows).
+
+    `batches` gives distinct identifier messages, at most CHUNK_ROWS at a time. Raises ListDoesNotFit if there are more
+    than `size`, LocalError if two messages are the same.
+    """
+    if not 0 < size <= MAX_LIST_ELEMENTS:
+        raise ListDoesNotFit(
+            f"A list of {size} elements is outside what the protocol allows (1 to {MAX_LIST_ELEMENTS}).",
+            advice="Agree on a smaller record class or fewer tokens per record.",
+        )
+    elements = bytearray()
+    for messages in batches:
+        if len(elements) // ELEMENT_BYTES + len(messages) > size:
+            raise ListDoesNotFit(
+                f"The data set gives more identifiers than the {size} that the agreement declares for this side.",
+                advice="Nothing was sent. Propose a round with a larger record class, or take out records.",
+            )
+        elements += backend.hash_and_multiply(scalar, messages, DST)
+    identifiers = len(elements) // ELEMENT_BYTES
+    while (missing := size - len(elements) // ELEMENT_BYTES) > 0:
+        elements += backend.map_to_group(random_bytes(WIDE_BYTES * min(missing, CHUNK_ROWS)))
+
+    places = ascending(elements, ELEMENT_BYTES)
+    rows = np.frombuffer(elements, dtype=np.uint8).reshape(-1, ELEMENT_BYTES)
+    numbers = np.where(places < identifiers, places.astype(np.uint64), np.uint64(PADDING)).astype(">u8")
+    edge, last = MerkleEdge(), b""
+    for start in range(0, size, CHUNK_ROWS):
+        stop = start + chunk_rows(size, start // CHUNK_ROWS)
+        chunk = rows[places[start:stop]].tobytes()
+        if first_disorder(chunk, ELEMENT_BYTES, last) is not None:
+            raise LocalError("The same identifier was given twice for one list.", advice="This is a defect: report it.")
+        last = chunk[-ELEMENT_BYTES:]
+        edge.add(chunk)
+        mine.append(chunk)
+        order.append(numbers[start:stop].tobytes())
+    return Listing(size, identifiers, edge.root())

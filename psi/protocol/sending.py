@@ -1,0 +1,129 @@
+"""How each leg of `pair` is said: one maker a leg, each giving the next message and whether it ends the leg."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from psi import dleq
+from psi.codec import Writer
+from psi.errors import LocalError
+from psi.messages import (
+    RELEASES_PER_MESSAGE,
+    Blinded,
+    Close,
+    Count,
+    Evaluated,
+    Message,
+    Release,
+    Released,
+)
+from psi.protocol.proofs import answer_context, release_context, signed_close, signed_count
+from psi.protocol.side import Side, row
+from psi.protocol.states import Leg
+from psi.spool import Spool, chunks
+from psi.transcript import Label
+
+__all__ = ["MAKERS", "check_release"]
+
+Maker = Callable[[Side], tuple[Message, bool]]
+
+
+def check_release(side: Side) -> None:
+    """Only what agrees may be released, once, ascending, and no more than agreed: else we would answer a guess."""
+    positions = _column(side.spools.release, 0)
+    agreed = set(_column(side.spools.matches, 8))
+    if len(positions) > side.terms.release_cap:
+        raise LocalError(
+            f"The agreement lets this side release at most {side.terms.release_cap} answers.",
+            advice="Release fewer records in this round.",
+        )
+    rising = all(earlier < later for earlier, later in pairwise(positions))
+    if not rising or not agreed.issuperset(positions):
+        raise LocalError(
+            "A release may only name elements that agree, each once.", advice="This is a defect: report it."
+        )
+
+
+def _column(spool: Spool, at: int) -> list[int]:
+    """The 8-byte number at byte `at` of every row."""
+    width = spool.width
+    return [
+        int.from_bytes(chunk[start + at : start + at + 8], "big")
+        for chunk in chunks(spool)
+        for start in range(0, len(chunk), width)
+    ]
+
+
+def _open(side: Side) -> tuple[Message, bool]:
+    return side.opening(side.terms.place), True
+
+
+def _list(side: Side) -> tuple[Message, bool]:
+    place = side.terms.place
+    chunk = side.record.turns.said[place]
+    return Blinded(chunk, side.spools.mine.read(chunk)), chunk + 1 == side.chunk_total(place)
+
+
+def _answer(side: Side) -> tuple[Message, bool]:
+    terms, place = side.terms, side.terms.place
+    chunk = side.record.turns.said[place]
+    evaluated = side.spools.evaluated.read(chunk)
+    proof = dleq.prove_batch(
+        side.backend,
+        side.scalar,
+        side.opening(place).public_key,
+        side.spools.theirs.read(chunk),
+        evaluated,
+        label=Label.PROOF_ANSWER,
+        context=answer_context(side.context, terms.me, terms.peer, chunk),
+        random_bytes=side.random_bytes,
+    )
+    return Evaluated(chunk, evaluated, proof), chunk + 1 == side.chunk_total(place.other)
+
+
+def _count(side: Side) -> tuple[Message, bool]:
+    assert side.record.count_said is not None  # the gate was opened with it
+    low, high = side.record.count_said
+    data = signed_count(side.context, side.terms.me, low, high)
+    return Count(low, high, side.voice.sign(Label.SIGN_COUNT, data)), True
+
+
+def _release(side: Side) -> tuple[Message, bool]:
+    number = side.record.turns.said[side.terms.place]
+    total = side.record.to_release
+    start = number * RELEASES_PER_MESSAGE
+    stop = min(start + RELEASES_PER_MESSAGE, total)
+    items = tuple(_release_one(side, int.from_bytes(row(side.spools.release, at), "big")) for at in range(start, stop))
+    return Released(number, stop == total, items), stop == total
+
+
+def _release_one(side: Side, index: int) -> Release:
+    terms = side.terms
+    element = row(side.spools.evaluated, index)
+    proof = dleq.prove_batch(
+        side.backend,
+        side.scalar,
+        side.opening(terms.place).public_key,
+        row(side.spools.theirs, index),
+        element,
+        label=Label.PROOF_RELEASE,
+        context=release_context(side.context, terms.me, terms.peer, index),
+        random_bytes=side.random_bytes,
+    )
+    return Release(index, element, proof)
+
+
+def _close(side: Side) -> tuple[Message, bool]:
+    checkpoint = side.voice.checkpoint()
+    transcript = side.transcript()
+    data = signed_close(side.context, side.terms.me, transcript, checkpoint.write(Writer()).bytes())
+    return Close(checkpoint, transcript, side.voice.sign(Label.SIGN_CLOSE, data)), True
+
+
+MAKERS: dict[Leg, Maker] = {
+    Leg.OPEN: _open,
+    Leg.LIST: _list,
+    Leg.ANSWER: _answer,
+    Leg.COUNT: _count,
+    Leg.RELEASE: _release,
+    Leg.CLOSE: _close,
+}

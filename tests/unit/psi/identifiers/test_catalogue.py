@@ -1,0 +1,49 @@
+"""The catalogue is closed, and the version names everything that decides."""
+
+from importlib.metadata import version
+
+import pytest
+
+from psi.identifiers import CATALOGUE, FORBIDDEN, NORMALISER_VERSION, Cell, RefusedValue, canonicalise, find_kind
+
+DOMAIN = """phone email handle person alias document national_id url advert domain ip_window iban card payment_ref
+wallet plate vin imei imsi mac address employer image_hash shared_case_ref"""
+
+
+def test_the_catalogue_is_the_domain() -> None:
+    assert list(CATALOGUE) == DOMAIN.split()
+    assert [name for name, kind in CATALOGUE.items() if kind.supported] == ["phone", "email", "handle", "person"]
+
+
+@pytest.mark.parametrize("name", [name for name, kind in CATALOGUE.items() if not kind.supported])
+def test_what_is_not_yet_read_is_refused_with_a_sentence(name: str) -> None:
+    with pytest.raises(RefusedValue) as refusal:
+        canonicalise(name, Cell("anything"))
+    assert refusal.value.reason == "kind/not-yet"
+    assert CATALOGUE[name].title in refusal.value.sentence
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_forbidden_fields_are_refused_by_name_with_the_reason(name: str) -> None:
+    assert name not in CATALOGUE
+    with pytest.raises(RefusedValue) as refusal:
+        find_kind(name)
+    assert refusal.value.reason == "kind/forbidden"
+    assert name in refusal.value.sentence
+    assert FORBIDDEN[name] in refusal.value.sentence
+
+
+@pytest.mark.parametrize("name", ["", "Phone", "phone ", "person:name", "religions"])
+def test_other_names_do_not_exist(name: str) -> None:
+    with pytest.raises(RefusedValue) as refusal:
+        find_kind(name)
+    assert refusal.value.reason == "kind/unknown"
+
+
+def test_the_version_names_every_table() -> None:
+    for library in ("phonenumbers", "anyascii", "idna", "email-validator"):
+        assert version(library) in NORMALISER_VERSION
+    assert NORMALISER_VERSION.startswith("bm1-")
+    assert NORMALISER_VERSION.endswith("-uc14")
+    assert len(NORMALISER_VERSION) <= 64
+    assert NORMALISER_VERSION.isascii()

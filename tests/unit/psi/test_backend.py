@@ -1,0 +1,298 @@
+"""choose(), the self-test and the edges of the sodium backend. Figures are in tests/vectors, agreement in property."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import psi.backend
+from psi import _sodium
+from psi._sodium import SodiumBackend
+from psi.backend import BACKENDS, choose, self_test
+from psi.errors import BackendUnavailable, InvalidElement, LocalError, WrongState
+from psi.group import GENERATOR, IDENTITY, ORDER, is_canonical_scalar
+from psi.secret import SecretBytes
+from tests.support.backends import BACKENDS as BOTH
+from tests.support.backends import backend_called, known_scalar, shown
+
+ONE = (1).to_bytes(32, "little")
+
+
+@pytest.fixture(params=BOTH)
+def backend(request):
+    return backend_called(request.param)
+
+
+@pytest.fixture
+def sodium():
+    return choose("sodium")
+
+
+# choose
+
+
+def test_the_choice_is_made_once():
+    assert choose() is choose() is choose("sodium")
+    assert choose().name == BACKENDS[0] == "sodium"
+
+
+@pytest.mark.parametrize("name", ["", "native", "reference", "SODIUM", "_reference"])
+def test_no_other_name_is_known_least_of_all_the_reference(name):
+    with pytest.raises(BackendUnavailable, match="does not exist") as refusal:
+        choose(name)
+    assert "sodium" in refusal.value.advice
+
+
+def test_a_backend_that_fails_its_self_test_is_never_returned(monkeypatch):
+    class Wrong(SodiumBackend):
+        def base_multiply(self, scalar):
+            return GENERATOR
+
+    monkeypatch.setattr(psi.backend, "_chosen", {})
+    monkeypatch.setitem(psi.backend._MAKERS, "sodium", Wrong)
+    for _ in range(2):
+        with pytest.raises(BackendUnavailable, match="wrong answers"):
+            choose()
+
+
+def test_a_library_that_finds_no_randomness_is_not_used(monkeypatch):
+    class NoRandomness:
+        def __getattr__(self, name):
+            return type("Function", (), {"__call__": lambda *_: -1})()
+
+    monkeypatch.setattr(_sodium, "load", NoRandomness)
+    with pytest.raises(BackendUnavailable, match="randomness"):
+        SodiumBackend()
+
+
+# The self-test: one sabotaged twin for every operation
+
+SABOTAGE = {
+    "base_multiply": lambda real: lambda k: GENERATOR,
+    "map_to_group": lambda real: lambda uniform: real(bytes(uniform)[::-1]),
+    "hash_to_group": lambda real: lambda messages, dst: real(messages, dst + b"x"),
+    "hash_and_multiply": lambda real: lambda k, messages, dst: real(k, messages, dst + b"x"),
+    "multiply": lambda real: lambda k, elements: bytes(elements),
+    "validate": lambda real: lambda elements: None,
+    "sum": lambda real: lambda elements: real(bytes(elements)[32:]),
+    "multi_scalar": lambda real: lambda scalars, elements: real(scalars, elements)[::-1],
+    "reduce": lambda real: lambda wide: bytes(wide)[:32],
+    "response": lambda real: lambda nonce, challenge, k: real(k, challenge, nonce),
+    "derive_nonce": lambda real: lambda k, statement, fresh: real(k, b"", fresh),
+    "new_scalar": lambda real: lambda: SecretBytes(32),
+}
+
+
+@pytest.mark.parametrize("operation", SABOTAGE)
+def test_the_self_test_catches_one_wrong_operation(operation):
+    twin = SodiumBackend()
+    setattr(twin, operation, SABOTAGE[operation](getattr(twin, operation)))
+    with pytest.raises(BackendUnavailable, match="wrong answers") as refusal:
+        self_test(twin)
+    assert refusal.value.advice
+
+
+def test_the_self_test_catches_a_library_that_lets_bit_255_pass(monkeypatch):
+    """What libsodium 1.0.18 does when nobody checks before it."""
+    monkeypatch.setattr(_sodium, "is_canonical_element", lambda encoding: any(encoding))
+    twin = SodiumBackend()
+    loose = GENERATOR[:-1] + bytes([GENERATOR[-1] | 0x80])
+    assert twin.multiply(known_scalar(2), loose) == twin.multiply(known_scalar(2), GENERATOR)
+    with pytest.raises(BackendUnavailable):
+        self_test(twin)
+
+
+def test_the_self_test_catches_a_wrong_index():
+    """Blame needs the right place."""
+
+    def misplaced(elements):
+        try:
+            SodiumBackend.validate(twin, elements)
+        except InvalidElement as refusal:
+            refusal.index = 0
+            raise
+
+    twin = SodiumBackend()
+    twin.validate = misplaced
+    with pytest.raises(BackendUnavailable):
+        self_test(twin)
+
+
+def test_the_self_test_catches_a_crash():
+    twin = SodiumBackend()
+    twin.sum = lambda _: 1 // 0
+    with pytest.raises(BackendUnavailable):
+        self_test(twin)
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_the_figures_of_the_self_test_hold_on_the_slow_twin(name, monkeypatch):
+    backend = backend_called(name)
+    if name == "reference":  # it makes no secrets without given randomness
+        monkeypatch.setattr(backend, "new_scalar", lambda: known_scalar(9), raising=False)
+    self_test(backend)
+
+
+# Scalars
+
+
+def test_new_scalars_differ_and_are_scalars(sodium):
+    made = {shown(sodium.new_scalar()) for _ in range(50)}
+    assert len(made) == 50
+    assert all(is_canonical_scalar(one) and any(one) for one in made)
+
+
+def test_injected_randomness_gives_a_known_scalar(backend):
+    wide = bytes(range(64))
+    assert shown(backend.new_scalar(lambda n: wide[:n])) == backend.reduce(wide)
+
+
+def test_zero_is_drawn_again(backend):
+    draws = [ORDER.to_bytes(64, "little"), bytes(64), (5).to_bytes(64, "little")]
+    assert shown(backend.new_scalar(lambda _: draws.pop(0))) == (5).to_bytes(32, "little")
+
+
+def test_too_little_randomness_is_refused(sodium):
+    with pytest.raises(LocalError):
+        sodium.new_scalar(lambda n: bytes(n - 1))
+
+
+def test_the_slow_twin_makes_no_secrets_of_its_own():
+    with pytest.raises(LocalError, match="no secrets"):
+        backend_called("reference").new_scalar()
+
+
+USES = {
+    "base_multiply": lambda b, k: b.base_multiply(k),
+    "multiply": lambda b, k: b.multiply(k, GENERATOR),
+    "multiply nothing": lambda b, k: b.multiply(k, b""),
+    "hash_and_multiply": lambda b, k: b.hash_and_multiply(k, [b"m"], b"tag"),
+    "response as key": lambda b, k: b.response(known_scalar(3), ONE, k),
+    "response as nonce": lambda b, k: b.response(k, ONE, known_scalar(3)),
+    "derive_nonce": lambda b, k: b.derive_nonce(k, b"", bytes(32)),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_wiped_scalar_is_refused(backend, use):
+    scalar = known_scalar(7)
+    scalar.wipe()
+    with pytest.raises(WrongState):
+        USES[use](backend, scalar)
+
+
+@pytest.mark.parametrize("value", [0, ORDER, ORDER + 1, 2**255, 2**256 - 1])
+@pytest.mark.parametrize("use", USES)
+def test_a_damaged_scalar_is_refused(backend, use, value):
+    with pytest.raises(LocalError):
+        USES[use](backend, known_scalar(value))
+
+
+@pytest.mark.parametrize("size", [1, 31, 33, 64])
+def test_a_secret_of_another_size_is_no_scalar(backend, size):
+    secret = SecretBytes(size)
+    secret.view()[0] = 1
+    with pytest.raises(LocalError):
+        backend.base_multiply(secret)
+
+
+@pytest.mark.parametrize("challenge", [b"", ONE[:31], ONE + b"\0", ORDER.to_bytes(32, "little"), b"\xff" * 32])
+def test_a_challenge_that_is_no_scalar_is_refused(backend, challenge):
+    with pytest.raises(LocalError):
+        backend.response(known_scalar(3), challenge, known_scalar(5))
+
+
+def test_a_nonce_depends_on_key_statement_and_fresh_bytes(backend):
+    cases = [(3, b"ab", b"c"), (4, b"ab", b"c"), (3, b"a", b"bc"), (3, b"ab", b"d"), (3, b"", b"abc")]
+    nonces = [shown(backend.derive_nonce(known_scalar(k), statement, fresh)) for k, statement, fresh in cases]
+    assert len(set(nonces)) == len(cases)
+    assert all(is_canonical_scalar(one) and any(one) for one in nonces)
+
+
+@pytest.mark.parametrize("wide", [b"", bytes(63), bytes(65), bytes(128)])
+def test_reduce_takes_64_bytes(backend, wide):
+    with pytest.raises(LocalError):
+        backend.reduce(wide)
+
+
+# Elements
+
+
+def test_nothing_in_nothing_out(backend):
+    scalar = known_scalar(3)
+    assert backend.map_to_group(b"") == backend.multiply(scalar, b"") == b""
+    assert backend.hash_to_group([], b"tag") == backend.hash_and_multiply(scalar, [], b"tag") == b""
+    assert backend.sum(b"") == backend.multi_scalar(b"", b"") == IDENTITY
+    backend.validate(b"")
+
+
+@pytest.mark.parametrize("wrap", [bytes, bytearray, memoryview, lambda data: memoryview(bytearray(data))])
+def test_any_buffer_will_do(backend, wrap):
+    scalar = known_scalar(2)
+    pair = GENERATOR * 2
+    assert backend.multiply(scalar, wrap(pair)) == backend.multi_scalar(wrap(ONE * 2), wrap(pair)) * 2
+    assert backend.sum(wrap(pair)) == backend.base_multiply(scalar)
+    backend.validate(wrap(pair))
+    assert len(backend.map_to_group(wrap(bytes(128)))) == 64
+
+
+@pytest.mark.parametrize("length", [1, 31, 33, 65])
+def test_broken_rows_are_refused(backend, length):
+    with known_scalar(2) as scalar:
+        for use in (
+            backend.validate,
+            backend.sum,
+            backend.map_to_group,
+            lambda data: backend.multiply(scalar, data),
+            lambda data: backend.multi_scalar(data, GENERATOR),
+            lambda data: backend.multi_scalar(ONE, data),
+        ):
+            with pytest.raises(LocalError):
+                use(bytes(length))
+
+
+@pytest.mark.parametrize("scalars", [b"", ONE, ONE * 3])
+def test_a_sum_needs_one_scalar_per_element(backend, scalars):
+    with pytest.raises(LocalError):
+        backend.multi_scalar(scalars, GENERATOR * 2)
+
+
+@pytest.mark.parametrize("value", [ORDER, 2**255, 2**255 + 1, 2**256 - 1])
+def test_a_public_scalar_must_be_canonical(backend, value):
+    with pytest.raises(LocalError):
+        backend.multi_scalar(ONE + value.to_bytes(32, "little"), GENERATOR * 2)
+
+
+@pytest.mark.parametrize("place", [0, 1, 4])
+def test_the_first_offender_is_named(backend, place):
+    elements = bytearray(GENERATOR * 5)
+    elements[32 * place : 32 * place + 32] = IDENTITY
+    elements[-1] |= 0x80  # a later one, of another kind
+    with pytest.raises(InvalidElement) as refusal:
+        backend.validate(elements)
+    assert refusal.value.index == place
+    assert GENERATOR.hex() not in refusal.value.diagnostics()
+
+
+def test_the_map_can_give_the_identity_and_nothing_takes_it(backend):
+    identity = backend.map_to_group(bytes(64))
+    assert identity == IDENTITY
+    with pytest.raises(InvalidElement):
+        backend.multiply(known_scalar(2), identity)
+
+
+def test_a_hash_that_gives_the_identity_stops(monkeypatch, sodium):
+    monkeypatch.setattr(_sodium, "expand_messages", lambda messages, dst: bytes(64 * len(messages)))
+    with pytest.raises(LocalError):
+        sodium.hash_and_multiply(known_scalar(2), [b"m"], b"tag")
+
+
+def test_several_threads_may_share_it(sodium):
+    with known_scalar(11) as scalar:
+        lists = [sodium.hash_to_group([os.urandom(8) for _ in range(60)], b"tag") for _ in range(8)]
+        alone = [sodium.multiply(scalar, elements) for elements in lists]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda elements: sodium.multiply(scalar, elements), lists))
+            fused = list(pool.map(lambda n: sodium.hash_and_multiply(scalar, [bytes([n])] * 40, b"tag"), range(8)))
+    assert together == alone
+    assert all(len({one[at : at + 32] for at in range(0, len(one), 32)}) == 1 for one in fused)

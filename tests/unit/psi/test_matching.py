@@ -1,0 +1,138 @@
+"""Sorting and comparing rows, against the obvious way with Python sets."""
+
+import hashlib
+import random
+
+import pytest
+
+from psi.matching import ascending, first_disorder, match, shared_row
+from psi.spool import CHUNK_ROWS, MemorySpool, chunk_count, chunk_rows, chunks
+
+
+def rows(name: str, count: int, width: int = 32) -> list[bytes]:
+    return [hashlib.sha512(f"{name}/{number}".encode()).digest()[:width] for number in range(count)]
+
+
+def spool(items: list[bytes], width: int = 32) -> MemorySpool:
+    made = MemorySpool(width)
+    for start in range(0, len(items), CHUNK_ROWS):
+        made.append(b"".join(items[start : start + CHUNK_ROWS]))
+    return made
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 100])
+def test_ascending_sorts_as_python_sorts_bytes(count: int) -> None:
+    items = rows("sort", count)
+    assert [items[place] for place in ascending(b"".join(items), 32)] == sorted(items)
+
+
+def test_ascending_looks_at_every_byte() -> None:
+    items = [bytes(31) + bytes([value]) for value in (255, 0, 128, 1)]
+    assert [items[place] for place in ascending(b"".join(items), 32)] == sorted(items)
+
+
+@pytest.mark.parametrize(
+    ("letters", "before", "index"),
+    [
+        ("abc", "", None),
+        ("", "", None),
+        ("aab", "", 1),
+        ("acb", "", 2),
+        ("abc", "a", 0),
+        ("abc", "b", 0),
+        ("bc", "a", None),
+    ],
+)
+def test_the_first_row_out_of_order(letters: str, before: str, index: int | None) -> None:
+    data = b"".join(letter.encode() * 32 for letter in letters)
+    assert first_disorder(data, 32, before.encode() * 32) == index
+
+
+SIZES = [(1, 1), (10, 10), (4095, 4097), (4096, 4096), (9000, 5), (5, 9000)]
+
+
+@pytest.mark.parametrize(("one", "other"), SIZES)
+def test_a_shared_row_is_found_wherever_it_stands(one: int, other: int) -> None:
+    mine, theirs = sorted(rows("mine", one)), sorted(rows("theirs", other))
+    assert shared_row(spool(mine), spool(theirs)) is None
+    for place in {0, one // 2, one - 1}:
+        copied = sorted([*theirs[1:], mine[place]])
+        assert shared_row(spool(mine), spool(copied)) == place
+
+
+@pytest.mark.parametrize("shift", [-1, 0, 1])
+def test_a_shared_row_at_the_border_of_two_chunks(shift: int) -> None:
+    mine = sorted(rows("mine", 3 * CHUNK_ROWS))
+    place = CHUNK_ROWS + shift
+    assert shared_row(spool(mine), spool([mine[place]])) == place
+    assert shared_row(spool([mine[place]]), spool(mine)) == 0
+
+
+def test_nothing_is_shared_with_an_empty_list() -> None:
+    assert shared_row(MemorySpool(32), spool(rows("a", 3))) is None
+    assert shared_row(spool(sorted(rows("a", 3))), MemorySpool(32)) is None
+
+
+def pairs_of(found: bytes) -> list[tuple[int, int]]:
+    return [
+        (int.from_bytes(found[at : at + 8], "big"), int.from_bytes(found[at + 8 : at + 16], "big"))
+        for at in range(0, len(found), 16)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "both"), [(0, 0, 0), (5, 0, 0), (0, 5, 0), (5, 5, 5), (50, 70, 20), (5000, 6000, 4500)]
+)
+def test_match_finds_each_pair_once_in_order(mine: int, theirs: int, both: int) -> None:
+    shared = rows("shared", both, 16)
+    ours = shared + rows("ours", mine - both, 16) if mine >= both else []
+    others = shared + rows("others", theirs - both, 16)
+    random.Random(1).shuffle(ours)
+    random.Random(2).shuffle(others)
+    place = {row: number for number, row in enumerate(others)}
+    expected = [(number, place[row]) for number, row in enumerate(ours) if row in place]
+    found = list(match(chunks(spool(ours, 16)), chunks(spool(others, 16))))
+    assert [pair for chunk in found for pair in pairs_of(chunk)] == expected
+    assert all(len(chunk) == CHUNK_ROWS * 16 for chunk in found[:-1])
+
+
+def test_tags_that_agree_in_half_do_not_match() -> None:
+    ours = [bytes(8) + b"\x01" * 8, b"\x01" * 8 + bytes(8)]
+    theirs = [bytes(8) + b"\x02" * 8, b"\x02" * 8 + bytes(8)]
+    assert list(match([b"".join(ours)], [b"".join(theirs)])) == []
+
+
+class TestSpool:
+    @pytest.mark.parametrize("count", [0, 1, 4095, 4096, 4097, 8192])
+    def test_rows_come_back_in_chunks(self, count: int) -> None:
+        items = rows("spool", count, 16)
+        made = spool(items, 16)
+        assert made.rows == count
+        assert b"".join(chunks(made)) == b"".join(items)
+        assert [len(chunk) // 16 for chunk in chunks(made)] == [
+            chunk_rows(count, number) for number in range(chunk_count(count))
+        ]
+
+    @pytest.mark.parametrize("data", [bytes(15), bytes(16 * (CHUNK_ROWS + 1))])
+    def test_a_chunk_of_the_wrong_length_is_refused(self, data: bytes) -> None:
+        with pytest.raises(ValueError, match="chunk"):
+            MemorySpool(16).append(data)
+
+    def test_nothing_follows_a_short_chunk(self) -> None:
+        made = spool(rows("spool", 3, 16), 16)
+        with pytest.raises(ValueError, match="chunk"):
+            made.append(bytes(16))
+
+    def test_truncate_keeps_whole_chunks(self) -> None:
+        made = spool(rows("spool", CHUNK_ROWS + 3, 16), 16)
+        made.truncate(CHUNK_ROWS + 3)
+        assert made.rows == CHUNK_ROWS + 3
+        made.truncate(CHUNK_ROWS)
+        assert made.rows == CHUNK_ROWS
+        with pytest.raises(ValueError, match="border"):
+            made.truncate(5)
+
+    @pytest.mark.parametrize("chunk", [-1, 1])
+    def test_a_chunk_that_is_not_there(self, chunk: int) -> None:
+        with pytest.raises(IndexError):
+            spool(rows("spool", 3, 16), 16).read(chunk)
