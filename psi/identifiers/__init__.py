@@ -1,0 +1,40 @@
+"""From raw cells to what is compared: canonical identifiers, persons, rules and tokens.
+
+This is part of the protocol. Both sides must agree bit for bit, so it has a version (`NORMALISER_VERSION`, part of
+every agreement and of every hashed message) and its own vectors (tests/vectors/identifiers). README.md says, kind by
+kind, what counts as the same.
+
+    value = canonicalise("phone", Cell("0721 123 456"), region="RO")     # ("+40721123456",)
+    person, refused = Person.from_cells({"given_name": Cell("Олена"), "birth_date": Cell("05.03.1987")})
+    tokens(Rule.person(("given_name", "family_name", "birth_date"), 2), {}, person)
+"""
+
+from psi.errors import RefusedValue
+from psi.identifiers.canonical import canonicalise
+from psi.identifiers.catalogue import CATALOGUE, FORBIDDEN, Kind, find_kind
+from psi.identifiers.cells import MAX_CELL_CHARACTERS, Cell
+from psi.identifiers.forms import PERSON_FIELDS
+from psi.identifiers.handle import PLATFORMS
+from psi.identifiers.match_keys import FLOOR_BITS, MAX_TOKENS_PER_RECORD, Rule, Token, tokens
+from psi.identifiers.person import Person
+from psi.identifiers.version import NORMALISER_VERSION
+
+__all__ = [
+    "CATALOGUE",
+    "FLOOR_BITS",
+    "FORBIDDEN",
+    "MAX_CELL_CHARACTERS",
+    "MAX_TOKENS_PER_RECORD",
+    "NORMALISER_VERSION",
+    "PERSON_FIELDS",
+    "PLATFORMS",
+    "Cell",
+    "Kind",
+    "Person",
+    "RefusedValue",
+    "Rule",
+    "Token",
+    "canonicalise",
+    "find_kind",
+    "tokens",
+]
