@@ -1,0 +1,5 @@
+"""The service: one node for one organisation. `node.app` builds it; README.md tells the life of a round."""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"

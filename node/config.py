@@ -1,0 +1,179 @@
+"""The settings of a node: `config.toml` in its folder, read once at start.
+
+Everything has a default, so an empty file is a good one. A key that is not known is refused, with the nearest one that
+is: a misspelt limit must not silently be no limit. Nothing in this file is secret.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from node.errors import UserError
+
+__all__ = ["MAX_CONFIG_BYTES", "Budget", "Config", "Limits", "NodeSection", "Retention", "load", "write_default"]
+
+MAX_CONFIG_BYTES = 64 * 1024
+"""Largest settings file read, in bytes."""
+
+KIB, MIB = 1024, 1024 * 1024
+
+
+def _address(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or host != host.strip() or not (port.isascii() and port.isdigit() and len(port) < 6):
+        raise ValueError('must be host:port, for example "127.0.0.1:7443"')
+    if int(port) > 65535:
+        raise ValueError("has a port above 65535")
+    return value
+
+
+_Address = Annotated[str, Field(max_length=260), AfterValidator(_address)]
+
+
+class _Section(BaseModel):
+    # strict: "10" is not 10, and 1 is not true.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class NodeSection(_Section):
+    """Where this node is found."""
+
+    listen: _Address = "127.0.0.1:7443"
+    """Address and port on which other members' nodes are answered (host:port; port 0 takes a free one)."""
+    advertise: _Address | None = None
+    """The host:port that stands in our card, where it differs from `listen`."""
+
+
+class Budget(_Section):
+    """How much a peer may have evaluated, over all agreements with it."""
+
+    elements: int = Field(default=20_000, ge=1, le=100_000_000)
+    """Elements per peer within `days`. 20,000 in 10 days are 137 years for all 10^8 numbers of a country."""
+    elements_in_all: int = Field(default=100_000, ge=1, le=1_000_000_000)
+    """Elements over all peers together within `days`; never less than `elements`."""
+    days: int = Field(default=10, ge=1, le=3650)
+    """Length of the window, in days."""
+
+
+class Limits(_Section):
+    """What this node takes on."""
+
+    max_message_bytes: int = Field(default=MIB, ge=256 * KIB, le=16 * MIB)
+    """Largest message accepted from a peer, in bytes."""
+    inbox_messages: int = Field(default=1_000, ge=10, le=100_000)
+    """Messages of one peer that may wait to be processed, in number; more are answered with "try later"."""
+    workers: int = Field(default=8, ge=2, le=128)
+    """Calls answered at the same time, in number (threads)."""
+    rounds_at_once: int = Field(default=2, ge=1, le=64)
+    """Rounds worked on at the same time, in number (threads)."""
+
+
+class Retention(_Section):
+    """How long things are kept."""
+
+    days: int = Field(default=90, ge=1, le=3650)
+    """Days after its end that a round's results are kept."""
+
+
+class Config(_Section):
+    """All settings; one section a table of the file."""
+
+    node: NodeSection = NodeSection()
+    budget: Budget = Budget()
+    limits: Limits = Limits()
+    retention: Retention = Retention()
+
+
+def load(path: Path) -> Config:
+    """Read a settings file.
+
+    Raises UserError, naming the setting, for a file that cannot be read, is not TOML, or holds an unknown key or a
+    value out of bounds.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_CONFIG_BYTES + 1)
+    except OSError as error:
+        raise UserError(
+            f"The settings file {path} cannot be read: {error.strerror}.",
+            advice="An empty file is a good one: every setting has a default.",
+        ) from None
+    try:
+        if len(data) > MAX_CONFIG_BYTES:
+            raise ValueError("it is too long")
+        raw = tomllib.loads(data.decode())
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"The settings file {path} is not valid TOML: {error}.", advice="Correct that line.") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"The settings file {path} is not a text file of settings.", advice="Replace it.") from None
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        raise _explained(path, problem) from None
+
+
+def write_default(path: Path, *, listen: str | None = None) -> None:
+    """Write a settings file with every setting, its default and its meaning, all commented out but `listen` if given.
+
+    UserError if there is a file already.
+    """
+    lines = ["# Settings of this blindmatch node. Remove the # before a setting to change it.\n"]
+    for name, section in _sections():
+        lines.append(f"\n[{name}]  # {section.__doc__}\n")
+        for key, field in section.model_fields.items():
+            value = '"host:port"' if field.default is None else _toml(field.default)
+            if (name, key) == ("node", "listen") and listen is not None:
+                lines.append(f"# {field.description}\n{key} = {_toml(listen)}\n")
+            else:
+                lines.append(f"# {field.description}\n# {key} = {value}\n")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write("".join(lines))
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        raise UserError(
+            f"The settings file {path} cannot be written: {error.strerror}.", advice="Choose another folder."
+        ) from None
+
+
+def _toml(value: str | int) -> str:
+    return f'"{value}"' if isinstance(value, str) else f"{value:_}"
+
+
+def _sections() -> Iterator[tuple[str, type[_Section]]]:
+    for name, field in Config.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            yield name, field.annotation
+
+
+def _explained(path: Path, problem: Mapping[str, Any]) -> UserError:
+    *table, key = [str(part) for part in problem["loc"]]
+    name = f"[{table[0]}] {key}" if table else f"[{key}]"
+    if problem["type"] == "model_type":
+        return UserError(
+            f"'{key}' in {path} is a section, not a setting.",
+            advice=f"Write [{key}] on a line of its own and the settings below it.",
+        )
+    if problem["type"] != "extra_forbidden":
+        return UserError(
+            f"The setting {name} in {path} is not acceptable: {_lower_first(problem['msg'])}.",
+            advice="The file that `blindmatch node init` writes shows every setting and its default.",
+        )
+    sections = dict(_sections())
+    known = list(sections[table[0]].model_fields) if table else list(sections)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+    nearest = f"{near} in [{table[0]}]" if table else f"[{near}]"
+    return UserError(f"There is no setting {name}; it stands in {path}.", advice=f"Did you mean {nearest}?")
+
+
+def _lower_first(text: str) -> str:
+    text = text.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]

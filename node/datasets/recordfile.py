@@ -1,0 +1,177 @@
+"""A file of prepared records: sealed blocks, written once, read as a stream.
+
+    block = sealed bytes (4, big-endian) | records (4) | last (1) | sealed
+    sealed = Cells.seal("records", file id, "block/records/last", lines)
+
+A block holds up to `BLOCK_RECORDS` records or `BLOCK_BYTES` of JSON lines, whichever is reached first, so memory is
+bounded by one block on both sides. File id, block number, number of records and "this is the last one" are associated
+data: blocks that are swapped, repeated, taken from another file or cut off at the end do not open.
+
+Writing is all or nothing: the blocks go to a `.part` file that is flushed and renamed when the last one is written.
+Whatever ends the work before that (an error, Ctrl-C) removes it; after a power cut `remove_leftovers` does.
+Not promised: hiding the number of records or their rough size from someone who holds the disk.
+"""
+
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from node.errors import StateDamaged, UserError
+from node.store.cells import Cells
+from node.store.files import FILE_MODE, sync_folder
+
+__all__ = [
+    "BLOCK_BYTES",
+    "BLOCK_RECORDS",
+    "MAX_RECORD_BYTES",
+    "RecordWriter",
+    "read_records",
+    "remove_file",
+    "remove_leftovers",
+]
+
+BLOCK_RECORDS = 1024
+"""Records in one block."""
+
+BLOCK_BYTES = 256 * 1024
+"""Bytes of lines after which a block is closed."""
+
+MAX_RECORD_BYTES = 1024 * 1024
+"""Bytes of one record's line."""
+
+SUFFIX = ".records"
+_PART = ".part"
+_FRAME = struct.Struct(">IIB")
+_MAX_SEALED_BYTES = BLOCK_BYTES + MAX_RECORD_BYTES + 4096
+
+
+class RecordWriter:
+    """Writes one record file. As a context manager it keeps the file only if `finish` was reached."""
+
+    def __init__(self, folder: Path, file_id: str, cells: Cells) -> None:
+        self._final = folder / f"{file_id}{SUFFIX}"
+        self._part = folder / f"{file_id}{_PART}"
+        self._file_id = file_id
+        self._cells = cells
+        self._lines: list[bytes] = []
+        self._bytes = 0
+        self._block = 0
+        self.records = 0
+        try:
+            descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        except OSError as error:
+            raise _cannot_write(error) from None
+        self._file = os.fdopen(descriptor, "wb")
+
+    def append(self, line: bytes) -> None:
+        """Add one record's line (at most MAX_RECORD_BYTES, no line end inside)."""
+        if len(line) > MAX_RECORD_BYTES or b"\n" in line:
+            raise ValueError("not one record line")
+        self._lines.append(line)
+        self._bytes += len(line) + 1
+        self.records += 1
+        if len(self._lines) >= BLOCK_RECORDS or self._bytes >= BLOCK_BYTES:
+            self._write_block(last=False)
+
+    def finish(self) -> None:
+        """Write the last block, flush to the disk, give the file its name."""
+        self._write_block(last=True)
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._part.replace(self._final)
+            sync_folder(self._final.parent)
+        except OSError as error:
+            raise _cannot_write(error) from None
+
+    def discard(self) -> None:
+        """Remove what was written. The finished file is never touched."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._part.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+    def _write_block(self, *, last: bool) -> None:
+        count = len(self._lines)
+        sealed = self._cells.seal("records", self._file_id, _place(self._block, count, last), b"\n".join(self._lines))
+        try:
+            self._file.write(_FRAME.pack(len(sealed), count, last) + sealed)
+        except OSError as error:
+            raise _cannot_write(error) from None
+        self._lines.clear()
+        self._bytes = 0
+        self._block += 1
+
+
+def read_records(folder: Path, file_id: str, cells: Cells) -> Iterator[bytes]:
+    """The lines of a record file in order. StateDamaged if it is missing, altered or incomplete."""
+    try:
+        file = (folder / f"{file_id}{SUFFIX}").open("rb")
+    except OSError:
+        raise _damaged() from None
+    with file:
+        block, last = 0, 0
+        while not last:
+            frame = file.read(_FRAME.size)
+            if len(frame) != _FRAME.size:
+                raise _damaged()
+            length, count, last = _FRAME.unpack(frame)
+            if length > _MAX_SEALED_BYTES or last > 1:
+                raise _damaged()
+            sealed = file.read(length)
+            if len(sealed) != length:
+                raise _damaged()
+            try:
+                plain = cells.unseal("records", file_id, _place(block, count, bool(last)), sealed)
+            except StateDamaged:
+                raise _damaged() from None
+            yield from plain.split(b"\n") if count else ()
+            block += 1
+        if file.read(1):
+            raise _damaged()
+
+
+def remove_file(folder: Path, file_id: str) -> None:
+    """Delete a record file; it is no error if it is gone already."""
+    with suppress(FileNotFoundError):
+        (folder / f"{file_id}{SUFFIX}").unlink()
+        sync_folder(folder)
+
+
+def remove_leftovers(folder: Path, known: Iterable[str]) -> int:
+    """Delete record files that no dataset knows: what a power cut left. Returns how many."""
+    keep = {f"{file_id}{SUFFIX}" for file_id in known}
+    gone = [path for path in folder.iterdir() if path.suffix in {SUFFIX, _PART} and path.name not in keep]
+    for path in gone:
+        with suppress(FileNotFoundError):
+            path.unlink()
+    return len(gone)
+
+
+def _place(block: int, count: int, last: bool) -> str:
+    return f"{block}/{count}/{'last' if last else 'more'}"
+
+
+def _damaged() -> StateDamaged:
+    return StateDamaged(
+        "The prepared records of a dataset are missing or were altered.",
+        advice="Remove the dataset and add it again from its source file.",
+    )
+
+
+def _cannot_write(error: OSError) -> UserError:
+    reason = os.strerror(error.errno).lower() if error.errno else "unknown reason"
+    return UserError(
+        f"The prepared records cannot be written: {reason}. Nothing was stored.",
+        advice="Make room on the disk that holds the node's folder, or check its permissions, and try again.",
+    )

@@ -1,0 +1,105 @@
+"""One prepared record: what a round may use of one row, and what its owner was allowed to do with it.
+
+A prepared record holds canonical identifiers only, never the raw cells. It lives in a sealed record file
+(`recordfile`) as one line of JSON and in memory while a list is made; it never leaves the node. Consent is kept
+*beside* the identifiers and asked again at every round (`Consent.covers`), because the day, the kind and the receiver
+are only known then. A consent that covered yesterday's round says nothing about today's.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from psi.identifiers import Person
+
+__all__ = ["Consent", "PreparedRecord"]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What one person agreed to. `None` for `kinds` or `receivers` means: not limited by the person.
+
+    `until` is the last day on which it holds. Under a legal duty without a consent column every record carries
+    `Consent(given=True)`: the basis stands on the dataset, and this object answers only "may this record take part".
+    """
+
+    given: bool = False
+    kinds: frozenset[str] | None = None
+    receivers: frozenset[str] | None = None
+    until: date | None = None
+
+    def covers(self, kind: str, receiver_class: str, today: date) -> bool:
+        """May identifiers of `kind` of this record be compared with a member of `receiver_class` on `today`?"""
+        return (
+            self.given
+            and (self.kinds is None or kind in self.kinds)
+            and (self.receivers is None or receiver_class in self.receivers)
+            and (self.until is None or today <= self.until)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form; absent keys mean "not limited"."""
+        found: dict[str, Any] = {"given": self.given}
+        if self.kinds is not None:
+            found["kinds"] = sorted(self.kinds)
+        if self.receivers is not None:
+            found["receivers"] = sorted(self.receivers)
+        if self.until is not None:
+            found["until"] = self.until.isoformat()
+        return found
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> "Consent":
+        kinds, receivers, until = found.get("kinds"), found.get("receivers"), found.get("until")
+        return cls(
+            given=found["given"] is True,
+            kinds=None if kinds is None else frozenset(kinds),
+            receivers=None if receivers is None else frozenset(receivers),
+            until=None if until is None else date.fromisoformat(until),
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PreparedRecord:
+    """One case, person or advert, ready to be matched.
+
+    `reference` is the owner's own case number (several records may share one), `identifiers` maps a kind to its
+    canonical values, `person` holds the canonical person fields or None, `child` says that the record is, or may
+    be, about a child: such a record stays out of every round that is not agreed for children.
+    """
+
+    reference: str
+    identifiers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    person: Person | None = None
+    consent: Consent = field(default_factory=Consent)
+    child: bool = False
+
+    def __repr__(self) -> str:
+        # A record in a traceback or a log would be a leak: only its shape is shown.
+        kinds = {kind: len(values) for kind, values in self.identifiers.items()}
+        return f"<PreparedRecord {kinds} person={self.person is not None} child={self.child}>"
+
+    def to_line(self) -> bytes:
+        """One line of JSON without the line end, UTF-8."""
+        found = {
+            "reference": self.reference,
+            "identifiers": self.identifiers,
+            "person": None if self.person is None else self.person.to_dict(),
+            "consent": self.consent.to_dict(),
+            "child": self.child,
+        }
+        return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+    @classmethod
+    def from_line(cls, line: bytes) -> "PreparedRecord":
+        found = json.loads(line)
+        person = found["person"]
+        return cls(
+            reference=found["reference"],
+            identifiers={kind: tuple(values) for kind, values in found["identifiers"].items()},
+            person=None if person is None else Person.from_dict(person),
+            consent=Consent.from_dict(found["consent"]),
+            child=found["child"],
+        )

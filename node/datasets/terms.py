@@ -1,0 +1,155 @@
+"""What a data set as a whole is: whose records, on what basis, for which country, and what one row's consent says.
+
+**Record class** (one per data set; policy decides by it who may be compared with whom):
+`victim` people the organisation protects or assists · `missing` people someone looks for · `suspect` people suspected
+of an offence · `mixed` victims and suspects in one register, treated as both · `advert` advertisements · `contact`
+phone numbers, addresses and accounts not tied to a person · `employer` employers and agencies. The words are those of
+manifests (`node.agreement.terms`); a test keeps both lists equal.
+
+**Basis.** `consent` (the default): a row takes part only if a column says yes, in that row, in a word that can mean
+nothing else. `legal_duty`: rows take part without one, and the data set names the duty; a mapped consent column is
+obeyed all the same.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from phonenumbers import SUPPORTED_REGIONS
+
+from node.datasets.mapping import Mapping as ColumnMapping
+from node.datasets.records import Consent
+from node.datasets.words import CLASS_WORDS, KIND_WORDS, RECEIVER_WORDS, child_word, decide, yes_or_no
+from node.errors import UserError
+
+__all__ = ["BASES", "RECORD_CLASSES", "Terms", "read_child", "read_class", "read_consent"]
+
+RECORD_CLASSES = ("victim", "missing", "suspect", "mixed", "advert", "contact", "employer")
+BASES = ("consent", "legal_duty")
+
+MAX_LEGAL_REFERENCE_CHARACTERS = 200
+"""Characters in the reference to a legal duty: an article, not a treatise."""
+
+_LIST = re.compile(r"[;,\n]")
+_DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T]00:00(?::00)?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of one data set; UserError if they do not hold together.
+
+    `region` is an ISO 3166 country code: how to read a phone number written without its country.
+    """
+
+    record_class: str
+    basis: str = "consent"
+    legal_reference: str = ""
+    region: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.record_class not in RECORD_CLASSES:
+            raise UserError("This record class does not exist.", advice=f"Use one of: {', '.join(RECORD_CLASSES)}.")
+        if self.basis not in BASES:
+            raise UserError("This basis does not exist.", advice=f"Use one of: {', '.join(BASES)}.")
+        text = self.legal_reference
+        if (self.basis == "legal_duty") != bool(text.strip()):
+            raise UserError(
+                "A legal duty needs a reference to the law, and consent has none.",
+                advice="With legal_duty name the article in a few words; with consent leave the reference out.",
+            )
+        if len(text) > MAX_LEGAL_REFERENCE_CHARACTERS or not text.isprintable():
+            raise UserError(
+                "The reference to the law is too long or holds control characters.",
+                advice=f"Use one line of at most {MAX_LEGAL_REFERENCE_CHARACTERS} characters.",
+            )
+        if self.region is not None and self.region not in SUPPORTED_REGIONS:
+            raise UserError(
+                "This region is not a country code.",
+                advice="Use two capital letters, for example RO, BG, DE, NL or FR.",
+            )
+
+    def check(self, mapping: ColumnMapping) -> None:
+        """Do these terms fit the mapping? UserError if a column they need is not mapped, or the region is missing."""
+        roles = mapping.roles()
+        if self.basis == "consent" and "consent" not in roles:
+            raise UserError(
+                "No column is mapped to consent, so no row could take part.",
+                advice="Add a column in which each row says yes or no, and map it to consent; "
+                "or use the basis legal_duty if a law obliges you.",
+            )
+        if "consent" not in roles and roles & {"consent_until", "consent_kinds", "consent_receivers"}:
+            raise UserError(
+                "A column limits the consent, but no column is mapped to consent itself.",
+                advice="Map the column in which each row says yes or no.",
+            )
+        if "phone" in roles and self.region is None:
+            raise UserError(
+                "Phone numbers need a region: most are written without their country.",
+                advice="Give the country most numbers are from, for example RO.",
+            )
+
+
+def read_consent(cells: Mapping[str, str], today: date) -> Consent | str:
+    """The consent of one row from its texts by role, or the reason code why the row stays out."""
+    answer = cells.get("consent")
+    if answer is not None:
+        if not answer:
+            return "consent/blank"
+        said = yes_or_no(answer)
+        if said is None:
+            return "consent/unknown-word"
+        if not said:
+            return "consent/no"
+    until = None
+    if text := cells.get("consent_until"):
+        until = _day(text)
+        if until is None:
+            return "consent/until-not-a-date"
+        if until < today:
+            return "consent/expired"
+    kinds = _closed_list(cells.get("consent_kinds", ""), KIND_WORDS)
+    if kinds is not None and not kinds:
+        return "consent/unknown-kind"
+    receivers = _closed_list(cells.get("consent_receivers", ""), RECEIVER_WORDS)
+    if receivers is not None and not receivers:
+        return "consent/unknown-receiver"
+    return Consent(given=True, kinds=kinds, receivers=receivers, until=until)
+
+
+def read_child(text: str) -> bool | str:
+    """Is this row about a child? A blank or unknown word is a reason code: then the row stays out."""
+    if not text:
+        return "child/blank"
+    said = child_word(text)
+    return "child/unknown-word" if said is None else said
+
+
+def read_class(text: str, record_class: str) -> str:
+    """ "" if this row belongs to a data set of `record_class`, else the reason code why not."""
+    if not text:
+        return "class/blank"
+    said = decide(text, CLASS_WORDS)
+    if said is None:
+        return "class/unknown-word"
+    fits = said == record_class or (record_class == "mixed" and said in ("victim", "suspect"))
+    return "" if fits else "class/other"
+
+
+def _closed_list(text: str, words: Mapping[str, str]) -> frozenset[str] | None:
+    """None for a blank cell (no limit), the empty set if any entry is unknown."""
+    entries = [entry for entry in _LIST.split(text) if entry.strip()]
+    if not entries:
+        return None if not text else frozenset()
+    found = {decide(entry, words) for entry in entries}
+    return frozenset() if None in found else frozenset(word for word in found if word)
+
+
+def _day(text: str) -> date | None:
+    match = _DAY.fullmatch(text)
+    if not match:
+        return None
+    try:
+        return date(*map(int, match.groups()))
+    except ValueError:
+        return None

@@ -1,0 +1,70 @@
+"""Every error of the service that a person may see.
+
+    NodeError
+    ├── UserError           a mistake at the keyboard: a wrong name, file or option
+    ├── NotFound            nothing has that name
+    ├── NotAllowed          this caller or person may not do that
+    ├── RefusedByPolicy     the rules of this node or of the agreement say no
+    ├── Busy                another process holds what is needed, or the queue is full
+    ├── PeerUnreachable     the other node could not be reached or did not accept us
+    └── StateDamaged        files of this node are missing, altered or from a newer version
+
+`node/rpc/status.py` is the only place that turns them into gRPC codes, `cli/_exit.py` the only one that turns them
+into exit codes. A sentence never holds an identifier, a record reference or a key.
+"""
+
+from typing import ClassVar
+
+__all__ = [
+    "Busy",
+    "NodeError",
+    "NotAllowed",
+    "NotFound",
+    "PeerUnreachable",
+    "RefusedByPolicy",
+    "StateDamaged",
+    "UserError",
+]
+
+
+class NodeError(Exception):
+    """Base: `sentence` says what happened, `advice` what to do next, `code` is a stable slug."""
+
+    code: ClassVar[str] = "node"
+
+    def __init__(self, sentence: str, *, advice: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.advice = advice
+
+    def diagnostics(self) -> str:
+        """The whole message for a person: what happened, then what to do."""
+        return f"{self.sentence} {self.advice}".strip()
+
+
+class UserError(NodeError):
+    code = "user-error"
+
+
+class NotFound(NodeError):
+    code = "not-found"
+
+
+class NotAllowed(NodeError):
+    code = "not-allowed"
+
+
+class RefusedByPolicy(NodeError):
+    code = "refused-by-policy"
+
+
+class Busy(NodeError):
+    code = "busy"
+
+
+class PeerUnreachable(NodeError):
+    code = "peer-unreachable"
+
+
+class StateDamaged(NodeError):
+    code = "state-damaged"

@@ -1,0 +1,49 @@
+"""Named places where a test may stop the process or make a step fail.
+
+A round must survive a crash at every step, so every step that matters has a name here, and the fault tests walk the
+list. Names live in this one table: hitting or arming a name that is not listed is an error, and so is listing one
+that no code hits (a test compares).
+"""
+
+from collections.abc import Callable
+
+__all__ = ["POINTS", "arm", "disarm", "hit"]
+
+POINTS = frozenset(
+    {
+        "round.list-prepared",
+        "round.before-persist",
+        "round.after-persist",
+        "round.after-send",
+        "round.after-acknowledge",
+        "round.before-charge",
+        "round.after-charge",
+        "round.after-release",
+        "round.before-result",
+        "round.after-result",
+        "round.before-forget",
+    }
+)
+
+_armed: dict[str, Callable[[], None]] = {}
+
+
+def arm(name: str, action: Callable[[], None]) -> None:
+    """Run `action` whenever the point is reached. Only tests and `app` (for tests) call this."""
+    if name not in POINTS:
+        raise ValueError(f"no failpoint is called {name}")
+    _armed[name] = action
+
+
+def disarm() -> None:
+    """Forget every armed point."""
+    _armed.clear()
+
+
+def hit(name: str) -> None:
+    """The code has reached the point `name`."""
+    if name not in POINTS:
+        raise ValueError(f"no failpoint is called {name}")
+    action = _armed.get(name)
+    if action is not None:
+        action()

@@ -1,0 +1,325 @@
+"""The book of members: whose cards we hold, and which of them we trust.
+
+    (nothing) --add--> pending --confirm--> confirmed
+        pending, confirmed --remove--> removed --add--> pending
+
+Only a **confirmed** member is pinned: may call us, and is called by us. A card becomes a pin only when a second local
+person confirms it by typing the check words that the other organisation read out (node.identity.words).
+
+A confirmed card is never replaced in place. Somebody with a new card is removed first, added, and confirmed again:
+that costs a phone call, and there is no moment at which one person alone, or two cards at once, decide what is
+trusted. Removal needs one person only, because it is the safe direction, and holds from the next call on. A removed
+member stays in the book, so that a call in its name can be refused *by name*.
+
+What is trusted is read from the store at every question; there is no cached copy that a removal could miss. The pin
+is taken from the sealed card, not from the column beside it, which only finds the row.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from anyascii import anyascii
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
+
+from node.clock import Clock, timestamp
+from node.errors import NotAllowed, NotFound, StateDamaged, UserError
+from node.facts import is_staff_label
+from node.identity.cards import Card, MemberClass, SignedCard, parse_card
+from node.identity.keys import Identity
+from node.identity.words import check_words, words_agree
+from node.store import Store
+from node.store.schema import members
+
+__all__ = [
+    "MAX_ALIAS_CHARACTERS",
+    "MAX_MEMBERS",
+    "AuditTrail",
+    "Member",
+    "MemberBook",
+    "MemberState",
+]
+
+MAX_MEMBERS = 500
+"""Members in one book, removed ones included; all confirmed ones are trust roots of our TLS server."""
+MAX_ALIAS_CHARACTERS = 24
+
+_ALIAS = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_ALIAS_CHARACTERS - 1}}}")
+
+
+class AuditTrail(Protocol):
+    """What the book needs of node.audit, which stands above it."""
+
+    def append(self, tx: Connection, event: str, **facts: str | int | bool) -> int: ...
+
+
+class MemberState(StrEnum):
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member as we know it. `alias`: our own short name for it; `added_by`, `confirmed_by`: local people."""
+
+    alias: str
+    state: MemberState
+    signed_card: SignedCard = field(repr=False)
+    added_by: str
+    confirmed_by: str | None
+    added_at: str
+    confirmed_at: str | None
+
+    @property
+    def card(self) -> Card:
+        return self.signed_card.card
+
+    @property
+    def member_id(self) -> str:
+        return self.card.member_id
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def member_class(self) -> MemberClass:
+        return self.card.member_class
+
+    @property
+    def identity_key(self) -> bytes:
+        """The public Ed25519 key, 32 bytes."""
+        return bytes.fromhex(self.card.identity_key)
+
+    @property
+    def tls_key_hash(self) -> bytes:
+        """The pin: SHA-256 of the public TLS key, 32 bytes."""
+        return self.card.certificate.key_hash
+
+
+class MemberBook:
+    """All members of one node. Safe for several threads; every change is one transaction with its audit entry."""
+
+    def __init__(self, store: Store, audit: AuditTrail, identity: Identity, clock: Clock) -> None:
+        self._store = store
+        self._audit = audit
+        self._identity = identity
+        self._clock = clock
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` after every change of who is confirmed: trust roots and open channels hang on it."""
+        self._watchers.append(watcher)
+
+    def add(self, card_file: bytes, by: str, alias: str | None = None) -> Member:
+        """Take in a card as pending. `by` names the local person; without `alias` one is made from the name.
+
+        Raises UserError for a damaged, expired, own or already confirmed card and for an alias in use.
+        """
+        signed = parse_card(card_file)
+        card = signed.card
+        person = _person(by)
+        now = self._clock.now()
+        self._check_card(card, now)
+        with self._store.transaction() as tx:
+            known = self._find(tx, members.c.member_id == card.member_id)
+            if known is not None and known.state is MemberState.CONFIRMED:
+                raise _already_confirmed(known, card)
+            self._check_room(tx, card)
+            chosen = self._alias(tx, card, alias or (known.alias if known else None))
+            values = {
+                "alias": chosen,
+                "member_class": card.member_class.value,
+                "country": card.country,
+                "card": self._store.cells.seal("members", card.member_id, "card", signed.to_bytes()),
+                "card_digest": card.digest,
+                "tls_key_hash": card.certificate.key_hash,
+                "state": MemberState.PENDING.value,
+                "added_by": person,
+                "confirmed_by": None,
+                "added_at": timestamp(now),
+                "confirmed_at": None,
+            }
+            if known is None:
+                tx.execute(members.insert().values(member_id=card.member_id, **values))
+            else:
+                tx.execute(members.update().where(members.c.member_id == card.member_id).values(**values))
+            self._audit.append(tx, "member-added", member=card.member_id, card_digest=card.digest.hex(), by=person)
+        return self.get(card.member_id)
+
+    def check_words(self, name: str) -> tuple[str, ...]:
+        """The words that we and this member should both see, for our own and their card."""
+        return check_words(self._identity.signed_card.card.digest, self.get(name).card.digest)
+
+    def confirm(self, name: str, words: str, by: str) -> Member:
+        """Trust a pending member: `words` as heard from the other side, `by` another person than the one who added.
+
+        Raises UserError when the member is not pending or the words differ, NotAllowed for the same person.
+        """
+        person = _person(by)
+        member = self.get(name)
+        if member.state is not MemberState.PENDING:
+            raise UserError(f"{member.alias} is not waiting for confirmation: it is {member.state.value}.")
+        if person.casefold() == member.added_by.casefold():
+            raise NotAllowed(
+                f"{member.added_by} added this card, so somebody else has to confirm it.",
+                advice="Ask a colleague to compare the words with the other organisation.",
+            )
+        if not words_agree(self.check_words(member.member_id), words):
+            raise UserError(
+                f"These are not the words for {member.alias}: do not trust this card.",
+                advice="Ring a person you know there and let them read their words again. If the words still differ, "
+                "somebody may have changed a card on its way: ask for it over another channel.",
+            )
+        now = timestamp(self._clock.now())
+        still_this_card = (
+            (members.c.member_id == member.member_id)
+            & (members.c.card_digest == member.card.digest)
+            & (members.c.state == MemberState.PENDING.value)
+            & (members.c.added_by == member.added_by)
+        )
+        with self._store.transaction() as tx:
+            change = members.update().where(still_this_card)
+            done = tx.execute(change.values(state=MemberState.CONFIRMED.value, confirmed_by=person, confirmed_at=now))
+            if done.rowcount != 1:
+                raise UserError(f"The card of {member.alias} was changed in the meantime.", advice="Begin again.")
+            digest = member.card.digest.hex()
+            self._audit.append(tx, "member-confirmed", member=member.member_id, card_digest=digest, by=person)
+        self._tell_watchers()
+        return self.get(member.member_id)
+
+    def remove(self, name: str, by: str) -> Member:
+        """Stop trusting a member, from its next call on. Raises NotFound, or UserError if it is removed already."""
+        person = _person(by)
+        with self._store.transaction() as tx:
+            member = self._named(tx, name)
+            if member.state is MemberState.REMOVED:
+                raise UserError(f"{member.alias} is removed already.")
+            tx.execute(
+                members.update().where(members.c.member_id == member.member_id).values(state=MemberState.REMOVED.value)
+            )
+            self._audit.append(tx, "member-removed", member=member.member_id, by=person)
+        self._tell_watchers()
+        return self.get(member.member_id)
+
+    def list(self) -> tuple[Member, ...]:
+        """Every member, in order of alias."""
+        with self._store.read() as tx:
+            rows = tx.execute(select(members).order_by(members.c.alias)).mappings().all()
+            return tuple(self._member(row) for row in rows)
+
+    def get(self, name: str) -> Member:
+        """The member with this alias or member id, in whatever state. Raises NotFound."""
+        with self._store.read() as tx:
+            return self._named(tx, name)
+
+    def holder(self, tls_key_hash: bytes) -> Member | None:
+        """Whose TLS key this is (32-byte hash), in whatever state: to name a caller that is refused."""
+        with self._store.read() as tx:
+            member = self._find(tx, members.c.tls_key_hash == tls_key_hash)
+        return member if member is not None and member.tls_key_hash == tls_key_hash else None
+
+    def pinned(self, tls_key_hash: bytes) -> Member | None:
+        """The confirmed member that has this TLS key, if there is one."""
+        member = self.holder(tls_key_hash)
+        return member if member is not None and member.state is MemberState.CONFIRMED else None
+
+    def confirmed(self, member_id: str) -> Member | None:
+        """The member with this id if it is confirmed."""
+        with self._store.read() as tx:
+            member = self._find(tx, members.c.member_id == member_id)
+        return member if member is not None and member.state is MemberState.CONFIRMED else None
+
+    def _check_card(self, card: Card, now: datetime) -> None:
+        own = self._identity
+        if card.member_id == own.member_id or card.certificate.key_hash == own.certificate.key_hash:
+            raise UserError("This is your own card.", advice="Send it to the other organisation and add theirs.")
+        problem = card.certificate.date_problem(now)
+        if problem:
+            raise UserError(
+                f"The certificate in this card {problem}.",
+                advice="Check this computer's clock. If it is right, ask for a new card.",
+            )
+
+    def _check_room(self, tx: Connection, card: Card) -> None:
+        others = select(members.c.alias).where(members.c.member_id != card.member_id)
+        shared = tx.execute(others.where(members.c.tls_key_hash == card.certificate.key_hash)).scalar()
+        if shared is not None:
+            raise UserError(
+                f"This card uses the same TLS key as {shared}, so the two could not be told apart.",
+                advice="Ask for a card from a newly made node.",
+            )
+        if tx.execute(select(func.count()).select_from(others.subquery())).scalar_one() >= MAX_MEMBERS:
+            raise UserError(f"A node can know at most {MAX_MEMBERS} members.")
+
+    def _alias(self, tx: Connection, card: Card, wanted: str | None) -> str:
+        def taken(alias: str) -> bool:
+            clash = (members.c.alias == alias) & (members.c.member_id != card.member_id)
+            return tx.execute(select(members.c.alias).where(clash)).first() is not None
+
+        if wanted is not None:
+            if not _ALIAS.fullmatch(wanted):
+                raise UserError(
+                    f"An alias has at most {MAX_ALIAS_CHARACTERS} lower-case letters, digits and hyphens.",
+                    advice="For example: harbour-house",
+                )
+            if taken(wanted):
+                raise UserError(f"The alias {wanted} is in use.", advice="Choose another one with --alias.")
+            return wanted
+        words = re.findall(r"[a-z0-9]+", anyascii(card.name).lower())
+        made = "-".join(words)[: MAX_ALIAS_CHARACTERS - 5].strip("-") or "member"
+        return f"{made}-{card.member_id[:4]}" if taken(made) else made
+
+    def _named(self, tx: Connection, name: str) -> Member:
+        member = self._find(tx, or_(members.c.alias == name, members.c.member_id == name))
+        if member is None:
+            raise NotFound("No member of that name is in the book.", advice="`blindmatch member list` shows who is.")
+        return member
+
+    def _find(self, tx: Connection, condition: ColumnElement[bool]) -> Member | None:
+        row = tx.execute(select(members).where(condition)).mappings().first()
+        return None if row is None else self._member(row)
+
+    def _member(self, row: RowMapping) -> Member:
+        signed = parse_card(self._store.cells.unseal("members", row["member_id"], "card", row["card"]))
+        member = Member(
+            row["alias"],
+            MemberState(row["state"]),
+            signed,
+            row["added_by"],
+            row["confirmed_by"],
+            row["added_at"],
+            row["confirmed_at"],
+        )
+        if member.member_id != row["member_id"] or signed.card.digest != row["card_digest"]:
+            raise StateDamaged(
+                "An entry of the member book does not fit its card.", advice="Restore the folder from a backup."
+            )
+        return member
+
+    def _tell_watchers(self) -> None:
+        for watcher in self._watchers:
+            watcher()
+
+
+def _person(by: str) -> str:
+    if not is_staff_label(by):
+        raise UserError(
+            "The name of the person who does this is missing or cannot be written into the audit log.",
+            advice="Use a short label that your organisation knows, such as a first name or a role, in Latin letters.",
+        )
+    return by
+
+
+def _already_confirmed(known: Member, card: Card) -> UserError:
+    if known.card.digest == card.digest:
+        return UserError(f"{known.alias} is a confirmed member with this very card.")
+    return UserError(
+        f"{known.alias} is a confirmed member with another card.",
+        advice=f"If the organisation told you in person that its card changed, run `blindmatch member remove "
+        f"{known.alias}`, add the new card, and compare the words again.",
+    )

@@ -1,0 +1,14 @@
+"""What the owner of a node can ask of it, as one table: see `table`."""
+
+from types import MappingProxyType
+
+from node.operations import datasets, members, rounds, service
+from node.operations.parts import Parts, Progress
+from node.operations.table import Dispatcher
+
+__all__ = ["OPERATIONS", "Dispatcher", "Parts", "Progress"]
+
+OPERATIONS = MappingProxyType(
+    {operation.name: operation for module in (service, members, datasets, rounds) for operation in module.OPERATIONS}
+)
+"""Every operation by name."""

@@ -1,0 +1,163 @@
+"""Operations on our card and on the book of members."""
+
+from typing import Any
+
+from pydantic import Field
+
+from node.clock import timestamp
+from node.identity.cards import Card
+from node.identity.members import Member
+from node.operations.parts import Parts, Progress
+from node.operations.table import Operation, Reply, Request
+
+__all__ = ["OPERATIONS"]
+
+
+class CardView(Reply):
+    """What a card says, without its keys."""
+
+    member_id: str
+    name: str
+    member_class: str
+    country: str
+    languages: list[str]
+    contact: str
+    endpoint: str
+    issued_at: str
+    expires_at: str
+
+
+class MemberView(Reply):
+    alias: str
+    state: str
+    card: CardView
+    added_by: str
+    confirmed_by: str | None
+
+
+class CardReply(Reply):
+    """`file` is the card to hand to others."""
+
+    card: CardView
+    file: str
+
+
+class MemberReply(Reply):
+    member: MemberView
+    words: list[str]
+
+
+class MemberList(Reply):
+    members: list[MemberView]
+
+
+class Nothing(Request):
+    """No arguments."""
+
+
+class AddRequest(Request):
+    file: str
+    by: str
+    alias: str | None = None
+
+
+class NameRequest(Request):
+    name: str
+
+
+class ConfirmRequest(Request):
+    name: str
+    words: str
+    by: str
+
+
+class RemoveRequest(Request):
+    name: str
+    by: str
+
+
+class VersionsReply(Reply):
+    alias: str
+    protocol: str
+    normaliser: str
+    software: str
+    clock_ahead_seconds: float = Field(description="how far the other node's clock is ahead of ours")
+
+
+def card_view(card: Card) -> CardView:
+    return CardView(
+        member_id=card.member_id,
+        name=card.name,
+        member_class=card.member_class.value,
+        country=card.country,
+        languages=list(card.languages),
+        contact=card.contact,
+        endpoint=card.endpoint,
+        issued_at=card.issued_at,
+        expires_at=timestamp(card.certificate.not_after),
+    )
+
+
+def member_view(member: Member) -> MemberView:
+    return MemberView(
+        alias=member.alias,
+        state=member.state.value,
+        card=card_view(member.card),
+        added_by=member.added_by,
+        confirmed_by=member.confirmed_by,
+    )
+
+
+def _show_card(parts: Parts, _request: Nothing, _progress: Progress) -> CardReply:
+    signed = parts.identity.signed_card
+    return CardReply(card=card_view(signed.card), file=signed.to_bytes().decode())
+
+
+def _add(parts: Parts, request: AddRequest, _progress: Progress) -> MemberReply:
+    member = parts.members.add(request.file.encode(), request.by, request.alias)
+    return _with_words(parts, member)
+
+
+def _words(parts: Parts, request: NameRequest, _progress: Progress) -> MemberReply:
+    return _with_words(parts, parts.members.get(request.name))
+
+
+def _confirm(parts: Parts, request: ConfirmRequest, _progress: Progress) -> MemberReply:
+    member = parts.members.confirm(request.name, request.words, request.by)
+    return MemberReply(member=member_view(member), words=[])
+
+
+def _remove(parts: Parts, request: RemoveRequest, _progress: Progress) -> MemberReply:
+    member = parts.members.remove(request.name, request.by)
+    return MemberReply(member=member_view(member), words=[])
+
+
+def _list(parts: Parts, _request: Nothing, _progress: Progress) -> MemberList:
+    return MemberList(members=[member_view(member) for member in parts.members.list()])
+
+
+def _check(parts: Parts, request: NameRequest, _progress: Progress) -> VersionsReply:
+    member = parts.members.get(request.name)
+    said = parts.carrier.hello(request.name)
+    return VersionsReply(
+        alias=member.alias,
+        protocol=said.protocol,
+        normaliser=said.normaliser,
+        software=said.software,
+        clock_ahead_seconds=round(said.clock_ahead_seconds, 1),
+    )
+
+
+def _with_words(parts: Parts, member: Member) -> MemberReply:
+    return MemberReply(member=member_view(member), words=list(parts.members.check_words(member.member_id)))
+
+
+OPERATIONS: tuple[Operation[Any, Any], ...] = (
+    Operation("card.show", Nothing, _show_card),
+    Operation("member.add", AddRequest, _add),
+    Operation("member.words", NameRequest, _words),
+    Operation("member.confirm", ConfirmRequest, _confirm),
+    Operation("member.remove", RemoveRequest, _remove),
+    Operation("member.list", Nothing, _list),
+    Operation("member.check", NameRequest, _check),
+)

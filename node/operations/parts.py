@@ -1,0 +1,52 @@
+"""Everything a node is made of, in one place: what `node.app` builds and the operations use."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from node.audit import AuditLog
+from node.clock import Clock
+from node.config import Config
+from node.datasets import DatasetBook
+from node.identity.keys import Identity
+from node.identity.members import MemberBook
+from node.ids import RandomBytes
+from node.policy import Budget
+from node.rounds.book import RoundBook
+from node.rounds.engine import RoundEngine
+from node.rounds.leads import LeadBook
+from node.rounds.mailbox import Outbox
+from node.rounds.negotiation import Negotiation
+from node.store import StateDir, Store
+from node.transport.direct import DirectCarrier
+from psi.backend import Backend
+
+__all__ = ["Parts", "Progress"]
+
+Progress = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass
+class Parts:
+    """The parts of one node. `running` is set once it serves peers; `port` is where."""
+
+    folder: StateDir
+    config: Config
+    clock: Clock
+    random_bytes: RandomBytes
+    backend: Backend
+    store: Store
+    identity: Identity
+    audit: AuditLog
+    members: MemberBook
+    datasets: DatasetBook
+    budget: Budget
+    book: RoundBook
+    leads: LeadBook
+    outbox: Outbox
+    negotiation: Negotiation
+    engine: RoundEngine
+    carrier: DirectCarrier
+    wake: Callable[[str], None]
+    running: bool = False
+    port: int | None = None

@@ -1,0 +1,340 @@
+"""Operations on rounds: what a convener, an operator and a caseworker do with them."""
+
+import json
+from typing import Any
+
+from pydantic import Field
+
+from node.agreement.manifest import Manifest
+from node.errors import UserError
+from node.operations.parts import Parts, Progress
+from node.operations.table import Operation, Reply, Request
+from node.rounds.book import Round
+from node.rounds.explain import explain
+from node.rounds.states import RoundState
+from node.rounds.templates import build
+
+__all__ = ["OPERATIONS"]
+
+
+class Nothing(Request):
+    """No arguments."""
+
+
+class RoundRequest(Request):
+    """`round` is the beginning of a round's id, as long as needed to tell it from others."""
+
+    round: str
+
+
+class ProposeRequest(Request):
+    """`members`: two aliases (or `me`). `settings`: see `node.rounds.templates.SETTINGS`; members by alias."""
+
+    template: str
+    members: list[str]
+    settings: dict[str, Any] = Field(default_factory=dict)
+    by: str
+    dry_run: bool = False
+
+
+class SignRequest(RoundRequest):
+    dataset: str
+    by: str
+
+
+class ByRequest(RoundRequest):
+    by: str
+
+
+class ReleaseRequest(RoundRequest):
+    """`references`: our own records to release; None with `everything` releases all leads; an empty list none."""
+
+    references: list[str] | None = None
+    everything: bool = False
+    by: str
+
+
+class MemberView(Reply):
+    member_id: str
+    name: str
+    member_class: str
+    answered: str
+
+
+class RoundView(Reply):
+    """`turn` says in words whose turn it is. `count` is what the first learner declared, if it has."""
+
+    round_id: str
+    state: str
+    template: str
+    title: str
+    position: str
+    convener: str
+    members: list[MemberView]
+    turn: str
+    deadline: str
+    expires_at: str
+    failure: str | None
+    blamed: str | None
+    reports: dict[str, str]
+
+
+class RoundReply(Reply):
+    round: RoundView
+
+
+class RoundList(Reply):
+    rounds: list[RoundView]
+
+
+class VerdictView(Reply):
+    rule: str
+    ok: bool
+    sentence: str
+    advice: str
+
+
+class ShowReply(Reply):
+    """`sentences`: who would learn what; `verdicts`: what the rules of this node say."""
+
+    round: RoundView | None
+    manifest: dict[str, Any]
+    sentences: list[str]
+    verdicts: list[VerdictView]
+    elements: dict[str, int]
+
+
+class AgreementView(Reply):
+    key: str
+    handle: str
+
+
+class LeadView(Reply):
+    number: int
+    status: str
+    reference: str
+    agreements: list[AgreementView]
+
+
+class ResultsReply(Reply):
+    """`leads` are records of ours; `count` is what the other side declared about its own."""
+
+    round: RoundView
+    learned: bool
+    leads: list[LeadView]
+    count: tuple[int, int] | None
+    note: str
+
+
+def _propose(parts: Parts, request: ProposeRequest, _progress: Progress) -> ShowReply:
+    own = parts.identity.signed_card.card
+    cards = {}
+    for name in request.members:
+        card = own if name in ("me", own.member_id) else parts.members.get(name).card
+        cards[name] = card
+    settings = dict(request.settings)
+    by_alias = settings.pop("members", {})
+    if not isinstance(by_alias, dict) or not set(by_alias) <= set(cards):
+        raise UserError("A setting was given for an organisation that is no member of the round.")
+    if by_alias:
+        settings["members"] = {cards[name].member_id: value for name, value in by_alias.items()}
+    if isinstance(first := settings.get("first_learner"), str) and first in cards:
+        settings["first_learner"] = cards[first].member_id
+    manifest = build(
+        request.template,
+        list(cards.values()),
+        settings,
+        convener=own.member_id,
+        clock=parts.clock,
+        random_bytes=parts.random_bytes,
+    )
+    if request.dry_run:
+        return _show_manifest(parts, manifest, None)
+    found = parts.negotiation.propose(manifest, by=request.by)
+    return _show_manifest(parts, manifest, found)
+
+
+def _show(parts: Parts, request: RoundRequest, _progress: Progress) -> ShowReply:
+    found = parts.book.find(request.round)
+    return _show_manifest(parts, found.manifest, found)
+
+
+def _show_manifest(parts: Parts, manifest: Manifest, found: Round | None) -> ShowReply:
+    dataset = None
+    if found is not None and found.dataset_id is not None:
+        dataset = parts.datasets.by_id(found.dataset_id)
+    verdicts = parts.negotiation.judge(manifest, dataset)
+    return ShowReply(
+        round=None if found is None else _view(parts, found),
+        manifest=json.loads(manifest.canonical()),
+        sentences=list(explain(manifest, parts.identity.member_id)),
+        verdicts=[VerdictView(rule=v.rule, ok=v.ok, sentence=v.sentence, advice=v.advice) for v in verdicts],
+        elements={member.member_id: manifest.size_class(member.member_id) for member in manifest.members},
+    )
+
+
+def _list(parts: Parts, _request: Nothing, _progress: Progress) -> RoundList:
+    return RoundList(rounds=[_view(parts, found) for found in parts.book.all()])
+
+
+def _status(parts: Parts, request: RoundRequest, _progress: Progress) -> RoundReply:
+    return RoundReply(round=_view(parts, parts.book.find(request.round)))
+
+
+def _sign(parts: Parts, request: SignRequest, _progress: Progress) -> RoundReply:
+    found = parts.book.find(request.round)
+    return RoundReply(round=_view(parts, parts.negotiation.sign(found, dataset_name=request.dataset, by=request.by)))
+
+
+def _refuse(parts: Parts, request: ByRequest, _progress: Progress) -> RoundReply:
+    return RoundReply(round=_view(parts, parts.negotiation.refuse(parts.book.find(request.round), by=request.by)))
+
+
+def _start(parts: Parts, request: ByRequest, _progress: Progress) -> RoundReply:
+    return RoundReply(round=_view(parts, parts.negotiation.start(parts.book.find(request.round), by=request.by)))
+
+
+def _cancel(parts: Parts, request: ByRequest, _progress: Progress) -> RoundReply:
+    return RoundReply(round=_view(parts, parts.negotiation.cancel(parts.book.find(request.round), by=request.by)))
+
+
+def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> RoundReply:
+    """A person decides what the other side gets. Said once; the engine carries it out."""
+    found = parts.book.find(request.round)
+    if found.state is not RoundState.DECIDING:
+        raise UserError(
+            "This round is not waiting for a release decision.",
+            advice="`blindmatch round status` says what it waits for.",
+        )
+    if request.everything == (request.references is not None):
+        raise UserError("Say which records are released: all of them, or a list.")
+    if found.manifest.mode == "ordered" and not request.everything:
+        raise UserError(
+            "In this round the whole list is answered, or nothing.",
+            advice="Release everything, or cancel the round.",
+        )
+    known = {lead.reference for _number, _status, lead in parts.leads.list(found.round_id)}
+    chosen = None if request.references is None else sorted(set(request.references))
+    if chosen is not None and not known.issuperset(chosen):
+        raise UserError(
+            "A record that was named is not among the leads of this round. Nothing was released.",
+            advice="`blindmatch round results` shows them.",
+        )
+    most = found.manifest.reply.max_released
+    if found.manifest.mode == "released" and len(known if chosen is None else chosen) > most:
+        raise UserError(
+            f"The agreement lets this side release at most {most} records.",
+            advice="Choose fewer.",
+        )
+    with parts.store.transaction() as tx:
+        if parts.book.decision(found.round_id) is not None:
+            raise UserError("This decision has already been made.")
+        released = parts.leads.mark(tx, found.round_id, None if chosen is None else set(chosen))
+        parts.audit.append(
+            tx,
+            "release-decided",
+            round_id=found.round_id,
+            by=request.by,
+            released=released,
+            withheld=len(known) - released,
+        )
+        parts.book.save_decision(tx, found.round_id, json.dumps(chosen).encode())
+    parts.wake(found.round_id)
+    return RoundReply(round=_view(parts, parts.book.get(found.round_id)))
+
+
+def _results(parts: Parts, request: RoundRequest, _progress: Progress) -> ResultsReply:
+    found = parts.book.find(request.round)
+    leads = parts.leads.list(found.round_id)
+    with parts.store.transaction() as tx:
+        parts.audit.append(tx, "results-read", round_id=found.round_id, hits=len(leads))
+    member = found.position != "none"
+    return ResultsReply(
+        round=_view(parts, found),
+        learned=found.learned,
+        leads=[
+            LeadView(
+                number=number,
+                status=status,
+                reference=lead.reference,
+                agreements=[AgreementView(key=a.key, handle=a.handle) for a in lead.agreements],
+            )
+            for number, status, lead in leads
+        ],
+        count=found.count,
+        note=(
+            "A hit is a lead, not a proof. The other side holds the same identifiers; it may be another person, or a "
+            "relative. Nothing else about the other side's records is known here."
+            if member
+            else "This node convened the round and learns nothing of its content."
+        ),
+    )
+
+
+_TURNS = {
+    RoundState.AGREED: "The convener can start the round.",
+    RoundState.PREPARING: "The list is being prepared.",
+    RoundState.RUNNING: "The two nodes are exchanging messages.",
+    RoundState.DECIDING: "A person at this node must decide what is released.",
+    RoundState.FINISHED: "The round is over: both sides have closed it.",
+    RoundState.REFUSED: "The round is over: a member refused.",
+    RoundState.CANCELLED: "The round is over: it was cancelled.",
+    RoundState.FAILED: "The round is over: it failed.",
+}
+
+
+def _view(parts: Parts, found: Round) -> RoundView:
+    me = parts.identity.member_id
+    verdicts = {verdict.member_id: verdict.signed for verdict in parts.book.verdicts(found.round_id)}
+    answers = {True: "signed", False: "refused", None: "not yet"}
+    waiting = [entry.name for entry in found.manifest.members if verdicts.get(entry.member_id) is None]
+    deciding = [
+        entry.name for entry in found.manifest.members if found.reports.get(entry.member_id) == RoundState.DECIDING
+    ]
+    if found.state is RoundState.PROPOSED:
+        turn = f"Waiting for the signature of {' and '.join(waiting)}."
+    elif found.state in (RoundState.PREPARING, RoundState.RUNNING) and deciding:
+        turn = f"A person at {deciding[0]} must decide what is released."
+    elif found.position == "none" and found.state in (RoundState.PREPARING, RoundState.RUNNING):
+        turn = "The members' nodes are at work."
+    else:
+        turn = _TURNS[found.state]
+    names = {entry.member_id: entry.name for entry in found.manifest.members}
+    blamed = None if found.blamed is None else names.get(found.blamed, found.blamed)
+    return RoundView(
+        round_id=found.round_id,
+        state=found.state.value,
+        template=found.manifest.template,
+        title=found.manifest.title or "",
+        position=found.position,
+        convener="you" if found.convener == me else found.convener,
+        members=[
+            MemberView(
+                member_id=entry.member_id,
+                name=entry.name,
+                member_class=entry.member_class,
+                answered=answers[verdicts.get(entry.member_id)],
+            )
+            for entry in found.manifest.members
+        ],
+        turn=turn,
+        deadline=found.manifest.deadline,
+        expires_at=found.manifest.expires_at,
+        failure=found.failure_sentence,
+        blamed=blamed,
+        reports=dict(found.reports),
+    )
+
+
+OPERATIONS: tuple[Operation[Any, Any], ...] = (
+    Operation("round.propose", ProposeRequest, _propose),
+    Operation("round.list", Nothing, _list),
+    Operation("round.show", RoundRequest, _show),
+    Operation("round.status", RoundRequest, _status),
+    Operation("round.sign", SignRequest, _sign),
+    Operation("round.refuse", ByRequest, _refuse),
+    Operation("round.start", ByRequest, _start),
+    Operation("round.release", ReleaseRequest, _release),
+    Operation("round.cancel", ByRequest, _cancel),
+    Operation("round.results", RoundRequest, _results),
+)

@@ -1,0 +1,107 @@
+"""Rules that protect the people in the records: who may meet whom, who learns first, and how rows leave (R5, R20).
+
+**Protected** records are those of victims, of missing persons, and registers that hold victims among others. The
+defaults are narrow on purpose: what is refused here needs another kind of round, not a switch.
+"""
+
+from dataclasses import dataclass
+
+from node.agreement.manifest import Manifest
+from node.identity.cards import MemberClass
+from node.policy.verdict import Context, Verdict
+
+__all__ = ["ChildrenExcluded", "ClassTable", "FirstLearner", "ReleasedByHand"]
+
+PROTECTED = frozenset({"victim", "missing", "mixed"})
+"""Record classes whose records are, or may be, about people who need protection."""
+
+SUSPECTS = frozenset({"suspect", "mixed"})
+
+SUPPORT = frozenset({MemberClass.NGO, MemberClass.SHELTER, MemberClass.HOTLINE})
+"""Member classes that people turn to for help."""
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """Which member classes and record classes never meet."""
+
+    name: str = "class-table"
+
+    def check(self, manifest: Manifest, context: Context) -> Verdict:
+        protected = [member for member in manifest.members if member.record_class in PROTECTED]
+        for member in manifest.members:
+            if member.member_class == MemberClass.COORDINATOR:
+                return self._no(f"{member.name} is a coordinator, and a coordinator brings no records.")
+            if protected and member.member_class == MemberClass.IMMIGRATION:
+                return self._no("An immigration authority never takes part in a round that holds records of victims.")
+            if member.record_class in SUSPECTS and any(other is not member for other in protected):
+                return self._no("Records of victims are not compared with records of suspects.")
+        return Verdict(self.name, ok=True)
+
+    def _no(self, sentence: str) -> Verdict:
+        return Verdict(self.name, False, sentence, "There is no setting that allows it: propose another round.")
+
+
+@dataclass(frozen=True)
+class ChildrenExcluded:
+    """Records of children stay out of every round that is not agreed for children alone."""
+
+    name: str = "children-excluded"
+
+    def check(self, manifest: Manifest, context: Context) -> Verdict:
+        if manifest.children == "excluded":
+            return Verdict(self.name, ok=True)
+        return Verdict(
+            self.name,
+            False,
+            "Rounds about children need their own members and approvers, which this version does not have.",
+            "Propose the round with children excluded.",
+        )
+
+
+@dataclass(frozen=True)
+class FirstLearner:
+    """Who is answered first can stop before the other side learns anything: that is the side that holds victims.
+
+    Where both hold them and exactly one is an organisation that people turn to for help, it is that one.
+    """
+
+    name: str = "first-learner"
+
+    def check(self, manifest: Manifest, context: Context) -> Verdict:
+        holders = [member for member in manifest.members if member.record_class in PROTECTED]
+        support = [member for member in holders if member.member_class in SUPPORT]
+        should = support or holders
+        if not should or any(member.member_id == manifest.first_learner for member in should):
+            return Verdict(self.name, ok=True)
+        return Verdict(
+            self.name,
+            False,
+            f"{should[0].name} holds the records that need protection and must be answered first.",
+            f"Propose the round with {should[0].name} as first learner.",
+        )
+
+
+@dataclass(frozen=True)
+class ReleasedByHand:
+    """No reply in order out of protected records to a side that does not hold such records itself or that is no
+    organisation people turn to for help while the answering one is: it could walk the register with guesses."""
+
+    name: str = "released-by-hand"
+
+    def check(self, manifest: Manifest, context: Context) -> Verdict:
+        if manifest.mode != "ordered":
+            return Verdict(self.name, ok=True)
+        answering = manifest.member(manifest.first_learner)
+        if answering.record_class in PROTECTED:
+            for member in manifest.members:
+                outside = answering.member_class in SUPPORT and member.member_class not in SUPPORT
+                if outside or member.record_class not in PROTECTED:
+                    return Verdict(
+                        self.name,
+                        False,
+                        f"The records of {answering.name} need protection: {member.name} may get a count, or the rows "
+                        "that a person releases, but not an answer to its whole list.",
+                        "Propose the round with the reply 'released', 'count' or 'none'.",
+                    )
+        return Verdict(self.name, ok=True)

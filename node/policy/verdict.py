@@ -1,0 +1,62 @@
+"""What a policy rule is: a small object with a name that looks at an agreement and says yes, or no and why.
+
+Rules do not call each other and do not know their order; a policy is a list of them, and all are asked. Each sentence
+is written for the person who has to decide, and names organisations as the agreement does, never a record.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from node.agreement.manifest import Manifest
+from node.identity.cards import Card
+
+__all__ = ["Context", "DatasetFacts", "Rule", "Verdict"]
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What a rule may know about the data set of this node: never what is in it."""
+
+    record_class: str
+    basis: str
+    normaliser_version: str
+    usable: int
+
+
+@dataclass(frozen=True)
+class Context:
+    """What this node knows when it judges.
+
+    `cards` holds the cards of confirmed members by member id, this node's own included. `dataset` is None until one is
+    chosen.
+    `remaining` is the number of elements that may still be evaluated for the other side now (`Budget.remaining`).
+    """
+
+    me: str
+    now: datetime
+    cards: Mapping[str, Card]
+    remaining: int
+    dataset: DatasetFacts | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`sentence` is empty where the rule agrees; `advice` says what to do next."""
+
+    rule: str
+    ok: bool
+    sentence: str = ""
+    advice: str = ""
+
+
+class Rule(Protocol):
+    @property
+    def name(self) -> str:
+        """A stable slug, for audit entries and tests."""
+        ...
+
+    def check(self, manifest: Manifest, context: Context) -> Verdict:
+        """The verdict on one agreement; raises nothing."""
+        ...

@@ -1,0 +1,249 @@
+"""The rounds this node knows: one row each, read and written here and nowhere else.
+
+Every function that writes takes the caller's transaction, so that what belongs together is stored together: a new
+state with its audit entry, a snapshot with the message it produced.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from node.agreement.manifest import Manifest
+from node.clock import timestamp
+from node.errors import NotFound
+from node.rounds.states import ENDS, NEXT, RoundState
+from node.store import Store
+from node.store.schema import rounds, signatures
+from psi.secret import SecretBytes
+
+__all__ = ["Round", "RoundBook", "Verdict", "round_id_of"]
+
+ROUND_ID_BYTES = 16
+"""A round is named by the first 16 bytes of its manifest's digest: the name cannot be chosen."""
+
+
+def round_id_of(manifest: Manifest) -> str:
+    """32 hex characters. The same agreement is the same round at every node."""
+    return manifest.digest()[:ROUND_ID_BYTES].hex()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A member's signed yes or no."""
+
+    member_id: str
+    signed: bool
+    signature: bytes
+    at: str
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round as stored. `position` is first, second or none (a convener without records); `reports` holds the last
+    state that each other party reported; `learned`: our leads are stored; `count`: what the first learner declared."""
+
+    round_id: str
+    manifest: Manifest
+    convener: str
+    position: str
+    peer: str | None
+    dataset_id: str | None
+    state: RoundState
+    started: bool
+    failure_code: str | None
+    failure_sentence: str | None
+    blamed: str | None
+    created_at: str
+    updated_at: str
+    reports: Mapping[str, str]
+    learned: bool
+    count: tuple[int, int] | None
+
+    @property
+    def over(self) -> bool:
+        return self.state in ENDS
+
+
+class RoundBook:
+    """Rounds and their signatures in the store. Sealed: snapshot, scalar, decision."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, tx: Connection, manifest: Manifest, *, me: str) -> str:
+        """A new round in state proposed; its id. The same manifest again changes nothing."""
+        round_id = round_id_of(manifest)
+        if self._row(tx, round_id) is not None:
+            return round_id
+        member = any(entry.member_id == me for entry in manifest.members)
+        now = timestamp(self._store.clock.now())
+        tx.execute(
+            rounds.insert().values(
+                round_id=round_id,
+                manifest=manifest.canonical(),
+                manifest_digest=manifest.digest(),
+                convener=manifest.convener,
+                position=manifest.position(me) if member else "none",
+                peer=manifest.other(me).member_id if member else None,
+                state=RoundState.PROPOSED,
+                started=False,
+                reports="{}",
+                learned=False,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        return round_id
+
+    def peek(self, round_id: str) -> Round | None:
+        """The round with this id, or None."""
+        with self._store.read() as connection:
+            row = self._row(connection, round_id)
+        return None if row is None else _round(row)
+
+    def get(self, round_id: str) -> Round:
+        """NotFound if this node knows no such round."""
+        found = self.peek(round_id)
+        if found is None:
+            raise NotFound("This node knows no round of that name.", advice="`blindmatch round list` shows all rounds.")
+        return found
+
+    def find(self, prefix: str) -> Round:
+        """The round whose id begins with `prefix`; NotFound if there is none or more than one."""
+        matching = [found for found in self.all() if prefix and found.round_id.startswith(prefix.lower())]
+        if len(matching) != 1:
+            what = "more than one round" if matching else "no round"
+            raise NotFound(f"This node knows {what} of that name.", advice="`blindmatch round list` shows all rounds.")
+        return matching[0]
+
+    def all(self, states: Sequence[RoundState] = tuple(RoundState)) -> list[Round]:
+        with self._store.read() as connection:
+            query = select(rounds).where(rounds.c.state.in_(states)).order_by(rounds.c.created_at, rounds.c.round_id)
+            return [_round(row) for row in connection.execute(query)]
+
+    def open_rounds_of(self, tx: Connection, convener: str) -> int:
+        """How many rounds that are not over a convener has here."""
+        query = select(func.count()).where(rounds.c.convener == convener, rounds.c.state.not_in(ENDS))
+        return int(tx.execute(query).scalar_one())
+
+    def move(self, tx: Connection, round_id: str, state: RoundState, **values: Any) -> None:
+        """Change the state along the table in `states`; ValueError for any other way."""
+        row = self._row(tx, round_id)
+        assert row is not None
+        before = RoundState(row.state)
+        if state not in NEXT[before]:
+            raise ValueError(f"a round does not go from {before} to {state}")
+        if state in ENDS:
+            values |= {"scalar": None, "snapshot": None, "decision": None}
+        self._update(tx, round_id, state=state, **values)
+
+    def choose_dataset(self, tx: Connection, round_id: str, dataset_id: str) -> None:
+        self._update(tx, round_id, dataset_id=dataset_id)
+
+    def report(self, tx: Connection, round_id: str, member_id: str, state: str) -> None:
+        """Keep what a member last said about its side of a round."""
+        row = self._row(tx, round_id)
+        reports = json.loads(row.reports) | {member_id: state}
+        self._update(tx, round_id, reports=json.dumps(reports, separators=(",", ":"), sort_keys=True))
+
+    def mark_learned(self, tx: Connection, round_id: str) -> None:
+        self._update(tx, round_id, learned=True)
+
+    def save_count(self, tx: Connection, round_id: str, low: int, high: int) -> None:
+        self._update(tx, round_id, count_low=low, count_high=high)
+
+    def mark_started(self, tx: Connection, round_id: str) -> None:
+        self._update(tx, round_id, started=True)
+
+    # Signatures.
+
+    def record_verdict(self, tx: Connection, round_id: str, verdict: Verdict) -> None:
+        """Keep a member's answer. The first one stands: a second one changes nothing."""
+        known = select(signatures).where(signatures.c.round_id == round_id, signatures.c.member_id == verdict.member_id)
+        if tx.execute(known).first() is None:
+            tx.execute(
+                signatures.insert().values(
+                    round_id=round_id,
+                    member_id=verdict.member_id,
+                    verdict="signed" if verdict.signed else "refused",
+                    signature=verdict.signature,
+                    at=verdict.at,
+                )
+            )
+
+    def verdicts(self, round_id: str) -> list[Verdict]:
+        with self._store.read() as connection:
+            query = select(signatures).where(signatures.c.round_id == round_id).order_by(signatures.c.member_id)
+            return [
+                Verdict(row.member_id, row.verdict == "signed", row.signature, row.at)
+                for row in connection.execute(query)
+            ]
+
+    # The parts that are sealed.
+
+    def save_snapshot(self, tx: Connection, round_id: str, snapshot: bytes) -> None:
+        self._save(tx, round_id, "snapshot", snapshot)
+
+    def snapshot(self, round_id: str) -> bytes | None:
+        return self._load(round_id, "snapshot")
+
+    def save_decision(self, tx: Connection, round_id: str, decision: bytes) -> None:
+        self._save(tx, round_id, "decision", decision)
+
+    def decision(self, round_id: str) -> bytes | None:
+        return self._load(round_id, "decision")
+
+    def save_scalar(self, tx: Connection, round_id: str, scalar: SecretBytes) -> None:
+        sealed = self._store.cells.seal("rounds", round_id, "scalar", scalar.view())
+        self._update(tx, round_id, scalar=sealed)
+
+    def scalar(self, round_id: str) -> SecretBytes | None:
+        """The round's scalar in a buffer of the caller's, or None once it is destroyed."""
+        with self._store.read() as connection:
+            row = self._row(connection, round_id)
+        if row is None or row.scalar is None:
+            return None
+        return self._store.cells.unseal_secret("rounds", round_id, "scalar", row.scalar)
+
+    def forget_scalar(self, tx: Connection, round_id: str) -> None:
+        self._update(tx, round_id, scalar=None)
+
+    def _save(self, tx: Connection, round_id: str, column: str, data: bytes) -> None:
+        self._update(tx, round_id, **{column: self._store.cells.seal("rounds", round_id, column, data)})
+
+    def _load(self, round_id: str, column: str) -> bytes | None:
+        with self._store.read() as connection:
+            row = self._row(connection, round_id)
+        sealed = None if row is None else getattr(row, column)
+        return None if sealed is None else self._store.cells.unseal("rounds", round_id, column, sealed)
+
+    def _update(self, tx: Connection, round_id: str, **values: Any) -> None:
+        values["updated_at"] = timestamp(self._store.clock.now())
+        tx.execute(rounds.update().where(rounds.c.round_id == round_id).values(**values))
+
+    def _row(self, connection: Connection, round_id: str) -> Any:
+        return connection.execute(select(rounds).where(rounds.c.round_id == round_id)).first()
+
+
+def _round(row: Any) -> Round:
+    return Round(
+        round_id=row.round_id,
+        manifest=Manifest.parse(row.manifest),
+        convener=row.convener,
+        position=row.position,
+        peer=row.peer,
+        dataset_id=row.dataset_id,
+        state=RoundState(row.state),
+        started=row.started,
+        failure_code=row.failure_code,
+        failure_sentence=row.failure_sentence,
+        blamed=row.blamed,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        reports=json.loads(row.reports),
+        learned=row.learned,
+        count=None if row.count_low is None else (row.count_low, row.count_high),
+    )

@@ -1,0 +1,163 @@
+"""What one round's protocol session lives on at this node: its lists, its scalar, its snapshot.
+
+The lists are sealed files named after the round; the scalar and the snapshot are sealed cells of its row. `Workshop`
+makes a session (`prepare`), brings one back after a restart (`resume`) and destroys everything at the end (`forget`).
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from node.agreement.manifest import Manifest
+from node.datasets.records import PreparedRecord
+from node.errors import StateDamaged
+from node.ids import RandomBytes
+from node.rounds.book import Round, RoundBook
+from node.rounds.preparing import LINK_BYTES, Participation, Taking
+from node.store import SealedSpool, SpoolFolder
+from psi.backend import Backend
+from psi.messages import RUN_BYTES
+from psi.protocol.listing import blind_list
+from psi.protocol.pair import PairSession
+from psi.protocol.states import Place, Reply
+from psi.protocol.terms import PairSpools, PairTerms, Voice
+from psi.secret import SecretBytes
+from psi.spool import Spool
+
+__all__ = ["Conversation", "Workshop", "pair_terms"]
+
+_OWN_LISTS = {"order": 8, "links": LINK_BYTES}
+
+
+def pair_terms(manifest: Manifest, me: str) -> PairTerms:
+    """The protocol's view of an agreement."""
+    peer = manifest.other(me).member_id
+    digest = manifest.digest()
+    reply = Reply.COUNT_RELEASED if manifest.reply.count_then_release else Reply(manifest.mode)
+    return PairTerms(
+        me=me,
+        peer=peer,
+        place=Place.FIRST if manifest.position(me) == "first" else Place.SECOND,
+        reply=reply,
+        agreement=digest,
+        run=digest[:RUN_BYTES],
+        my_size=manifest.size_class(me),
+        peer_size=manifest.size_class(peer),
+        bands=manifest.count_bands(),
+        max_released=manifest.reply.max_released * manifest.tokens_per_record,
+    )
+
+
+@dataclass
+class Conversation:
+    """An open session with the lists that only its owner reads."""
+
+    session: PairSession
+    order: Spool
+    links: Spool
+    scalar: SecretBytes | None
+    files: ExitStack
+
+    def close(self) -> None:
+        """Close the files and wipe the scalar in memory; what is stored stays."""
+        self.files.close()
+        if self.scalar is not None:
+            self.scalar.wipe()
+
+    def forget_scalar(self) -> None:
+        if self.scalar is not None:
+            self.scalar.wipe()
+
+
+class Workshop:
+    """Makes, resumes and destroys conversations."""
+
+    def __init__(
+        self, *, me: str, spools: SpoolFolder, book: RoundBook, backend: Backend, random_bytes: RandomBytes
+    ) -> None:
+        self._me = me
+        self._spools = spools
+        self._book = book
+        self._backend = backend
+        self._random_bytes = random_bytes
+
+    def prepare(
+        self, found: Round, records: Iterable[PreparedRecord], taking: Callable[[Spool], Taking], voice: Voice
+    ) -> tuple[Conversation, Participation]:
+        """Blind the list under a fresh scalar. Nothing is stored in the round's row yet; earlier attempts are gone."""
+        self.forget(found.round_id)
+        terms = pair_terms(found.manifest, self._me)
+        files = ExitStack()
+        scalar = self._backend.new_scalar()
+        try:
+            lists = PairSpools.make(lambda name, width: self._create(files, found.round_id, name, width))
+            order, links = (self._create(files, found.round_id, name, width) for name, width in _OWN_LISTS.items())
+            walk = taking(links)
+            listing = blind_list(
+                walk.batches(records),
+                size=terms.my_size,
+                scalar=scalar,
+                backend=self._backend,
+                random_bytes=self._random_bytes,
+                mine=lists.mine,
+                order=order,
+            )
+            session = PairSession.begin(
+                terms,
+                listing,
+                scalar=scalar,
+                spools=lists,
+                voice=voice,
+                backend=self._backend,
+                random_bytes=self._random_bytes,
+            )
+        except BaseException:
+            scalar.wipe()
+            files.close()
+            self.forget(found.round_id)
+            raise
+        return Conversation(session, order, links, scalar, files), walk.counts
+
+    def resume(self, found: Round, voice: Voice) -> Conversation:
+        """The session as its last stored snapshot left it."""
+        snapshot = self._book.snapshot(found.round_id)
+        if snapshot is None:
+            raise StateDamaged(
+                "The saved state of a round is missing.", advice="Cancel the round and propose it again."
+            )
+        scalar = self._book.scalar(found.round_id)
+        files = ExitStack()
+        try:
+            lists = PairSpools.make(lambda name, _width: self._open(files, found.round_id, name))
+            order, links = (self._open(files, found.round_id, name) for name in _OWN_LISTS)
+            session = PairSession.restore(
+                pair_terms(found.manifest, self._me),
+                snapshot,
+                scalar=scalar,
+                spools=lists,
+                voice=voice,
+                backend=self._backend,
+                random_bytes=self._random_bytes,
+            )
+        except BaseException:
+            if scalar is not None:
+                scalar.wipe()
+            files.close()
+            raise
+        return Conversation(session, order, links, scalar, files)
+
+    def forget(self, round_id: str) -> None:
+        """Delete the lists of a round. The row's scalar and snapshot go with its state (see `RoundBook.move`)."""
+        for name in (*PairSpools.WIDTHS, *_OWN_LISTS):
+            self._spools.delete(f"{round_id}.{name}")
+
+    def _create(self, files: ExitStack, round_id: str, name: str, width: int) -> SealedSpool:
+        return self._kept(files, self._spools.create(f"{round_id}.{name}", width))
+
+    def _open(self, files: ExitStack, round_id: str, name: str) -> SealedSpool:
+        return self._kept(files, self._spools.open(f"{round_id}.{name}"))
+
+    @staticmethod
+    def _kept(files: ExitStack, spool: SealedSpool) -> SealedSpool:
+        files.callback(spool.close)
+        return spool

@@ -1,0 +1,135 @@
+"""What an agreement means, in plain sentences: who brings what, who would learn what, and what a side could guess.
+
+Printed by `round show` and by a dry run before anyone signs. Everything follows from the manifest alone, so both sides
+read the same facts; only "you" and the names change places. Sentences, not advice: the rules of `node.policy` judge.
+"""
+
+from node.agreement.manifest import Manifest
+from node.agreement.terms import Match, MemberTerms
+
+__all__ = ["explain"]
+
+
+def explain(manifest: Manifest, me: str) -> list[str]:
+    """Sentences for the member `me`; for a convener that brings no records, both members go by their names."""
+    sentences = [f"The purpose is to {_words(manifest.purpose)}: {manifest.purpose_text}"]
+    sentences += [_brings(member, me) for member in manifest.members]
+    sentences.append(f"Compared are {_and([_match(match) for match in manifest.match])}.")
+    if manifest.protocol == "pair":
+        for member in sorted(manifest.members, key=lambda one: one.member_id != manifest.first_learner):
+            other = manifest.other(member.member_id)
+            sentences.append(_learns(manifest, member, other, me))
+            sentences.append(_guesses(manifest, member, other, me))
+    sentences.append(
+        "Nobody learns the other side's record references, its true number of records, or anything about records "
+        "that do not agree."
+    )
+    if any(match.kind == "person" for match in manifest.match):
+        sentences.append(
+            "A hit is a lead, not a proof: different people, relatives above all, can agree in some details."
+        )
+    sentences.append(
+        f"Records about children are {'left out' if manifest.children == 'excluded' else 'the only ones'}."
+    )
+    use = "for nothing else" if manifest.onward_use == "purpose_only" else "for anything else only after asking"
+    sentences.append(f"Results may be used for this purpose, {use}.")
+    sentences += [
+        f"{_name(member, me)} {_verb(member, me, 'keep')} results for {member.retention_days} days at most."
+        for member in manifest.members
+    ]
+    sentences.append(
+        f"Lists are exchanged from {manifest.start_not_before} to {manifest.deadline}; "
+        f"nothing is released after {manifest.expires_at}."
+    )
+    return sentences
+
+
+def _brings(member: MemberTerms, me: str) -> str:
+    return (
+        f"{_name(member, me)} ({_words(member.member_class)}, {member.country}) {_verb(member, me, 'bring')} between "
+        f"{member.minimum_records:,} and {member.records:,} records ({_words(member.record_class)}), on the basis of "
+        f"{_words(member.basis)} ({_words(member.legal_regime)}: {member.legal_basis})."
+    )
+
+
+def _match(match: Match) -> str:
+    if match.kind == "person":
+        fields = _and([_words(field) for field in match.fields])
+        return f"persons (any {match.at_least} of {len(match.fields)} agree: {fields})"
+    return f"{_words(match.kind)} (up to {match.per_record} a record)"
+
+
+def _learns(manifest: Manifest, member: MemberTerms, other: MemberTerms, me: str) -> str:
+    who, verb, whose = _name(member, me), _verb(member, me, "learn"), _whose(member, me)
+    rest = _object(other, me)
+    if member.member_id == manifest.first_learner:
+        return f"{who} {verb} first: which of {whose} own records {rest} also {_verb(other, me, 'hold')}, and by what."
+    count = {
+        "none": "",
+        "yes_no": "whether any record agrees",
+        "banded": "in which band the number of agreeing records lies",
+        "exact": "how many records agree",
+    }[manifest.reply.count]
+    match manifest.mode:
+        case "ordered":
+            rows = f"which of {whose} own records {rest} also {_verb(other, me, 'hold')}, and by what"
+            return f"{who} {verb} second: {rows}."
+        case "released":
+            most = f"{manifest.reply.max_released:,} records at most"
+            rows = (
+                f"those of {whose} own records for which a person at {_at(other, me)} releases the agreement ({most})"
+            )
+            return f"{who} {verb} second: {f'{count}, then ' if count else ''}{rows}."
+        case "count":
+            return f"{who} {verb} second: {count}, as {rest} {_verb(other, me, 'declare')} it, and no rows."
+        case "none":
+            return f"{who} {verb} nothing."
+
+
+def _guesses(manifest: Manifest, member: MemberTerms, other: MemberTerms, me: str) -> str:
+    elements = manifest.size_class(member.member_id)
+    room = (
+        f"this round's padding lets {_object(member, me)} test up to {elements:,} named persons or identifiers "
+        f"({member.records:,} if every match key of each is tried)"
+    )
+    if member.member_id == manifest.first_learner or manifest.mode == "ordered":
+        return f"A blinded list cannot be inspected: {room}."
+    seen = {
+        "released": f"{_verb(member, me, 'see')} only what a person releases"
+        + (", and the count" if manifest.reply.count_then_release else ""),
+        "count": f"{_verb(member, me, 'see')} only the count of all of them together",
+        "none": f"{_verb(member, me, 'see')} no answer",
+    }[manifest.mode]
+    return f"A blinded list cannot be inspected: {room}, but {_subject(member, me)} {seen}."
+
+
+def _name(member: MemberTerms, me: str) -> str:
+    return "You" if member.member_id == me else member.name
+
+
+def _object(member: MemberTerms, me: str) -> str:
+    return "you" if member.member_id == me else member.name
+
+
+def _subject(member: MemberTerms, me: str) -> str:
+    return "you" if member.member_id == me else "it"
+
+
+def _at(member: MemberTerms, me: str) -> str:
+    return "your organisation" if member.member_id == me else member.name
+
+
+def _whose(member: MemberTerms, me: str) -> str:
+    return "your" if member.member_id == me else "its"
+
+
+def _verb(member: MemberTerms, me: str, verb: str) -> str:
+    return verb if member.member_id == me else f"{verb}s"
+
+
+def _words(slug: str) -> str:
+    return slug.replace("_", " ")
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

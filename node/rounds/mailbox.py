@@ -1,0 +1,198 @@
+"""What came and what goes: the inbox and the outbox of a node.
+
+    receive   check -> store -> acknowledge -> (later) process, in order
+    send      make -> store with the snapshot that made it -> deliver -> mark as acknowledged
+
+An envelope is stored before anything else happens to it, on both sides, so a crash at any point leaves either a stored
+envelope or none. A resend is byte for byte the envelope in the outbox.
+
+Each round has two lines from one node to another, each with numbers that run without a gap: messages *about* the round
+(from 1) and messages *of* its protocol (from `PROTOCOL_LINE` + 1). So a cancellation overtakes a list that is still on
+its way. A number that came before must bring the same bytes, or the sender has changed its answer and is to blame.
+
+Contents are sealed in the database and dropped as soon as they have done their work; the digest stays, so that a
+replay is still known after years.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from node.store import Store
+from node.store.schema import inbox, outbox
+from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
+from node.wire.signing import Signer
+from psi.errors import ChangedAnswer
+
+__all__ = ["PROTOCOL_LINE", "Inbox", "Letter", "Outbox"]
+
+PROTOCOL_LINE = 1 << 31
+"""Sequence numbers above this one belong to the protocol's messages, those below to all others."""
+
+
+def _line(kind: EnvelopeKind) -> tuple[int, int]:
+    """First and last sequence number of the line of a kind; both are never used themselves."""
+    return (PROTOCOL_LINE, 1 << 32) if kind is EnvelopeKind.ROUND else (0, PROTOCOL_LINE)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A stored envelope: `row` is its number in the table."""
+
+    row: int
+    round_id: str
+    sender: str
+    sequence: int
+    kind: EnvelopeKind
+    payload: bytes
+
+
+class Inbox:
+    """`most_waiting` is the most envelopes of one round that may wait unprocessed; more are asked to come later."""
+
+    def __init__(self, store: Store, *, most_waiting: int) -> None:
+        self._store = store
+        self._most_waiting = most_waiting
+
+    def put(self, tx: Connection, envelope: Envelope) -> ReceiptKind:
+        """Store an envelope whose sender has been checked. ChangedAnswer if its number came before with other bytes."""
+        found = hashlib.sha512(envelope.signing_bytes()).digest()
+        here = (inbox.c.round_id == envelope.round_id, inbox.c.sender == envelope.sender)
+        known = tx.execute(select(inbox.c.digest).where(*here, inbox.c.sequence == envelope.sequence)).scalar()
+        if known is not None:
+            if known != found:
+                raise ChangedAnswer("The other side sent a second, different message in the place of an earlier one.")
+            return ReceiptKind.ALREADY
+        low, high = _line(envelope.kind)
+        line = (*here, inbox.c.sequence > low, inbox.c.sequence < high)
+        last = tx.execute(select(func.max(inbox.c.sequence)).where(*line)).scalar() or low
+        waiting = tx.execute(select(func.count()).where(*line, inbox.c.processed.is_(False))).scalar_one()
+        if envelope.sequence != last + 1 or waiting >= self._most_waiting:
+            return ReceiptKind.RETRY_LATER
+        name = f"{envelope.round_id}/{envelope.sender}/{envelope.sequence}"
+        tx.execute(
+            inbox.insert().values(
+                round_id=envelope.round_id,
+                sender=envelope.sender,
+                sequence=envelope.sequence,
+                kind=envelope.kind.name,
+                digest=found,
+                payload=self._store.cells.seal("inbox", name, "payload", envelope.payload),
+                processed=False,
+            )
+        )
+        return ReceiptKind.ACCEPTED
+
+    def next(self, round_id: str, *, protocol: bool) -> Letter | None:
+        """The oldest envelope of a round that waits; with `protocol` also those of its protocol."""
+        top = 1 << 32 if protocol else PROTOCOL_LINE
+        with self._store.read() as connection:
+            row = connection.execute(
+                select(inbox)
+                .where(inbox.c.round_id == round_id, inbox.c.processed.is_(False), inbox.c.sequence < top)
+                .order_by(inbox.c.id)
+                .limit(1)
+            ).first()
+        if row is None:
+            return None
+        name = f"{row.round_id}/{row.sender}/{row.sequence}"
+        payload = self._store.cells.unseal("inbox", name, "payload", row.payload)
+        return Letter(row.id, row.round_id, row.sender, row.sequence, EnvelopeKind[row.kind], payload)
+
+    def done(self, tx: Connection, letter: Letter) -> None:
+        """The envelope has been dealt with: its content goes, its digest stays."""
+        tx.execute(inbox.update().where(inbox.c.id == letter.row).values(processed=True, payload=None))
+
+    def drop_round(self, tx: Connection, round_id: str) -> None:
+        """The round is over: whatever still waits will not be read."""
+        tx.execute(inbox.update().where(inbox.c.round_id == round_id).values(processed=True, payload=None))
+
+    def rounds_waiting(self) -> list[str]:
+        with self._store.read() as connection:
+            query = select(inbox.c.round_id).where(inbox.c.processed.is_(False)).distinct()
+            return [row.round_id for row in connection.execute(query)]
+
+
+class Outbox:
+    """`signer` is this node's identity."""
+
+    def __init__(self, store: Store, signer: Signer) -> None:
+        self._store = store
+        self._signer = signer
+
+    def put(self, tx: Connection, *, round_id: str, recipient: str, kind: EnvelopeKind, payload: bytes) -> None:
+        """Sign and store one envelope, to be delivered after all earlier ones to the same recipient."""
+        here = (outbox.c.round_id == round_id, outbox.c.recipient == recipient)
+        low, high = _line(kind)
+        line = (*here, outbox.c.sequence > low, outbox.c.sequence < high)
+        last = tx.execute(select(func.max(outbox.c.sequence)).where(*line)).scalar() or low
+        envelope = Envelope.seal(
+            self._signer, round_id=round_id, recipient=recipient, sequence=last + 1, kind=kind, payload=payload
+        )
+        name = f"{round_id}/{recipient}/{last + 1}"
+        tx.execute(
+            outbox.insert().values(
+                round_id=round_id,
+                recipient=recipient,
+                sequence=last + 1,
+                kind=kind.name,
+                envelope=self._store.cells.seal("outbox", name, "envelope", envelope.to_bytes()),
+                acknowledged=False,
+                attempts=0,
+            )
+        )
+
+    def next(self, round_id: str, recipient: str) -> tuple[int, Envelope] | None:
+        """The oldest envelope to a recipient that it has not acknowledged, with its number in the table."""
+        with self._store.read() as connection:
+            row = connection.execute(
+                select(outbox)
+                .where(
+                    outbox.c.round_id == round_id,
+                    outbox.c.recipient == recipient,
+                    outbox.c.acknowledged.is_(False),
+                )
+                .order_by(outbox.c.sequence)
+                .limit(1)
+            ).first()
+        if row is None:
+            return None
+        name = f"{row.round_id}/{row.recipient}/{row.sequence}"
+        return row.id, Envelope.from_bytes(self._store.cells.unseal("outbox", name, "envelope", row.envelope))
+
+    def acknowledged(self, tx: Connection, row: int) -> None:
+        """The recipient has stored it, or will never take it: it need not be sent again."""
+        tx.execute(outbox.update().where(outbox.c.id == row).values(acknowledged=True, envelope=b""))
+
+    def drop_protocol(self, tx: Connection, round_id: str) -> None:
+        """The round has broken off: nothing of its protocol leaves any more."""
+        tx.execute(
+            outbox.update()
+            .where(outbox.c.round_id == round_id, outbox.c.sequence > PROTOCOL_LINE, outbox.c.acknowledged.is_(False))
+            .values(acknowledged=True, envelope=b"")
+        )
+
+    def waiting(self, round_id: str) -> int:
+        """How many envelopes of a round are not acknowledged yet."""
+        with self._store.read() as connection:
+            query = select(func.count()).where(outbox.c.round_id == round_id, outbox.c.acknowledged.is_(False))
+            return int(connection.execute(query).scalar_one())
+
+    def tried(self, tx: Connection, row: int) -> None:
+        tx.execute(outbox.update().where(outbox.c.id == row).values(attempts=outbox.c.attempts + 1))
+
+    def recipients(self, round_id: str) -> list[str]:
+        """To whom something of a round still has to go."""
+        with self._store.read() as connection:
+            query = (
+                select(outbox.c.recipient)
+                .where(outbox.c.round_id == round_id, outbox.c.acknowledged.is_(False))
+                .distinct()
+            )
+            return [row.recipient for row in connection.execute(query)]
+
+    def rounds_waiting(self) -> list[str]:
+        with self._store.read() as connection:
+            query = select(outbox.c.round_id).where(outbox.c.acknowledged.is_(False)).distinct()
+            return [row.round_id for row in connection.execute(query)]

@@ -1,0 +1,251 @@
+"""From a proposal to an agreement that may run: propose, sign, refuse, start, cancel.
+
+    convener                         each member
+    propose  -- PROPOSAL ----------> stored; its rules are asked; a person reads it
+             <- SIGNATURE or REFUSAL -- to the convener and to the other member
+    start    -- START -------------> the round is prepared once every signature is here
+
+A signature is an identity key's over the digest of the manifest. Every node checks the others' signatures against its
+own pins; what the convener says about who signed counts for nothing. Members' signatures are kept as evidence.
+The rules are asked when a person signs and again before the list is made (`RoundEngine`), since days may lie between.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from node.agreement.manifest import REFUSE_LABEL, SIGN_LABEL, Manifest
+from node.audit import AuditLog
+from node.clock import Clock, timestamp
+from node.datasets import Dataset, DatasetBook, PreparedRecord
+from node.errors import NotAllowed, RefusedByPolicy, UserError
+from node.identity.keys import Identity, verify
+from node.identity.members import MemberBook, MemberState
+from node.policy import Budget, Context, DatasetFacts, enforce, evaluate
+from node.policy.verdict import Verdict as RuleVerdict
+from node.rounds.book import Round, RoundBook, Verdict, round_id_of
+from node.rounds.mailbox import Letter, Outbox
+from node.rounds.parties import others, read_note, require_member, tell, write_note
+from node.rounds.states import ENDS, RoundState
+from node.store import Store
+from node.wire.envelope import EnvelopeKind
+from psi.errors import BadSignature, MalformedMessage, UnexpectedMessage, WrongParty
+
+__all__ = ["MAX_OPEN_ROUNDS_PER_CONVENER", "Negotiation"]
+
+MAX_OPEN_ROUNDS_PER_CONVENER = 1_000
+"""Rounds that are not over which one convener may have at this node."""
+
+
+@dataclass
+class Negotiation:
+    """Everything that happens to a round before its list is made, and how it is called off."""
+
+    store: Store
+    audit: AuditLog
+    clock: Clock
+    identity: Identity
+    members: MemberBook
+    datasets: DatasetBook
+    budget: Budget
+    book: RoundBook
+    outbox: Outbox
+    wake: Callable[[str], None]
+
+    # What a person does here.
+
+    def propose(self, manifest: Manifest, *, by: str) -> Round:
+        """Store a manifest that this node convenes and send it to its members."""
+        me = self.identity.member_id
+        if manifest.convener != me:
+            raise NotAllowed("Only the convener that a manifest names can propose it.")
+        for member_id in others(manifest, me):
+            require_member(self.members, member_id)
+        with self.store.transaction() as tx:
+            round_id = self.book.add(tx, manifest, me=me)
+            self.audit.append(tx, "round-proposed", round_id=round_id, by=by, manifest_digest=_short(manifest))
+            tell(tx, self.outbox, self.book.get(round_id), me, EnvelopeKind.PROPOSAL, manifest.canonical())
+        self.wake(round_id)
+        return self.book.get(round_id)
+
+    def judge(self, manifest: Manifest, dataset: Dataset | None = None) -> list[RuleVerdict]:
+        """What every rule of this node says about an agreement."""
+        return evaluate(manifest, self._context(manifest, dataset))
+
+    def enforce(self, found: Round) -> Dataset:
+        """Ask the rules once more, right before the list is made; RefusedByPolicy if one objects."""
+        if found.dataset_id is None:
+            raise UserError("No data set was chosen for this round.", advice="Sign it with --dataset.")
+        dataset = self.datasets.by_id(found.dataset_id)
+        enforce(found.manifest, self._context(found.manifest, dataset))
+        return dataset
+
+    def records(self, found: Round) -> Iterator[PreparedRecord]:
+        """The records of the data set that was chosen for a round, in order."""
+        assert found.dataset_id is not None
+        return self.datasets.records(self.datasets.by_id(found.dataset_id).name)
+
+    def sign(self, found: Round, *, dataset_name: str, by: str) -> Round:
+        """Say yes, with one data set. RefusedByPolicy, with every objection, if the rules of this node say no."""
+        me = self.identity.member_id
+        if found.position == "none":
+            raise NotAllowed("This node convenes the round but is no member of it, so there is nothing to sign.")
+        self._expect(found, RoundState.PROPOSED)
+        if any(verdict.member_id == me for verdict in self.book.verdicts(found.round_id)):
+            raise UserError("This node has already signed this round.")
+        dataset = self.datasets.get(dataset_name)
+        try:
+            enforce(found.manifest, self._context(found.manifest, dataset))
+        except RefusedByPolicy:
+            with self.store.transaction() as tx:
+                self.audit.append(tx, "policy-refused", round_id=found.round_id, by=by)
+            raise
+        signature = self.identity.sign(SIGN_LABEL, found.manifest.digest())
+        with self.store.transaction() as tx:
+            self.book.choose_dataset(tx, found.round_id, dataset.dataset_id)
+            self.book.record_verdict(tx, found.round_id, self._verdict(me, True, signature))
+            self.audit.append(
+                tx, "round-signed", round_id=found.round_id, by=by, member=me, manifest_digest=_short(found.manifest)
+            )
+            tell(tx, self.outbox, found, me, EnvelopeKind.SIGNATURE, signature)
+            self._complete(tx, found.round_id)
+        self.wake(found.round_id)
+        return self.book.get(found.round_id)
+
+    def refuse(self, found: Round, *, by: str) -> Round:
+        """Say no. The others learn that this member refused, and nothing else."""
+        me = self.identity.member_id
+        if found.position == "none":
+            raise NotAllowed("This node is no member of the round.", advice="A convener can cancel it instead.")
+        if found.state not in (RoundState.PROPOSED, RoundState.AGREED):
+            raise UserError("This round can no longer be refused.", advice="It can be cancelled until it is over.")
+        signature = self.identity.sign(REFUSE_LABEL, found.manifest.digest())
+        with self.store.transaction() as tx:
+            self.book.record_verdict(tx, found.round_id, self._verdict(me, False, signature))
+            self.audit.append(tx, "round-refused", round_id=found.round_id, by=by, member=me)
+            tell(tx, self.outbox, found, me, EnvelopeKind.REFUSAL, signature)
+            self.book.move(tx, found.round_id, RoundState.REFUSED)
+        self.wake(found.round_id)
+        return self.book.get(found.round_id)
+
+    def start(self, found: Round, *, by: str) -> Round:
+        """The convener says go, once all have signed."""
+        me = self.identity.member_id
+        if found.convener != me:
+            raise NotAllowed("Only the convener of a round can start it.")
+        if found.started:
+            raise UserError("This round has already been started.")
+        self._expect(found, RoundState.AGREED, "Not every member has signed yet." if not found.over else "")
+        with self.store.transaction() as tx:
+            self.book.mark_started(tx, found.round_id)
+            self.audit.append(tx, "round-started", round_id=found.round_id, by=by)
+            tell(tx, self.outbox, found, me, EnvelopeKind.START, write_note("started"))
+            self.book.move(tx, found.round_id, RoundState.PREPARING)
+        self.wake(found.round_id)
+        return self.book.get(found.round_id)
+
+    def cancel(self, found: Round, *, by: str) -> Round:
+        """Call a round off, at any time before its end. What was already released cannot be called back."""
+        if found.over:
+            raise UserError(f"This round is over: {found.state}.")
+        with self.store.transaction() as tx:
+            self.audit.append(tx, "round-cancelled", round_id=found.round_id, by=by)
+            tell(tx, self.outbox, found, self.identity.member_id, EnvelopeKind.CANCEL, write_note("cancelled"))
+            self.book.move(tx, found.round_id, RoundState.CANCELLED)
+        self.wake(found.round_id)
+        return self.book.get(found.round_id)
+
+    # What the others' envelopes do here, each in the transaction that marks the letter as read.
+
+    def on_proposal(self, tx: Connection, letter: Letter) -> None:
+        manifest = Manifest.parse(letter.payload)
+        me = self.identity.member_id
+        named = {member.member_id for member in manifest.members}
+        if manifest.convener != letter.sender or me not in named or round_id_of(manifest) != letter.round_id:
+            raise WrongParty("The other side proposed a round in another name, or one that does not concern us.")
+        if self.book.open_rounds_of(tx, letter.sender) >= MAX_OPEN_ROUNDS_PER_CONVENER:
+            raise RefusedByPolicy("This convener has too many open rounds at this node.")
+        self.book.add(tx, manifest, me=me)
+        self.audit.append(
+            tx, "round-received", round_id=letter.round_id, peer=letter.sender, manifest_digest=_short(manifest)
+        )
+
+    def on_signature(self, tx: Connection, letter: Letter, found: Round) -> None:
+        self._check_verdict(letter, found, SIGN_LABEL)
+        self.book.record_verdict(tx, found.round_id, self._verdict(letter.sender, True, letter.payload))
+        self.audit.append(tx, "round-signed", round_id=found.round_id, member=letter.sender)
+        self._complete(tx, found.round_id)
+
+    def on_refusal(self, tx: Connection, letter: Letter, found: Round) -> None:
+        self._check_verdict(letter, found, REFUSE_LABEL)
+        self.book.record_verdict(tx, found.round_id, self._verdict(letter.sender, False, letter.payload))
+        self.audit.append(tx, "round-refused", round_id=found.round_id, member=letter.sender)
+        if found.state in (RoundState.PROPOSED, RoundState.AGREED):
+            self.book.move(tx, found.round_id, RoundState.REFUSED)
+
+    def on_start(self, tx: Connection, letter: Letter, found: Round) -> None:
+        if letter.sender != found.convener:
+            raise UnexpectedMessage("A member that does not convene the round tried to start it.")
+        read_note(letter.payload)
+        self.book.mark_started(tx, found.round_id)
+        self.audit.append(tx, "round-started", round_id=found.round_id, peer=letter.sender)
+        if found.state is RoundState.AGREED:
+            self.book.move(tx, found.round_id, RoundState.PREPARING)
+
+    def on_cancel(self, tx: Connection, letter: Letter, found: Round) -> None:
+        read_note(letter.payload)
+        self.audit.append(tx, "round-cancelled", round_id=found.round_id, peer=letter.sender)
+        self.book.move(tx, found.round_id, RoundState.CANCELLED)
+
+    # Parts of the above.
+
+    def _complete(self, tx: Connection, round_id: str) -> None:
+        found = self.book.get(round_id)
+        signed = {verdict.member_id for verdict in self.book.verdicts(round_id) if verdict.signed}
+        if found.state is RoundState.PROPOSED and signed == {entry.member_id for entry in found.manifest.members}:
+            self.book.move(tx, round_id, RoundState.AGREED)
+            if found.started:
+                self.book.move(tx, round_id, RoundState.PREPARING)
+
+    def _check_verdict(self, letter: Letter, found: Round, label: bytes) -> None:
+        if letter.sender not in {member.member_id for member in found.manifest.members}:
+            raise UnexpectedMessage("A party that is no member answered the proposal.")
+        member = require_member(self.members, letter.sender)
+        if len(letter.payload) != 64:
+            raise MalformedMessage("The other side sent something that is not a signature.")
+        if not verify(member.identity_key, label, found.manifest.digest(), letter.payload):
+            raise BadSignature("The other side's signature is not one over this agreement.")
+
+    def _context(self, manifest: Manifest, dataset: Dataset | None) -> Context:
+        own = self.identity.signed_card.card
+        ids = {entry.member_id for entry in manifest.members}
+        peers = sorted(ids - {own.member_id}) if own.member_id in ids else []
+        cards = {own.member_id: own} | {
+            member.member_id: member.card for member in self.members.list() if member.state is MemberState.CONFIRMED
+        }
+        facts = None
+        if dataset is not None:
+            facts = DatasetFacts(dataset.record_class, dataset.basis, dataset.normaliser_version, dataset.usable)
+        return Context(
+            me=own.member_id,
+            now=self.clock.now(),
+            cards=cards,
+            remaining=min((self.budget.remaining(peer) for peer in peers), default=0),
+            dataset=facts,
+        )
+
+    def _verdict(self, member_id: str, signed: bool, signature: bytes) -> Verdict:
+        return Verdict(member_id, signed, signature, timestamp(self.clock.now()))
+
+    def _expect(self, found: Round, state: RoundState, sentence: str = "") -> None:
+        if found.state is not state:
+            raise UserError(
+                sentence or f"That is not possible now: the round is {found.state}.",
+                advice="" if found.state in ENDS else "`blindmatch round status` says whose turn it is.",
+            )
+
+
+def _short(manifest: Manifest) -> str:
+    """The first half of the manifest's digest: enough to tell agreements apart in an audit log."""
+    return manifest.digest()[:32].hex()

@@ -1,0 +1,79 @@
+"""Who is in a round besides us, and how things reach them."""
+
+import json
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from node.agreement.manifest import Manifest
+from node.errors import NotFound
+from node.identity.members import Member, MemberBook
+from node.rounds.book import Round
+from node.rounds.mailbox import Outbox
+from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
+from psi.errors import MalformedMessage
+
+__all__ = ["Carrier", "others", "read_note", "require_member", "tell", "write_note"]
+
+MAX_NOTE_BYTES = 1024
+"""Longest content of a REFUSAL, CANCEL or STATUS envelope, in bytes."""
+
+_NOTE_KEYS = {"state", "code"}
+
+
+class Carrier(Protocol):
+    """How envelopes travel. Raises NodeError: PeerUnreachable or Busy if it is worth another try."""
+
+    def deliver(self, envelope: Envelope) -> ReceiptKind: ...
+
+
+def others(manifest: Manifest, me: str) -> list[str]:
+    """Members and convener, without us, in order of id."""
+    return sorted(({member.member_id for member in manifest.members} | {manifest.convener}) - {me})
+
+
+def tell(tx: Connection, outbox: Outbox, found: Round, me: str, kind: EnvelopeKind, payload: bytes) -> None:
+    """Put one envelope for everybody else into the outbox."""
+    for recipient in others(found.manifest, me):
+        outbox.put(tx, round_id=found.round_id, recipient=recipient, kind=kind, payload=payload)
+
+
+def require_member(book: MemberBook, member_id: str) -> Member:
+    """The confirmed member; NotFound if it is none (any more)."""
+    member = book.confirmed(member_id)
+    if member is None:
+        raise NotFound(
+            "A party of this round is not a confirmed member of this node.",
+            advice="`blindmatch member list` shows who is. Add and confirm the member, or refuse the round.",
+        )
+    return member
+
+
+def write_note(state: str, code: str = "") -> bytes:
+    """What one node tells another about a round: a state and a reason, both short words."""
+    return json.dumps({"code": code, "state": state}, separators=(",", ":"), sort_keys=True).encode()
+
+
+def read_note(payload: bytes) -> tuple[str, str]:
+    """State and reason; MalformedMessage for anything that `write_note` would not have written."""
+    try:
+        note = json.loads(payload) if len(payload) <= MAX_NOTE_BYTES else None
+    except ValueError:
+        note = None
+    if not isinstance(note, dict) or set(note) != _NOTE_KEYS:
+        raise _bad_note()
+    state, code = note["state"], note["code"]
+    if (
+        not all(isinstance(word, str) and _is_word(word) for word in (state, code))
+        or write_note(state, code) != payload
+    ):
+        raise _bad_note()
+    return state, code
+
+
+def _is_word(text: str) -> bool:
+    return len(text) <= 64 and all(char.islower() or char in "-/" for char in text) and text.isascii()
+
+
+def _bad_note() -> MalformedMessage:
+    return MalformedMessage("The other side sent a note about the round that is not well formed.")

@@ -1,0 +1,140 @@
+"""From matching positions back to our own records: leads, and what a person lets go.
+
+    match row -> place in our sorted list -> token number -> links -> records of ours -> which keys agree
+
+A **lead** is one record of ours with the keys that agree. Of the other side's records nothing is known but that it
+holds the same identifiers. Each agreement carries a **handle**, the same at both sides and meaningless elsewhere, so
+that two caseworkers can speak about one hit without saying whom it concerns (psi/PROTOCOL.md, "Match handle").
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from node.datasets.records import PreparedRecord
+from node.errors import NotFound
+from node.rounds.conversation import Conversation
+from node.rounds.preparing import LINK_BYTES, record_tokens
+from psi.errors import LocalError
+from psi.identifiers import Rule
+from psi.protocol.listing import PADDING
+from psi.spool import CHUNK_ROWS, Spool, chunks
+from psi.transcript import Label, digest, tags
+
+__all__ = ["HANDLE_BYTES", "Agreement", "Lead", "agreeing_records", "find_leads", "release_rows"]
+
+HANDLE_BYTES = 8
+"""Bytes of a match handle, shown as 16 hex characters."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One key that both sides hold."""
+
+    key: str
+    handle: str
+
+
+@dataclass(frozen=True)
+class Lead:
+    """One record of ours, known by our own reference, and the keys in which it agrees."""
+
+    reference: str
+    agreements: tuple[Agreement, ...]
+
+    def to_bytes(self) -> bytes:
+        body = {"reference": self.reference, "agreements": [[a.key, a.handle] for a in self.agreements]}
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Lead":
+        body = json.loads(data)
+        return cls(body["reference"], tuple(Agreement(key, handle) for key, handle in body["agreements"]))
+
+
+def agreeing_records(conversation: Conversation) -> int:
+    """How many of our records agree in at least one key."""
+    return len(_links_of(conversation, set(_agreeing_tokens(conversation))))
+
+
+def find_leads(conversation: Conversation, records: Iterable[PreparedRecord], rules: Sequence[Rule]) -> Iterator[Lead]:
+    """The leads of a round, in the order of the data set."""
+    agreeing = _agreeing_tokens(conversation)
+    links = _links_of(conversation, set(agreeing))
+    handles = _handles(conversation, sorted(set(agreeing.values())))
+    for number, record in enumerate(records):
+        if number in links:
+            keys = record_tokens(record, rules)
+            yield Lead(
+                record.reference,
+                tuple(Agreement(keys[place][1].key, handles[agreeing[token]]) for token, place in links[number]),
+            )
+
+
+def release_rows(conversation: Conversation, records: Iterable[PreparedRecord], chosen: set[str] | None) -> list[bytes]:
+    """Peer positions (8 bytes, ascending) of everything in which the chosen records agree; None chooses all leads.
+
+    NotFound if a reference is not a lead of this round.
+    """
+    agreeing = _agreeing_tokens(conversation)
+    links = _links_of(conversation, set(agreeing))
+    references = {number: record.reference for number, record in enumerate(records) if number in links}
+    if chosen is not None and not chosen.issubset(references.values()):
+        raise NotFound(
+            "A record that was named for release is not among the leads of this round.",
+            advice="`blindmatch round results` shows them. Nothing was released.",
+        )
+    positions = {
+        agreeing[token]
+        for number, reference in references.items()
+        if chosen is None or reference in chosen
+        for token, _place in links[number]
+    }
+    return [position.to_bytes(8, "big") for position in sorted(positions)]
+
+
+def _agreeing_tokens(conversation: Conversation) -> dict[int, int]:
+    """Token number -> peer position, for every identifier of ours that agrees."""
+    agreeing: dict[int, int] = {}
+    at, places = -1, b""
+    for chunk in chunks(conversation.session.spools.matches):
+        for start in range(0, len(chunk), 16):
+            own = int.from_bytes(chunk[start : start + 8], "big")
+            if own // CHUNK_ROWS != at:
+                at = own // CHUNK_ROWS
+                places = conversation.order.read(at)
+            offset = own % CHUNK_ROWS * 8
+            token = int.from_bytes(places[offset : offset + 8], "big")
+            if token == PADDING:
+                # Nobody can guess a random element of ours but by a break of the group or a defect.
+                raise LocalError("An element without meaning seems to agree.", advice="Please report this defect.")
+            agreeing[token] = int.from_bytes(chunk[start + 8 : start + 16], "big")
+    return agreeing
+
+
+def _links_of(conversation: Conversation, wanted: set[int]) -> dict[int, list[tuple[int, int]]]:
+    """Record number -> (token number, place among the record's tokens), for the wanted tokens."""
+    links: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for chunk in chunks(conversation.links):
+        for start in range(0, len(chunk), LINK_BYTES):
+            token, record, place = (int.from_bytes(chunk[start + at : start + at + 8], "big") for at in (0, 8, 16))
+            if token in wanted:
+                links[record].append((token, place))
+    return links
+
+
+def _handles(conversation: Conversation, positions: list[int]) -> dict[int, str]:
+    """Peer position -> handle; positions ascending."""
+    session = conversation.session
+    evaluated: Spool = session.spools.evaluated
+    at, found = -1, b""
+    handles: dict[int, str] = {}
+    for position in positions:
+        if position // CHUNK_ROWS != at:
+            at = position // CHUNK_ROWS
+            found = tags(session.context, evaluated.read(at))
+        start = position % CHUNK_ROWS * 16
+        handle = digest(Label.HANDLE, session.context, found[start : start + 16])
+        handles[position] = handle[:HANDLE_BYTES].hex()
+    return handles

@@ -1,0 +1,150 @@
+"""The control service: what the command line asks of the node that runs in the same folder.
+
+    Invoke(operation, request as JSON)  ->  progress ... progress, then one reply or one error, all as JSON
+
+There is one generic call, behind `Operations`. Progress is for the eye: when nobody reads it fast enough, steps are
+left out, and the operation never waits. An operation whose caller went away runs to its end, like one whose caller
+stays; the state of the node tells what became of it.
+"""
+
+import contextlib
+import json
+import queue
+import re
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+
+from node.errors import UserError
+from node.rpc.access import ACCESS, Caller
+from node.rpc.control_socket import ControlFolder
+from node.rpc.status import Audience, problem_of
+from node.wire import control_pb2
+from node.wire.limits import MAX_CONTROL_MESSAGE_BYTES, MAX_OPERATION_NAME_CHARACTERS, control_options
+from node.wire.problem import Problem
+from node.wire.services import CONTROL
+
+__all__ = ["MAX_CONTROL_CALLS", "PROGRESS_BACKLOG", "ControlServer", "Operations", "Progress"]
+
+MAX_CONTROL_CALLS = 8
+"""Operations that may run at once."""
+PROGRESS_BACKLOG = 64
+"""Steps of progress that wait for a slow reader; more are left out."""
+
+_MESSAGE_ROOM_BYTES = 1024
+_POLL_SECONDS = 0.5
+_OPERATION = re.compile(rf"[a-z][a-z0-9.-]{{0,{MAX_OPERATION_NAME_CHARACTERS - 1}}}")
+
+Progress = Callable[[Mapping[str, Any]], None]
+_Steps: TypeAlias = "queue.Queue[control_pb2.Outcome | None]"
+
+
+class Operations(Protocol):
+    """What the node can do for its owner."""
+
+    def invoke(self, name: str, request: bytes, progress: Progress) -> bytes:
+        """Run one operation. `request` and the reply are JSON. Raises NodeError or PsiError."""
+        ...
+
+
+class ControlServer:
+    """Serves `operations` on the socket in `folder`, which the node has locked. Start and stop it once."""
+
+    def __init__(self, folder: Path, operations: Operations) -> None:
+        self._folder = ControlFolder(folder)
+        self._operations = operations
+        # Half for the calls, which only wait, and half for the operations behind them.
+        self._callers = ThreadPoolExecutor(MAX_CONTROL_CALLS, thread_name_prefix="control-call")
+        self._workers = ThreadPoolExecutor(MAX_CONTROL_CALLS, thread_name_prefix="operation")
+        invoke = grpc.unary_stream_rpc_method_handler(
+            self._invoke, control_pb2.Invocation.FromString, control_pb2.Outcome.SerializeToString
+        )
+        self._server = grpc.server(
+            self._callers,
+            handlers=[grpc.method_handlers_generic_handler(CONTROL.full_name, {"Invoke": invoke})],
+            interceptors=[_OwnerOnly()],
+            options=control_options(),
+            maximum_concurrent_rpcs=MAX_CONTROL_CALLS,
+            compression=grpc.Compression.NoCompression,
+        )
+
+    def start(self) -> None:
+        """Listen on the socket. A socket left over from a crash is replaced: the folder's lock says it is ours.
+
+        Raises UserError when the folder does not allow a socket.
+        """
+        credentials = grpc.local_server_credentials(grpc.LocalConnectionType.UDS)
+        try:
+            bound = self._server.add_secure_port(self._folder.address, credentials)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            raise UserError(
+                f"The control socket {self._folder.path} cannot be made.",
+                advice="Keep the node's folder on a local disk with room left.",
+            )
+        self._folder.restrict()
+        self._server.start()
+
+    def stop(self, grace_seconds: float) -> None:
+        """Take no more calls and wait for the operations that run."""
+        self._server.stop(grace_seconds).wait()
+        self._callers.shutdown()
+        self._workers.shutdown()
+        self._folder.path.unlink(missing_ok=True)
+        self._folder.close()
+
+    def _invoke(self, request: control_pb2.Invocation, context: grpc.ServicerContext) -> Iterator[control_pb2.Outcome]:
+        steps: _Steps = queue.Queue(PROGRESS_BACKLOG)
+        future = self._workers.submit(self._run, request, steps)
+        # Wakes the loop below when the operation ends; a full queue needs no waking.
+        future.add_done_callback(lambda _: _offer(steps, None))
+        while not (future.done() and steps.empty()):
+            try:
+                step = steps.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                if not context.is_active():
+                    return
+            else:
+                if step is not None:
+                    yield step
+        yield future.result()
+
+    def _run(self, request: control_pb2.Invocation, steps: _Steps) -> control_pb2.Outcome:
+        def progress(step: Mapping[str, Any]) -> None:
+            _offer(steps, control_pb2.Outcome(progress_json=_json(step)))
+
+        try:
+            if not _OPERATION.fullmatch(request.operation):
+                raise UserError("The command line asked for something that is no operation.")
+            reply = self._operations.invoke(request.operation, request.request_json, progress)
+        except Exception as error:  # noqa: BLE001  status.py decides what becomes of it
+            return _failed(problem_of(error, Audience.OWNER, "invoke"))
+        if len(reply) > MAX_CONTROL_MESSAGE_BYTES - _MESSAGE_ROOM_BYTES:
+            return _failed(Problem("user-error", "The answer is too long to show at once.", "Ask for less of it."))
+        return control_pb2.Outcome(reply_json=reply)
+
+
+def _failed(problem: Problem) -> control_pb2.Outcome:
+    return control_pb2.Outcome(error_json=_json(problem.as_dict()))
+
+
+def _offer(steps: _Steps, step: control_pb2.Outcome | None) -> None:
+    with contextlib.suppress(queue.Full):
+        steps.put_nowait(step)
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(value)).encode("ascii")
+
+
+class _OwnerOnly(grpc.ServerInterceptor):  # type: ignore[misc,unused-ignore]
+    """Serves only what the access table gives to the owner; the socket itself let in nobody else."""
+
+    def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        if ACCESS.get(handler_call_details.method) is not Caller.OWNER:
+            return None  # gRPC answers UNIMPLEMENTED
+        return continuation(handler_call_details)

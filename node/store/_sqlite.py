@@ -1,0 +1,118 @@
+"""Everything in the store that is particular to SQLite; the rest of the code is portable SQL.
+
+Two pools over one file: one connection that writes, several that cannot (`query_only`). Writers take the write lock
+at BEGIN (`IMMEDIATE`), so a transaction never fails half-way because another got in between. WAL lets readers go on
+meanwhile; `synchronous=FULL` flushes the WAL at every commit, so what was acknowledged survives a power cut.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, Connection
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import QueuePool
+
+from node.errors import Busy, StateDamaged
+from node.store.files import FILE_MODE, sync_folder
+
+__all__ = ["BUSY_SECONDS", "READERS", "check_file", "engines", "prepare_file", "readable_errors"]
+
+BUSY_SECONDS = 30
+"""Seconds a writer waits for the write lock of the file (another process: a backup tool, say)."""
+
+READERS = 16
+"""Read connections kept open, in number; as many again may be opened for a moment."""
+
+_SETTINGS = (
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA temp_store=MEMORY",  # no temporary files outside the state folder
+)
+_WRITER_SETTINGS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA secure_delete=ON",  # overwrite what is deleted
+)
+
+
+def prepare_file(path: Path) -> None:
+    """Make the database file with mode 0600 before SQLite makes it with another; WAL files inherit the mode."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    os.close(descriptor)
+    sync_folder(path.parent)
+
+
+def engines(url: URL) -> tuple[Engine, Engine]:
+    """The writing and the reading engine."""
+    writer = _engine(url, "BEGIN IMMEDIATE", _WRITER_SETTINGS, pool_size=1, max_overflow=0)
+    reader = _engine(url, "BEGIN", ("PRAGMA query_only=ON",), pool_size=READERS, max_overflow=READERS)
+    return writer, reader
+
+
+def _engine(url: URL, begin: str, settings: tuple[str, ...], **pool: int) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        # An error text must not show what was being stored.
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        **pool,
+    )
+
+    # The driver's own idea of when a transaction begins leaves out DDL and reads; we say BEGIN ourselves.
+    @event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None
+        for setting in _SETTINGS + settings:
+            connection.execute(setting)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def check_file(connection: Connection) -> list[str]:
+    """Sentences about structural damage that SQLite itself can see; empty if there is none."""
+    found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(10)")]
+    if found != ["ok"]:
+        return ["The database file is damaged inside."]
+    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+        return ["Rows of the database point to rows that do not exist."]
+    return []
+
+
+@contextmanager
+def readable_errors(path: Path) -> Iterator[None]:
+    """Turn the driver's errors about the file into our own; programming errors pass as they are."""
+    try:
+        yield
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        original = error.orig if isinstance(error, DatabaseError) else error
+        name = getattr(original, "sqlite_errorname", "")
+        if name.startswith("SQLITE_BUSY"):
+            raise Busy(
+                "Another program is holding this node's database.",
+                advice="Close it (a database browser or a backup tool) and try again.",
+            ) from None
+        if name == "SQLITE_FULL":
+            raise Busy(
+                f"The disk that holds {path.parent} is full. Nothing of this step was saved.",
+                advice="Free some space and try again.",
+            ) from None
+        if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            raise StateDamaged(
+                f"The database in {path.parent} cannot be read or written.",
+                advice="Check the disk and the permissions of the folder.",
+            ) from None
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise StateDamaged(
+                f"The database in {path.parent} is damaged.", advice="Stop the node and restore a backup."
+            ) from None
+        raise

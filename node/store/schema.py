@@ -1,0 +1,219 @@
+"""The tables of a node.
+
+This is the shape that the code reads and writes; `migrations/` brings a database to it, and a test compares the two.
+Portable SQL only. Columns named "sealed" hold `Cells` output and nothing else may put personal data into the database:
+everything that is not sealed is a name the members use among themselves, a number, a state, a time or a digest.
+Times are RFC 3339 text in UTC with whole seconds (`node.clock.timestamp`), so that they sort as text.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "audit_entries",
+    "charges",
+    "checkpoints",
+    "datasets",
+    "inbox",
+    "members",
+    "metadata",
+    "outbox",
+    "peer_checkpoints",
+    "results",
+    "rounds",
+    "settings",
+    "signatures",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),  # sealed where it is a secret, as its owner decides
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("member_id", Text, primary_key=True),
+    Column("alias", Text, nullable=False, unique=True),
+    Column("member_class", Text, nullable=False),
+    Column("country", Text, nullable=False),
+    Column("card", LargeBinary, nullable=False),  # sealed
+    Column("card_digest", LargeBinary, nullable=False),
+    Column("tls_key_hash", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("confirmed_by", Text),
+    Column("added_at", Text, nullable=False),
+    Column("confirmed_at", Text),
+    CheckConstraint("state IN ('pending', 'confirmed', 'removed')", name="state"),
+    Index(None, "tls_key_hash"),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("dataset_id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("record_class", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+    Column("region", Text),
+    Column("normaliser_version", Text, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("usable", Integer, nullable=False),
+    Column("counts", Text, nullable=False),  # JSON, numbers only
+    Column("details", LargeBinary, nullable=False),  # sealed: name of the source file, mapping
+    Column("spool", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("round_id", Text, primary_key=True),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("manifest_digest", LargeBinary, nullable=False),
+    Column("convener", Text, nullable=False),
+    Column("position", Text, nullable=False),
+    Column("dataset_id", Text, ForeignKey("datasets.dataset_id", ondelete="SET NULL")),
+    Column("state", Text, nullable=False, index=True),
+    Column("started", Boolean, nullable=False),  # the convener has said go
+    Column("reports", Text, nullable=False),  # JSON: member id -> state it last reported
+    Column("learned", Boolean, nullable=False),  # the leads of this side are stored
+    Column("count_low", Integer),  # what the first learner declared to this side
+    Column("count_high", Integer),
+    Column("peer", Text),
+    Column("snapshot", LargeBinary),  # sealed
+    Column("scalar", LargeBinary),  # sealed; NULL again when the round is over
+    Column("failure_code", Text),
+    Column("failure_sentence", Text),
+    Column("blamed", Text),
+    Column("decision", LargeBinary),  # sealed
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    CheckConstraint("position IN ('first', 'second', 'none')", name="position"),
+)
+
+signatures = Table(
+    "signatures",
+    metadata,
+    Column("round_id", Text, ForeignKey("rounds.round_id", ondelete="CASCADE"), primary_key=True),
+    Column("member_id", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("at", Text, nullable=False),
+    CheckConstraint("verdict IN ('signed', 'refused')", name="verdict"),
+)
+
+# No foreign key from outbox and inbox to rounds: an answer to, or the digest of, an envelope about an unknown round
+# must be kept as well, so that a resend gets the same bytes back.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("round_id", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),  # sealed; row = round_id/recipient/sequence
+    Column("acknowledged", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    UniqueConstraint("round_id", "recipient", "sequence"),
+    Index(None, "acknowledged", "recipient"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("round_id", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("payload", LargeBinary),  # sealed; row = round_id/sender/sequence; NULL once processed
+    Column("processed", Boolean, nullable=False),
+    UniqueConstraint("round_id", "sender", "sequence"),
+    Index(None, "processed", "round_id"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("round_id", Text, ForeignKey("rounds.round_id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),  # of the lead within its round, from 1
+    Column("body", LargeBinary, nullable=False),  # sealed; row = round_id/number
+    Column("status", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    UniqueConstraint("round_id", "number"),
+    CheckConstraint("status IN ('lead', 'released', 'withheld')", name="status"),
+)
+
+# Charges outlive their round: a budget counts what was spent, also on rounds that were erased.
+charges = Table(
+    "charges",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("peer", Text, nullable=False),
+    Column("round_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("elements", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+    UniqueConstraint("peer", "round_id", "reason"),
+    CheckConstraint("elements >= 0", name="elements"),
+    Index(None, "peer", "at"),
+)
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("at", Text, nullable=False),
+    Column("body", Text, nullable=False),  # canonical JSON
+    Column("leaf_hash", LargeBinary, nullable=False),
+    CheckConstraint("position >= 0", name="position"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("tree_size", Integer, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+peer_checkpoints = Table(
+    "peer_checkpoints",
+    metadata,
+    Column("member_id", Text, primary_key=True),
+    Column("round_id", Text, primary_key=True),
+    Column("moment", Text, primary_key=True),
+    Column("tree_size", Integer, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    CheckConstraint("moment IN ('open', 'close')", name="moment"),
+)

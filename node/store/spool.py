@@ -1,0 +1,217 @@
+"""Long lists in sealed files, chunk by chunk: the node's form of `psi.spool.Spool`.
+
+    file   = header (96 bytes) | slot 0 | slot 1 | ...
+    header = "BMSPOOL1" | width (4) | 0 (4) | spool id (16) | key nonce (12) | sealed spool key (48) | 0 (4)
+    slot   = nonce (12) | AES-256-GCM(rows of one chunk) | tag (16)            numbers big-endian
+
+Every slot but the last holds CHUNK_ROWS rows, so slot i stands at a fixed offset and a row is found without reading
+what is before it. The associated data of a slot is spool id, width, chunk number and row count: a slot moved within
+a file, between files, or cut short does not open. Each spool has a random key of its own, sealed in the header under
+a key of the store for this file's name; chunk nonces are random, so a chunk that is written again after a crash,
+with other content, never repeats one.
+
+`append` returns when the chunk is on the disk. A crash during it leaves a torn last slot, which `open` does not count
+and the next `append` replaces; whole slots that the owner did not get to acknowledge are dropped with `truncate`.
+
+Not promised: an older copy of the whole file put back opens (the owner's row count and digests must differ); deleting
+a spool unlinks it and overwrites nothing: until the disk reuses the blocks they can be read with the store's keys.
+"""
+
+import errno
+import os
+import re
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from node.errors import Busy, NotFound, StateDamaged
+from node.ids import RandomBytes
+from node.store.files import FOLDER_MODE, replace_file, sync_folder, write_all
+from psi.secret import SecretBytes
+from psi.spool import CHUNK_ROWS, chunk_count, chunk_rows
+
+__all__ = ["MAX_WIDTH", "SealedSpool", "SpoolFolder"]
+
+MAX_WIDTH = 4096
+"""Widest row, in bytes: a chunk is then 16 MiB."""
+
+SUFFIX = ".spool"
+MAGIC = b"BMSPOOL1"
+ID_BYTES = 16
+KEY_BYTES = 32
+NONCE_BYTES = 12
+TAG_BYTES = 16
+OVERHEAD = NONCE_BYTES + TAG_BYTES
+_HEADER = struct.Struct(">8sI4x16s12s48s4x")
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
+
+
+class SealedSpool:
+    """One spool file. Made by `SpoolFolder`. Several threads may read; one appends."""
+
+    def __init__(self, descriptor: int, width: int, spool_id: bytes, cipher: AESGCM, random_bytes: RandomBytes) -> None:
+        self._descriptor = descriptor
+        self._width = width
+        self._id = spool_id
+        self._cipher = cipher
+        self._random_bytes = random_bytes
+        self._rows = self._find_rows()
+
+    @property
+    def width(self) -> int:
+        """Bytes in a row."""
+        return self._width
+
+    @property
+    def rows(self) -> int:
+        """Rows on the disk."""
+        return self._rows
+
+    def append(self, data: bytes) -> None:
+        """Add one chunk and flush it to the disk: whole rows, CHUNK_ROWS of them unless it is the last.
+
+        Raises ValueError for anything else, Busy if the disk is full (the spool is then as it was before).
+        """
+        rows, rest = divmod(len(data), self._width)
+        if rest or not 0 < rows <= CHUNK_ROWS or self._rows % CHUNK_ROWS:
+            raise ValueError("a chunk holds whole rows, at most CHUNK_ROWS, and only the last may be short")
+        chunk = self._rows // CHUNK_ROWS
+        nonce = self._random_bytes(NONCE_BYTES)
+        sealed = nonce + self._cipher.encrypt(nonce, data, self._place(chunk, rows))
+        try:
+            # What a crash may have left of a torn slot must not stand behind a shorter one.
+            os.ftruncate(self._descriptor, self._offset(chunk))
+            write_all(self._descriptor, sealed, self._offset(chunk))
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._offset(chunk))
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise Busy("The disk is full. The list was not saved.", advice="Free some space and resume.") from None
+            raise StateDamaged("A list could not be written to the disk.", advice="Check the disk.") from None
+        self._rows += rows
+
+    def read(self, chunk: int) -> bytes:
+        """The rows of one chunk. IndexError if there is no such chunk, StateDamaged if it was altered."""
+        if not 0 <= chunk < chunk_count(self._rows):
+            raise IndexError(chunk)
+        data = self._open_slot(chunk, chunk_rows(self._rows, chunk))
+        if data is None:
+            raise _damaged()
+        return data
+
+    def truncate(self, rows: int) -> None:
+        """Keep the first `rows` rows: what a snapshot knows of. StateDamaged if there are fewer.
+
+        `rows` must end a chunk or be all there is, since part of a slot does not open; ValueError otherwise.
+        """
+        if rows > self._rows:
+            raise StateDamaged(
+                "A saved list is shorter than the round that uses it remembers.", advice="Cancel the round."
+            )
+        if rows == self._rows:
+            return
+        if rows < 0 or rows % CHUNK_ROWS:
+            raise ValueError("a spool is cut between chunks only")
+        os.ftruncate(self._descriptor, self._offset(rows // CHUNK_ROWS))
+        os.fsync(self._descriptor)
+        self._rows = rows
+
+    def close(self) -> None:
+        """Close the file. The spool cannot be used after."""
+        os.close(self._descriptor)
+
+    def _offset(self, chunk: int) -> int:
+        return _HEADER.size + chunk * (self._width * CHUNK_ROWS + OVERHEAD)
+
+    def _place(self, chunk: int, rows: int) -> bytes:
+        return self._id + struct.pack(">IQI", self._width, chunk, rows)
+
+    def _open_slot(self, chunk: int, rows: int) -> bytes | None:
+        sealed = os.pread(self._descriptor, rows * self._width + OVERHEAD, self._offset(chunk))
+        try:
+            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._place(chunk, rows))
+        except (InvalidTag, ValueError):
+            return None
+
+    def _find_rows(self) -> int:
+        """Rows that the file holds, from its size; a torn last slot does not count. Nothing is changed."""
+        size = os.fstat(self._descriptor).st_size - _HEADER.size
+        full, rest = divmod(size, self._width * CHUNK_ROWS + OVERHEAD)
+        if rest:
+            last, odd = divmod(rest - OVERHEAD, self._width)
+            if last > 0 and not odd and self._open_slot(full, last) is not None:
+                return full * CHUNK_ROWS + last
+        elif full and self._open_slot(full - 1, CHUNK_ROWS) is None:
+            # A file can get its new length before its new content.
+            full -= 1
+        return full * CHUNK_ROWS
+
+
+class SpoolFolder:
+    """The folder of all spools. `key` is a sub-key of the node's key ring, kept by the caller."""
+
+    def __init__(self, path: Path, key: SecretBytes, random_bytes: RandomBytes = os.urandom) -> None:
+        self._path = path
+        self._cipher = AESGCM(key.view())
+        self._random_bytes = random_bytes
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+    def create(self, name: str, width: int) -> SealedSpool:
+        """A new, empty spool. FileExistsError if the name is taken: delete it first."""
+        path = self._file(name)
+        if not 0 < width <= MAX_WIDTH:
+            raise ValueError(f"a row has 1 to {MAX_WIDTH} bytes")
+        if path.exists():
+            raise FileExistsError(name)
+        spool_id, nonce = self._random_bytes(ID_BYTES), self._random_bytes(NONCE_BYTES)
+        key = self._cipher.encrypt(nonce, self._random_bytes(KEY_BYTES), _header_place(name, width, spool_id))
+        replace_file(path, _HEADER.pack(MAGIC, width, spool_id, nonce, key))
+        return self.open(name)
+
+    def open(self, name: str) -> SealedSpool:
+        """An existing spool. NotFound without it, StateDamaged if it is not a spool of this name and node."""
+        try:
+            descriptor = os.open(self._file(name), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            raise NotFound("A saved list is missing.", advice="Prepare the data again, or cancel the round.") from None
+        try:
+            header = os.pread(descriptor, _HEADER.size, 0)
+            magic, width, spool_id, nonce, sealed = _HEADER.unpack(header)
+            key = self._cipher.decrypt(nonce, sealed, _header_place(name, width, spool_id))
+            if magic != MAGIC or header != _HEADER.pack(magic, width, spool_id, nonce, sealed):
+                raise InvalidTag
+            return SealedSpool(descriptor, width, spool_id, AESGCM(key), self._random_bytes)
+        except (struct.error, InvalidTag):
+            os.close(descriptor)
+            raise _damaged() from None
+
+    def delete(self, name: str) -> None:
+        """Remove a spool; nothing happens if there is none. Nothing is overwritten: see the top of this file."""
+        with suppress(FileNotFoundError):
+            self._file(name).unlink()
+            sync_folder(self._path)
+
+    def names(self) -> list[str]:
+        """The names of all spools, sorted."""
+        return sorted(path.stem for path in self._path.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.stem))
+
+    def _file(self, name: str) -> Path:
+        # The names are ours (round and dataset ids), never a peer's or a file's: anything else is a mistake.
+        if not _NAME.fullmatch(name):
+            raise ValueError("not a spool name")
+        return self._path / f"{name}{SUFFIX}"
+
+
+def _header_place(name: str, width: int, spool_id: bytes) -> bytes:
+    return b"blindmatch spool 1: " + struct.pack(">I", width) + spool_id + name.encode()
+
+
+def _damaged() -> StateDamaged:
+    return StateDamaged(
+        "A saved list was altered or damaged.",
+        advice="Stop the node, keep a copy of its folder for examination, and restore a backup.",
+    )

@@ -1,0 +1,110 @@
+"""The folder that holds everything one node keeps.
+
+    <folder>/            0700
+      config.toml        settings; nothing secret
+      key                the key file (keyring.py), 0600
+      db db-wal db-shm   the database: cells with personal data are sealed (cells.py)
+      spools/            lists too large for the database, sealed chunk by chunk (spool.py)
+      control.sock       the local control service, while a node runs
+      lock               held while a node runs
+
+Copying the folder copies the node. Without the passphrase of the key file a copy shows table sizes, times, member
+ids and how many rows there are, but no identifier, record reference, card or result.
+"""
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from node.errors import Busy, NotFound, StateDamaged, UserError
+from node.store.files import FILE_MODE, FOLDER_MODE, sync_folder
+
+__all__ = ["SOCKET_PATH_BYTES", "StateDir"]
+
+SOCKET_PATH_BYTES = 107
+"""Longest path of a Unix socket, in bytes (`sun_path` holds 108 with its closing zero)."""
+
+
+class StateDir:
+    """Names and permissions of the state folder. Building one touches nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path).absolute()
+        self.config = self.path / "config.toml"
+        self.key = self.path / "key"
+        self.database = self.path / "db"
+        self.spools = self.path / "spools"
+        self.socket = self.path / "control.sock"
+        self.lock_file = self.path / "lock"
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the embedded database."""
+        return f"sqlite:///{self.database}"
+
+    def create(self) -> None:
+        """Make the folder for a new node. UserError if there is something in it already."""
+        if len(os.fsencode(self.socket)) > SOCKET_PATH_BYTES:
+            raise UserError(
+                f"The folder name {self.path} is too long: a node's control socket lives in it.",
+                advice=f"Choose a folder whose full name has at most {SOCKET_PATH_BYTES - 13} bytes.",
+            )
+        if self.key.exists():
+            raise UserError(
+                f"There is already a node in the folder {self.path}.",
+                advice="Start it with `blindmatch node run`, or choose another folder.",
+            )
+        try:
+            self.path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            if any(self.path.iterdir()):
+                raise UserError(f"The folder {self.path} is not empty.", advice="Choose a new or an empty folder.")
+            self.path.chmod(FOLDER_MODE)
+            self.spools.mkdir(mode=FOLDER_MODE)
+            self.lock_file.touch(mode=FILE_MODE)
+            sync_folder(self.path)
+        except OSError as error:
+            raise UserError(
+                f"The folder {self.path} cannot be used: {error.strerror}.",
+                advice="Choose a folder in which you may write.",
+            ) from None
+
+    def check(self) -> None:
+        """Refuse to go on without the folder (NotFound), or with one that other accounts may enter (StateDamaged)."""
+        if not self.key.exists():
+            raise NotFound(
+                f"There is no node in the folder {self.path}.", advice="Make one with `blindmatch node init`."
+            )
+        for path in (self.path, self.spools):
+            if not path.is_dir():
+                raise StateDamaged(f"The folder {path} is missing.", advice="Restore the node's folder from a backup.")
+            details = path.stat()
+            if details.st_uid != os.geteuid():
+                raise StateDamaged(
+                    f"The folder {path} belongs to another account.",
+                    advice="Run blindmatch as the account that made it, or change the owner of the whole folder.",
+                )
+            if stat.S_IMODE(details.st_mode) & 0o077:
+                raise StateDamaged(
+                    f"Other accounts of this machine can enter the folder {path}.",
+                    advice=f"Check who has been in it, then close it: chmod 700 {path}",
+                )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder. Busy if another process has it; the system lets go when the holder ends, however it ends."""
+        self.check()
+        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(
+                    f"Another blindmatch node is already using the folder {self.path}.",
+                    advice="Stop that one first, or give this node a folder of its own.",
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,189 @@
+"""The envelope: one signed message of a round, the same whatever carries it.
+
+    signed bytes = length_prefixed(format, round id, sender, recipient, sequence, kind, payload)
+
+A transport only carries envelopes: who sent one, to whom, in which round and as which message of the conversation
+is inside the signature, so that an envelope cannot be shown to another member, in another round or in another
+place. A repeated envelope is recognised by (round, sender, sequence); Ed25519 is deterministic, so a resend is
+the same bytes.
+
+Not promised: secrecy. In this release the payload is readable by the two ends of the TLS connection, and the direct
+carrier is the only one; a carrier with someone in between needs sealing first.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from enum import IntEnum
+
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from node.wire import peer_pb2
+from node.wire.signing import SIGNATURE_BYTES, Signer, verify
+from psi.codec import length_prefixed
+from psi.errors import BadSignature, MalformedMessage, VersionMismatch
+
+__all__ = [
+    "FORMAT",
+    "LABEL",
+    "MAX_ENVELOPE_OVERHEAD_BYTES",
+    "MAX_PAYLOAD_BYTES",
+    "MAX_SEQUENCE",
+    "MEMBER_ID_CHARACTERS",
+    "ROUND_ID_CHARACTERS",
+    "Envelope",
+    "EnvelopeKind",
+    "ReceiptKind",
+]
+
+FORMAT = 1
+"""Version of the envelope's byte form. Another number is refused with a sentence, never guessed at."""
+LABEL = b"blindmatch/envelope/1"
+ROUND_ID_CHARACTERS = 32
+"""A round id is 16 random bytes, written in lower-case hex (node.ids)."""
+MEMBER_ID_CHARACTERS = 32
+"""A member id is 20 bytes of a hash, written in lower-case base32 (node.identity.keys)."""
+MAX_ENVELOPE_OVERHEAD_BYTES = 512
+"""What the frame around a payload may take: 16 + 32 + 32 + 64 bytes of fields, numbers and protobuf tags."""
+MAX_PAYLOAD_BYTES = 1024 * 1024 - MAX_ENVELOPE_OVERHEAD_BYTES
+"""Bytes. Under gRPC's cap of 1 MiB for a message together with the frame."""
+MAX_SEQUENCE = 2**32 - 1
+
+_HEX = frozenset("0123456789abcdef")
+_BASE32 = frozenset("abcdefghijklmnopqrstuvwxyz234567")
+_UNSIGNED = bytes(SIGNATURE_BYTES)
+
+
+class EnvelopeKind(IntEnum):
+    """What a payload is. The numbers are on the wire and in signatures: never reuse one."""
+
+    PROPOSAL = 1
+    SIGNATURE = 2
+    REFUSAL = 3
+    START = 4
+    CANCEL = 5
+    STATUS = 6
+    ROUND = 7
+
+
+class ReceiptKind(IntEnum):
+    """What became of an envelope at its recipient: stored, stored before, or not stored now."""
+
+    ACCEPTED = 1
+    ALREADY = 2
+    RETRY_LATER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message. `round_id`: 32 hex characters; `sender`, `recipient`: member ids; `sequence`: 0 to 2^32 - 1.
+
+    Raises MalformedMessage when a field has the wrong shape, whoever builds it.
+    """
+
+    round_id: str
+    sender: str
+    recipient: str
+    sequence: int
+    kind: EnvelopeKind
+    payload: bytes = dataclasses.field(repr=False)
+    signature: bytes = dataclasses.field(default=_UNSIGNED, repr=False)
+
+    def __post_init__(self) -> None:
+        _check(len(self.round_id) == ROUND_ID_CHARACTERS and _HEX.issuperset(self.round_id), "a round id")
+        for name in (self.sender, self.recipient):
+            _check(len(name) == MEMBER_ID_CHARACTERS and _BASE32.issuperset(name), "a member id")
+        _check(0 <= self.sequence <= MAX_SEQUENCE, "a sequence number")
+        _check(isinstance(self.kind, EnvelopeKind), "a kind of message")
+        _check(len(self.payload) <= MAX_PAYLOAD_BYTES, "a payload of permitted size")
+        _check(len(self.signature) == SIGNATURE_BYTES, "a signature")
+
+    @classmethod
+    def seal(
+        cls, signer: Signer, *, round_id: str, recipient: str, sequence: int, kind: EnvelopeKind, payload: bytes
+    ) -> "Envelope":
+        """A new envelope from `signer`, signed."""
+        unsigned = cls(round_id, signer.member_id, recipient, sequence, kind, payload)
+        return dataclasses.replace(unsigned, signature=signer.sign(LABEL, unsigned.signing_bytes()))
+
+    def signing_bytes(self) -> bytes:
+        """The canonical form that the signature covers: everything but the signature."""
+        return length_prefixed(
+            FORMAT.to_bytes(4, "big"),
+            bytes.fromhex(self.round_id),
+            self.sender.encode("ascii"),
+            self.recipient.encode("ascii"),
+            self.sequence.to_bytes(4, "big"),
+            self.kind.to_bytes(4, "big"),
+            self.payload,
+        )
+
+    def verify(self, public_key: bytes) -> None:
+        """Check the signature against the sender's identity key (32 bytes). Raises BadSignature."""
+        if not verify(public_key, LABEL, self.signing_bytes(), self.signature):
+            raise BadSignature("The message was not signed by the member it names as its sender.")
+
+    def to_proto(self) -> peer_pb2.Envelope:
+        """The protobuf message that carries this envelope."""
+        return peer_pb2.Envelope(
+            format=FORMAT,
+            round_id=bytes.fromhex(self.round_id),
+            sender=self.sender,
+            recipient=self.recipient,
+            sequence=self.sequence,
+            kind=f"KIND_{self.kind.name}",
+            payload=self.payload,
+            signature=self.signature,
+        )
+
+    @classmethod
+    def from_proto(cls, message: peer_pb2.Envelope) -> "Envelope":
+        """Read what came. Raises VersionMismatch or MalformedMessage; the signature is not checked here."""
+        if message.format != FORMAT:
+            raise VersionMismatch(
+                "The message has a format that this version of blindmatch does not know.",
+                advice="Both organisations need the same version of blindmatch.",
+            )
+        _check(not _has_unknown_fields(message), "a message without unknown fields")
+        _check(message.HasField("sequence"), "a sequence number")
+        try:
+            kind = EnvelopeKind(message.kind)
+        except ValueError:
+            raise _malformed("a kind of message") from None
+        return cls(
+            message.round_id.hex(),
+            message.sender,
+            message.recipient,
+            message.sequence,
+            kind,
+            message.payload,
+            message.signature,
+        )
+
+    def to_bytes(self) -> bytes:
+        """The protobuf bytes: for the outbox, and on the wire. Not what is signed."""
+        return self.to_proto().SerializeToString(deterministic=True)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Envelope":
+        """The reverse of `to_bytes`. Raises VersionMismatch or MalformedMessage."""
+        _check(len(data) <= MAX_PAYLOAD_BYTES + MAX_ENVELOPE_OVERHEAD_BYTES, "a message of permitted size")
+        try:
+            message = peer_pb2.Envelope.FromString(data)
+        except DecodeError:
+            raise _malformed("an envelope") from None
+        return cls.from_proto(message)
+
+
+def _has_unknown_fields(message: Message) -> bool:
+    # Unknown fields would be carried along outside the signature.
+    return len(UnknownFieldSet(message)) > 0
+
+
+def _check(holds: bool, what: str) -> None:
+    if not holds:
+        raise _malformed(what)
+
+
+def _malformed(what: str) -> MalformedMessage:
+    return MalformedMessage(f"The message is damaged or does not follow the protocol: expected {what}.")

@@ -1,0 +1,259 @@
+"""F2: crowds, other processes, kill -9, restarts and a clock set back cannot exceed a budget by one element.
+
+The twin runs the same crowd without the store's transaction and must go over: it shows that the crowd really races.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from sqlalchemy import Connection, create_engine, func, select
+
+from node.clock import ManualClock, SystemClock
+from node.errors import RefusedByPolicy
+from node.policy import Budget, Limits
+from node.store import KeyRing, Store
+from node.store.schema import charges
+from tests.support.agreements import NOW, seeded
+
+LIMITS = Limits(elements_per_peer=1_000, elements_in_all=1_700, days=10)
+CROWD = 100
+EACH = 150
+"""Elements per charge: six fit into one peer's budget, eleven into that of all."""
+
+CAP = 10**9
+DAY = 86_400
+
+Transaction = Callable[[], AbstractContextManager[Connection]]
+
+
+class SlowBudget(Budget):
+    """Waits between looking and writing, so that whoever can race does."""
+
+    def _fits(self, tx: Connection, now: datetime, peer: str | None, limit: int, elements: int) -> None:
+        super()._fits(tx, now, peer, limit, elements)
+        time.sleep(0.03)
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'db'}"
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Store]:
+    key = folder / "key"
+    keys = KeyRing.open(key, None) if key.exists() else KeyRing.create(key, None, seeded("keys"))
+    store = Store.open(url(folder), keys, clock=ManualClock(NOW))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def total(store: Store, peer: str | None = None) -> int:
+    query = select(func.coalesce(func.sum(charges.c.elements), 0))
+    with store.read() as connection:
+        return int(connection.execute(query if peer is None else query.where(charges.c.peer == peer)).scalar_one())
+
+
+def crowd(store: Store, transaction: Transaction, peer_of: Callable[[int], str]) -> int:
+    """A hundred threads charge at once; how many were let through."""
+    budget, barrier = SlowBudget(store, ManualClock(NOW), LIMITS), Barrier(CROWD)
+
+    def one(number: int) -> bool:
+        barrier.wait()
+        try:
+            with transaction() as tx:
+                return budget.charge(tx, peer_of(number), f"round {number}", "list", EACH, cap=CAP)
+        except RefusedByPolicy:
+            return False
+
+    with ThreadPoolExecutor(CROWD) as pool:
+        return sum(pool.map(one, range(CROWD)))
+
+
+def check_one_peer(store: Store, transaction: Transaction) -> None:
+    let_through = crowd(store, transaction, lambda _: "peer")
+    assert total(store) <= LIMITS.elements_per_peer
+    assert let_through == LIMITS.elements_per_peer // EACH
+    assert total(store) == let_through * EACH
+
+
+def test_a_hundred_at_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        check_one_peer(store, store.transaction)
+
+
+def test_sabotaged_twin_without_the_transaction_goes_over(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        engine = create_engine(
+            url(tmp_path), isolation_level="AUTOCOMMIT", pool_size=CROWD, connect_args={"timeout": 60}
+        )
+        try:
+            with pytest.raises(AssertionError):
+                check_one_peer(store, engine.connect)
+            assert total(store) > LIMITS.elements_per_peer
+        finally:
+            engine.dispose()
+
+
+def test_a_hundred_peers_at_once_stay_within_what_all_may_have(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        let_through = crowd(store, store.transaction, lambda number: f"peer {number}")
+        assert let_through == LIMITS.elements_in_all // EACH
+        assert total(store) == let_through * EACH
+
+
+def test_a_hundred_times_the_same_charge_is_one(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        budget, barrier = SlowBudget(store, ManualClock(NOW), LIMITS), Barrier(CROWD)
+
+        def one(_: int) -> bool:
+            barrier.wait()
+            with store.transaction() as tx:
+                return budget.charge(tx, "peer", "round", "list", EACH, cap=CAP)
+
+        with ThreadPoolExecutor(CROWD) as pool:
+            assert sum(pool.map(one, range(CROWD))) == 1
+        assert total(store) == EACH
+
+
+def test_restarts_and_a_clock_set_back_free_nothing(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    let_through = 0
+    for attempt in range(40):
+        with opened(tmp_path) as store:
+            try:
+                with store.transaction() as tx:
+                    let_through += Budget(store, clock, LIMITS).charge(
+                        tx, "peer", f"round {attempt}", "list", EACH, cap=CAP
+                    )
+            except RefusedByPolicy:
+                clock.advance(-7 * DAY)
+            assert total(store) <= LIMITS.elements_per_peer
+    assert let_through == LIMITS.elements_per_peer // EACH
+
+
+class WrongClock:
+    """True seconds pass for both hands; the wall can be set wrong, and right again."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.wrong_by = 0.0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.seconds + self.wrong_by)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_ten_real_days_hold_more_than_the_budget(tmp_path: Path, seed: int) -> None:
+    """The wall clock is set back and right again, over and over, while the node runs."""
+    chance = random.Random(seed)
+    clock, given = WrongClock(), []
+    with opened(tmp_path) as store:
+        budget = Budget(store, clock, LIMITS)
+        for attempt in range(200):
+            clock.seconds += chance.uniform(0, DAY)
+            clock.wrong_by = chance.choice([0, 0, -DAY, -7 * DAY, -30 * DAY])
+            try:
+                with store.transaction() as tx:
+                    budget.charge(tx, "peer", f"round {attempt}", "list", EACH, cap=CAP)
+                given.append(clock.seconds)
+            except RefusedByPolicy:
+                pass
+    assert len(given) > 30
+    for start in given:
+        inside = [moment for moment in given if start <= moment <= start + LIMITS.days * DAY]
+        assert len(inside) * EACH <= LIMITS.elements_per_peer
+
+
+WORKER = """
+import sys
+from pathlib import Path
+from node.clock import SystemClock
+from node.errors import RefusedByPolicy
+from node.policy import Budget, Limits
+from node.store import KeyRing, Store
+
+folder, name, elements = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+store = Store.open(f"sqlite:///{folder / 'db'}", KeyRing.open(folder / "key", None), clock=SystemClock())
+budget = Budget(store, SystemClock(), Limits(1_000, 1_700, 10))
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(2_000):
+    try:
+        with store.transaction() as tx:
+            budget.charge(tx, "peer", f"{name} {number}", "list", elements, cap=10**9)
+    except RefusedByPolicy:
+        break
+    print("charged", flush=True)
+"""
+
+
+def worker(folder: Path, name: str, elements: int) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(folder), name, str(elements)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_several_processes_at_once(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        workers = [worker(tmp_path, f"worker {number}", 7) for number in range(3)]
+        said = 0
+        for process in workers:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        for process in workers:
+            said += process.communicate(timeout=60)[0].count("charged")
+            assert process.returncode == 0
+        assert said == LIMITS.elements_per_peer // 7
+        assert total(store) == said * 7
+
+
+@pytest.mark.parametrize("after", [1, 3, 20])
+def test_kill_9_loses_no_charge_and_frees_none(tmp_path: Path, after: int) -> None:
+    with opened(tmp_path):
+        pass
+    said = 0
+    for attempt in range(2):
+        process = worker(tmp_path, f"life {attempt}", 5)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        for _ in range(after):
+            assert process.stdout.readline() == "charged\n"
+        os.kill(process.pid, signal.SIGKILL)
+        said += after + process.communicate(timeout=60)[0].count("charged")
+        assert process.returncode == -signal.SIGKILL
+    with opened(tmp_path) as store:
+        # A charge may stand whose acknowledgement the kill cut off, never the other way round: one for each kill.
+        assert said * 5 <= total(store) <= min(LIMITS.elements_per_peer, (said + 2) * 5)
+        while True:
+            try:
+                with store.transaction() as tx:
+                    Budget(store, SystemClock(), LIMITS).charge(tx, "peer", f"after {total(store)}", "list", 5, cap=CAP)
+            except RefusedByPolicy:
+                break
+        assert total(store) == LIMITS.elements_per_peer

@@ -1,0 +1,177 @@
+"""Class, basis, region; and the words in consent, child and class cells, where a doubt always leaves the row out."""
+
+from datetime import date
+from typing import get_args
+
+import pytest
+
+from node.datasets import RECORD_CLASSES, Consent, Mapping, Terms
+from node.datasets.terms import BASES, read_child, read_class, read_consent
+from node.datasets.words import KIND_WORDS, RECEIVER_WORDS
+from node.errors import UserError
+from node.identity.cards import MemberClass
+from node.agreement.terms import Basis, RecordClass
+from psi.identifiers import CATALOGUE
+from tests.support.intake import PHONES, TODAY
+
+
+def test_the_closed_lists_are_those_of_agreements():
+    assert get_args(RecordClass) == RECORD_CLASSES
+    assert get_args(Basis) == BASES
+    assert set(RECEIVER_WORDS.values()) == {str(member) for member in MemberClass}
+    assert set(KIND_WORDS.values()) == {name for name, kind in CATALOGUE.items() if kind.supported}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("people",), "record class does not exist"),
+        (("victim", "because"), "basis does not exist"),
+        (("victim", "legal_duty"), "needs a reference"),
+        (("victim", "legal_duty", "  "), "needs a reference"),
+        (("victim", "consent", "Act 1"), "needs a reference"),
+        (("victim", "legal_duty", "x" * 201), "too long"),
+        (("victim", "legal_duty", "Act\n1"), "control characters"),
+        (("victim", "consent", "", "Romania"), "not a country code"),
+        (("victim", "consent", "", "ro"), "not a country code"),
+        (("victim", "consent", "", "XX"), "not a country code"),
+    ],
+)
+def test_terms_that_do_not_hold_together_are_refused(arguments, sentence):
+    with pytest.raises(UserError, match=sentence) as caught:
+        Terms(*arguments)
+    assert caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("terms", "columns", "sentence"),
+    [
+        (Terms("victim", region="RO"), {"tel": "phone"}, "No column is mapped to consent"),
+        (Terms("victim", "legal_duty", "Act 1"), {"tel": "phone"}, "need a region"),
+        (Terms("victim", "legal_duty", "Act 1"), {"m": "email", "u": "consent_until"}, "limits the consent"),
+        (Terms("victim", "legal_duty", "Act 1"), {"m": "email", "u": "consent_receivers"}, "limits the consent"),
+    ],
+)
+def test_terms_that_do_not_fit_the_mapping_are_refused(terms, columns, sentence):
+    with pytest.raises(UserError, match=sentence):
+        terms.check(Mapping.of({"ref": "reference"} | columns))
+
+
+def test_terms_that_fit():
+    Terms("victim", "legal_duty", "Act 1", "RO").check(PHONES)
+    Terms("victim").check(Mapping.of({"ref": "reference", "m": "email", "c": "consent"}))
+
+
+YES = ["yes", "Yes", "YES!", "y", "ja", "Ja.", "da", "Да", "oui", "waar", "VRAI", "adevărat", "TRUE", "1", "wahr"]
+
+
+@pytest.mark.parametrize("word", YES)
+def test_yes_in_six_languages(word):
+    assert read_consent({"consent": word}, TODAY) == Consent(given=True)
+
+
+@pytest.mark.parametrize("word", ["no", "Nein", "nee", "non", "nu", "не", "FALSE", "0", "falsch", "faux", "fals", "n"])
+def test_no_in_six_languages(word):
+    assert read_consent({"consent": word}, TODAY) == "consent/no"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "x",
+        "✓",
+        "maybe",
+        "yes?? ask again",
+        "yes/no",
+        "ja nein",
+        "2",
+        "-1",
+        "ok",
+        "JaNein",
+        "yes no",
+        "?",
+        "⊠",
+        "yes?",
+        "(yes)",
+        "yes-no",
+        "no yes",
+        "не знам",
+    ],
+)
+def test_a_word_that_could_mean_anything_else_is_no_consent(word):
+    assert read_consent({"consent": word}, TODAY) == "consent/unknown-word"
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        ({"consent": ""}, "consent/blank"),
+        ({"consent": "yes", "consent_until": "2026-02-28"}, "consent/expired"),
+        ({"consent": "yes", "consent_until": "31.12.2027"}, "consent/until-not-a-date"),
+        ({"consent": "yes", "consent_until": "2027-02-30"}, "consent/until-not-a-date"),
+        ({"consent": "yes", "consent_until": "forever"}, "consent/until-not-a-date"),
+        ({"consent": "yes", "consent_kinds": "phone; shoe size"}, "consent/unknown-kind"),
+        ({"consent": "yes", "consent_receivers": "-police"}, "consent/unknown-receiver"),
+        ({"consent": "yes", "consent_receivers": "police?"}, "consent/unknown-receiver"),
+        ({"consent": "yes", "consent_kinds": ";"}, "consent/unknown-kind"),
+        ({"consent": "yes", "consent_receivers": "police, aliens"}, "consent/unknown-receiver"),
+        ({"consent": "no", "consent_until": "nonsense"}, "consent/no"),
+        ({"consent": "yes", "consent_until": "2026-03-01"}, Consent(True, until=date(2026, 3, 1))),
+        ({"consent": "yes", "consent_until": "2027-01-01 00:00:00"}, Consent(True, until=date(2027, 1, 1))),
+        ({"consent": "ja", "consent_kinds": "Telefon, Name"}, Consent(True, frozenset({"phone", "person"}))),
+        ({"consent": "да", "consent_kinds": "име; имейл"}, Consent(True, frozenset({"person", "email"}))),
+        (
+            {"consent": "da", "consent_receivers": "poliția;ONG\nadăpost"},
+            Consent(True, receivers=frozenset({"police", "ngo", "shelter"})),
+        ),
+        ({"consent": "yes", "consent_kinds": "", "consent_receivers": "", "consent_until": ""}, Consent(True)),
+        ({}, Consent(True)),
+    ],
+)
+def test_what_a_row_consents_to(cells, found):
+    assert read_consent(cells, TODAY) == found
+
+
+@pytest.mark.parametrize(
+    ("consent", "asked", "answer"),
+    [
+        (Consent(), ("phone", "police", TODAY), False),
+        (Consent(True), ("phone", "police", TODAY), True),
+        (Consent(True, until=TODAY), ("phone", "police", TODAY), True),
+        (Consent(True, until=TODAY), ("phone", "police", date(2026, 3, 2)), False),
+        (Consent(True, frozenset({"phone"})), ("person", "police", TODAY), False),
+        (Consent(True, frozenset({"phone"})), ("phone", "police", TODAY), True),
+        (Consent(True, frozenset()), ("phone", "police", TODAY), False),
+        (Consent(True, None, frozenset({"ngo"})), ("phone", "police", TODAY), False),
+        (Consent(True, None, frozenset({"ngo"})), ("phone", "ngo", TODAY), True),
+        (Consent(False, None, None, date(2099, 1, 1)), ("phone", "ngo", TODAY), False),
+    ],
+)
+def test_a_consent_covers_exactly_what_it_says(consent, asked, answer):
+    assert consent.covers(*asked) is answer
+    assert Consent.from_dict(consent.to_dict()) == consent
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("yes", True), ("minor", True), ("Kind", True), ("дете", True), ("mineure", True), ("copil", True),
+        ("no", False), ("adult", False), ("erwachsen", False), ("volwassen", False), ("пълнолетна", False),
+        ("", "child/blank"), ("17", "child/unknown-word"), ("x", "child/unknown-word"), ("maybe", "child/unknown-word"),
+    ],
+)  # fmt: skip
+def test_child_words(text, found):
+    assert read_child(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "record_class", "reason"),
+    [
+        ("victim", "victim", ""), ("Opfer", "victim", ""), ("жертва", "victim", ""), ("suspect", "mixed", ""),
+        ("victim", "mixed", ""), ("suspect", "victim", "class/other"), ("victim", "suspect", "class/other"),
+        ("contact", "mixed", "class/other"), ("mixed", "victim", "class/other"), ("", "victim", "class/blank"),
+        ("witness", "victim", "class/unknown-word"),
+    ],
+)  # fmt: skip
+def test_class_words(text, record_class, reason):
+    assert read_class(text, record_class) == reason

@@ -1,0 +1,154 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from node.errors import Busy, NotFound, StateDamaged, UserError
+from node.store import StateDir, files
+from node.store.files import replace_file
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDir:
+    made = StateDir(tmp_path / "node")
+    made.create()
+    replace_file(made.key, b"{}")
+    return made
+
+
+def test_a_new_folder_is_closed_to_others(state: StateDir) -> None:
+    state.check()
+    assert (state.path.stat().st_mode & 0o777, state.spools.stat().st_mode & 0o777) == (0o700, 0o700)
+    assert state.lock_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_existing_empty_folder_is_taken_and_closed(tmp_path: Path) -> None:
+    (tmp_path / "node").mkdir(mode=0o755)
+    StateDir(tmp_path / "node").create()
+    assert (tmp_path / "node").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_with_a_node_in_it_is_not_made_again(state: StateDir) -> None:
+    with pytest.raises(UserError, match="already a node"):
+        state.create()
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(UserError, match="not empty"):
+        StateDir(tmp_path).create()
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "node").write_text("")
+    with pytest.raises(UserError, match="cannot be used"):
+        StateDir(tmp_path / "node").create()
+
+
+def test_a_folder_name_that_no_socket_fits_in(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="too long"):
+        StateDir(tmp_path / ("x" * 100)).create()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_node_there(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no node"):
+        StateDir(tmp_path).check()
+    with pytest.raises(NotFound), StateDir(tmp_path / "missing").lock():
+        pass
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o770])
+def test_a_folder_that_others_can_enter_is_refused(state: StateDir, mode: int) -> None:
+    state.path.chmod(mode)
+    with pytest.raises(StateDamaged, match="Other accounts"):
+        state.check()
+
+
+def test_a_missing_spool_folder_is_damage(state: StateDir) -> None:
+    state.spools.rmdir()
+    with pytest.raises(StateDamaged, match="missing"):
+        state.check()
+
+
+def test_a_folder_of_another_account_is_refused(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(StateDamaged, match="another account"):
+        state.check()
+
+
+def test_a_second_holder_is_told_what_to_do(state: StateDir) -> None:
+    with state.lock():
+        with pytest.raises(Busy) as caught, state.lock():
+            pass
+        assert "Stop that one first" in caught.value.diagnostics()
+    with state.lock():
+        pass
+
+
+def test_another_process_is_kept_out_and_its_death_lets_go(state: StateDir) -> None:
+    hold = (
+        "import sys, time; from pathlib import Path; from node.store import StateDir\n"
+        "with StateDir(Path(sys.argv[1])).lock(): print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", hold, str(state.path)], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(Busy), state.lock():
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
+    with state.lock():
+        pass
+
+
+def test_a_file_is_flushed_before_it_is_renamed_and_the_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    real_sync, real_rename = os.fsync, Path.replace
+
+    def sync(descriptor: int) -> None:
+        steps.append("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")
+        real_sync(descriptor)
+
+    def rename(path: Path, target: Path) -> Path:
+        steps.append("rename")
+        return real_rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(Path, "replace", rename)
+    replace_file(tmp_path / "a", b"one")
+    assert steps == ["file", "rename", "folder"]
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_file(tmp_path / "a", b"old")
+
+    def broken(*args: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pwrite", broken)
+    with pytest.raises(OSError, match="Input"):
+        replace_file(tmp_path / "a", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
+
+
+def test_a_left_over_of_a_crash_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / ".a.new").write_bytes(b"half")
+    replace_file(tmp_path / "a", b"whole")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"whole")]
+
+
+def test_a_short_write_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.pwrite
+    monkeypatch.setattr(files.os, "pwrite", lambda fd, data, offset: real(fd, data[:3], offset))
+    replace_file(tmp_path / "a", b"ten bytes!")
+    assert (tmp_path / "a").read_bytes() == b"ten bytes!"
