@@ -24,7 +24,7 @@ from psi.transcript import Label
 
 __all__ = ["MAKERS", "check_release"]
 
-Maker = Callable[[Side], tuple[Message, bool]]
+_Maker = Callable[[Side], tuple[Message, bool]]
 
 
 def check_release(side: Side) -> None:
@@ -119,7 +119,7 @@ def _close(side: Side) -> tuple[Message, bool]:
     return Close(checkpoint, transcript, side.voice.sign(Label.SIGN_CLOSE, data)), True
 
 
-MAKERS: dict[Leg, Maker] = {
+MAKERS: dict[Leg, _Maker] = {
     Leg.OPEN: _open,
     Leg.LIST: _list,
     Leg.ANSWER: _answer,

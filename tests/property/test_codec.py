@@ -25,6 +25,7 @@ from psi.messages import (
 
 MUTATIONS = 100_000
 SLOWEST_SECONDS = 0.1
+"""Of processor time, so that a busy machine fails nothing."""
 
 names = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=MAX_NAME_BYTES)
 numbers = st.integers(0, 2**64 - 1)
@@ -121,7 +122,7 @@ def fuzz(count: int) -> tuple[int, int]:
         data = source.choice(samples)
         for _ in range(source.randrange(1, 4)):
             data = mutated(source, data) or b"\0"
-        started = time.perf_counter()
+        started = time.thread_time()
         try:
             message = decode(data)
         except PeerError:
@@ -129,7 +130,7 @@ def fuzz(count: int) -> tuple[int, int]:
         else:
             accepted += 1
             assert message.encode() == data
-        slowest = max(slowest, time.perf_counter() - started)
+        slowest = max(slowest, time.thread_time() - started)
     assert slowest < SLOWEST_SECONDS
     return refused, accepted
 

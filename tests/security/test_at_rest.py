@@ -85,6 +85,7 @@ def canaries_on_disk(folder: Path) -> list[tuple[str, bytes]]:
     return [(path.name, canary) for canary in keys for path in files if canary in path.read_bytes()]
 
 
+@pytest.mark.tm("TM-70")
 def test_no_byte_of_the_folder_shows_a_canary_or_a_key(node: SmallNode) -> None:
     fill(node)
     assert canaries_on_disk(node.state.path) == []
@@ -94,6 +95,7 @@ def test_no_byte_of_the_folder_shows_a_canary_or_a_key(node: SmallNode) -> None:
     assert not [path for path in node.state.path.rglob("*") if path.is_file() for k in held if k in path.read_bytes()]
 
 
+@pytest.mark.tm("TM-70")
 def test_twin_cells_that_are_not_sealed_are_caught(node: SmallNode) -> None:
     fill(node, sealed=False)
     found = canaries_on_disk(node.state.path)
@@ -101,6 +103,7 @@ def test_twin_cells_that_are_not_sealed_are_caught(node: SmallNode) -> None:
     assert {canary for _, canary in found} == {canary[:24] for canary in CANARIES}
 
 
+@pytest.mark.tm("TM-70")
 def test_every_column_of_bytes_is_sealed_or_known_to_be_open() -> None:
     for table in metadata.sorted_tables:
         binary = {column.name for column in table.columns if isinstance(column.type, LargeBinary)}
@@ -120,6 +123,7 @@ def accepted_swaps(node: SmallNode, written: dict[tuple[str, str, str], bytes]) 
     return tried, accepted
 
 
+@pytest.mark.tm("TM-71")
 def test_no_sealed_cell_opens_in_another_place(node: SmallNode) -> None:
     written = fill(node)
     assert all(node.store.cells.unseal(*place, cell) == b"|".join(CANARIES) for place, cell in written.items())
@@ -127,12 +131,14 @@ def test_no_sealed_cell_opens_in_another_place(node: SmallNode) -> None:
     assert len(written) == 3 * sum(len(columns) for columns in SEALED.values())
 
 
+@pytest.mark.tm("TM-71")
 def test_twin_without_associated_data_swapped_cells_open(node: SmallNode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "_associated_data", lambda header, *place: header)
     tried, accepted = accepted_swaps(node, fill(node))
     assert accepted == tried
 
 
+@pytest.mark.tm("TM-71")
 def test_lengths_keep_the_parts_of_a_place_apart(node: SmallNode) -> None:
     sealed = node.store.cells.seal("rounds", "ab", "cd", b"plain")
     for place in (("rounds", "abc", "d"), ("rounds", "a", "bcd"), ("roundsa", "b", "cd"), ("rounds", "", "abcd")):
@@ -140,6 +146,7 @@ def test_lengths_keep_the_parts_of_a_place_apart(node: SmallNode) -> None:
             node.store.cells.unseal(*place, sealed)
 
 
+@pytest.mark.tm("TM-72")
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o666, 0o700, 0o400])
 def test_a_key_file_with_another_mode_is_refused(node: SmallNode, mode: int) -> None:
     node.state.key.chmod(mode)
@@ -147,6 +154,7 @@ def test_a_key_file_with_another_mode_is_refused(node: SmallNode, mode: int) -> 
         KeyRing.open(node.state.key, secret())
 
 
+@pytest.mark.tm("TM-72")
 def test_every_file_and_folder_is_closed_to_others(node: SmallNode) -> None:
     old = os.umask(0)
     try:
@@ -157,6 +165,7 @@ def test_every_file_and_folder_is_closed_to_others(node: SmallNode) -> None:
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path.name
 
 
+@pytest.mark.tm("TM-72")
 def test_a_key_file_that_is_a_link_is_refused(node: SmallNode, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere"
     node.state.key.rename(other)
@@ -165,6 +174,7 @@ def test_a_key_file_that_is_a_link_is_refused(node: SmallNode, tmp_path: Path) -
         KeyRing.open(node.state.key, secret())
 
 
+@pytest.mark.tm("TM-71")
 def test_rotation_keeps_old_cells_readable_and_seals_new_ones_under_the_new_key(node: SmallNode) -> None:
     old = node.store.cells.seal("rounds", ROUND, "scalar", b"old")
     assert node.keys.rotate(os.urandom) == 2
@@ -180,6 +190,7 @@ def test_rotation_keeps_old_cells_readable_and_seals_new_ones_under_the_new_key(
         node.store.cells.unseal("rounds", ROUND, "scalar", old[:4] + b"\3" + old[5:])
 
 
+@pytest.mark.tm("TM-70")
 def test_a_full_spool_chunk_does_not_show_its_rows(node: SmallNode) -> None:
     with node.keys.subkey(b"spools") as key:
         spool = SpoolFolder(node.state.spools, key).create("list", 32)
@@ -188,6 +199,7 @@ def test_a_full_spool_chunk_does_not_show_its_rows(node: SmallNode) -> None:
     assert all(CANARIES[3] not in path.read_bytes() for path in node.state.spools.iterdir())
 
 
+@pytest.mark.tm("TM-70")
 def test_deleted_rows_are_overwritten_in_the_database_file(node: SmallNode) -> None:
     mark = b"not sealed, only to be found again"
     with node.store.transaction() as tx:
@@ -201,6 +213,7 @@ def test_deleted_rows_are_overwritten_in_the_database_file(node: SmallNode) -> N
     assert mark not in node.state.database.read_bytes()
 
 
+@pytest.mark.tm("TM-73")
 def test_an_error_about_a_statement_does_not_show_its_values(node: SmallNode) -> None:
     with pytest.raises(Exception, match="UNIQUE") as caught, node.store.transaction() as tx:  # noqa: PT012
         for _ in range(2):

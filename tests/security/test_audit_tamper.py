@@ -133,6 +133,7 @@ CHANGES: dict[str, list[Change]] = {
 }
 
 
+@pytest.mark.tm("TM-74")
 @pytest.mark.parametrize("kind", CHANGES)
 def test_every_change_to_an_entry_or_checkpoint_is_found(kind: str, judge: Callable[[Change], Report]) -> None:
     reports = [judge(change) for change in CHANGES[kind]]
@@ -141,6 +142,7 @@ def test_every_change_to_an_entry_or_checkpoint_is_found(kind: str, judge: Calla
     assert all(report.problems[0].endswith(".") for report in reports)
 
 
+@pytest.mark.tm("TM-74")
 def test_an_untouched_log_is_sound(judge: Callable[[Change], Report]) -> None:
     report = judge(lambda connection: None)
     assert report.ok
@@ -171,6 +173,7 @@ def every_byte(node: SmallNode, report_of: Callable[[], Report]) -> tuple[int, i
     return tried, found
 
 
+@pytest.mark.tm("TM-74")
 def test_a_flipped_bit_in_any_byte_is_found(tmp_path: Path) -> None:
     with small_node(tmp_path / "state") as node:
         fill(node, ENTRIES)
@@ -180,6 +183,7 @@ def test_a_flipped_bit_in_any_byte_is_found(tmp_path: Path) -> None:
         assert node.audit.verify().ok
 
 
+@pytest.mark.tm("TM-74")
 def test_twin_a_check_that_believes_stored_hashes_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "_entry_problem", lambda *parts: "")
     monkeypatch.setattr(verify, "_compare", lambda *parts: None)
@@ -200,6 +204,7 @@ def rewritten(node: SmallNode) -> None:
         AuditLog(node.store, node.signer, node.clock).checkpoint(tx)
 
 
+@pytest.mark.tm("TM-75")
 def test_a_rewritten_and_signed_log_is_found_by_a_checkpoint_that_another_member_kept(node: SmallNode) -> None:
     remembered = fill(node)
     assert node.audit.verify([remembered]).ok
@@ -209,6 +214,7 @@ def test_a_rewritten_and_signed_log_is_found_by_a_checkpoint_that_another_member
     assert [problem for problem in report.problems if "another member remembers" in problem]
 
 
+@pytest.mark.tm("TM-75")
 def test_an_end_cut_off_with_its_checkpoints_is_found_by_a_kept_checkpoint(node: SmallNode) -> None:
     remembered = fill(node)
     connection = sqlite3.connect(node.state.database)
@@ -220,12 +226,14 @@ def test_an_end_cut_off_with_its_checkpoints_is_found_by_a_kept_checkpoint(node:
     assert "the end of the log is missing" in node.audit.verify([remembered]).problems[0]
 
 
+@pytest.mark.tm("TM-75")
 def test_a_made_up_remembered_checkpoint_does_not_count_as_ours(node: SmallNode) -> None:
     kept = fill(node)
     forged = Checkpoint(kept.tree_size, kept.root, bytes(64))
     assert "does not carry this node's signature" in node.audit.verify([forged]).problems[0]
 
 
+@pytest.mark.tm("TM-75")
 def test_twin_without_signature_check_a_forged_checkpoint_passes(
     node: SmallNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:

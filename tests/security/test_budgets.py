@@ -89,11 +89,13 @@ def check_one_peer(store: Store, transaction: Transaction) -> None:
     assert total(store) == let_through * EACH
 
 
+@pytest.mark.tm("TM-76")
 def test_a_hundred_at_once(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         check_one_peer(store, store.transaction)
 
 
+@pytest.mark.tm("TM-76")
 def test_sabotaged_twin_without_the_transaction_goes_over(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         engine = create_engine(
@@ -107,6 +109,7 @@ def test_sabotaged_twin_without_the_transaction_goes_over(tmp_path: Path) -> Non
             engine.dispose()
 
 
+@pytest.mark.tm("TM-76")
 def test_a_hundred_peers_at_once_stay_within_what_all_may_have(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         let_through = crowd(store, store.transaction, lambda number: f"peer {number}")
@@ -114,6 +117,7 @@ def test_a_hundred_peers_at_once_stay_within_what_all_may_have(tmp_path: Path) -
         assert total(store) == let_through * EACH
 
 
+@pytest.mark.tm("TM-76")
 def test_a_hundred_times_the_same_charge_is_one(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         budget, barrier = SlowBudget(store, ManualClock(NOW), LIMITS), Barrier(CROWD)
@@ -128,6 +132,7 @@ def test_a_hundred_times_the_same_charge_is_one(tmp_path: Path) -> None:
         assert total(store) == EACH
 
 
+@pytest.mark.tm("TM-78")
 def test_restarts_and_a_clock_set_back_free_nothing(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     let_through = 0
@@ -158,6 +163,7 @@ class WrongClock:
         return self.seconds
 
 
+@pytest.mark.tm("TM-78")
 @pytest.mark.parametrize("seed", range(5))
 def test_no_ten_real_days_hold_more_than_the_budget(tmp_path: Path, seed: int) -> None:
     """The wall clock is set back and right again, over and over, while the node runs."""
@@ -216,6 +222,7 @@ def worker(folder: Path, name: str, elements: int) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.tm("TM-76")
 def test_several_processes_at_once(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         workers = [worker(tmp_path, f"worker {number}", 7) for number in range(3)]
@@ -231,6 +238,7 @@ def test_several_processes_at_once(tmp_path: Path) -> None:
         assert total(store) == said * 7
 
 
+@pytest.mark.tm("TM-77")
 @pytest.mark.parametrize("after", [1, 3, 20])
 def test_kill_9_loses_no_charge_and_frees_none(tmp_path: Path, after: int) -> None:
     with opened(tmp_path):

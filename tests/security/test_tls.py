@@ -32,6 +32,7 @@ from node.clock import ManualClock
 from node.errors import Busy, NotAllowed, PeerUnreachable, UserError
 from node.identity.certificates import new_certificate, new_tls_key, server_name
 from node.rpc import interceptors
+from node.rpc.access import ACCESS
 from node.transport.direct import DirectCarrier
 from node.transport.explain import PeerRefused
 from node.wire import peer_pb2
@@ -154,6 +155,7 @@ def leaf_signed_by(issuer: Office, subject: str) -> tuple[bytes, bytes]:
     return leaf.public_bytes(Encoding.PEM), pem_key(key)
 
 
+@pytest.mark.tm("TM-60")
 def test_the_honest_member_gets_through(stage: Stage) -> None:
     """The control for everything below."""
     identity = stage.beta.identity
@@ -162,6 +164,7 @@ def test_the_honest_member_gets_through(stage: Stage) -> None:
     assert stage.refusals() == []
 
 
+@pytest.mark.tm("TM-60")
 @pytest.mark.parametrize("method", METHODS)
 def test_without_tls_there_is_nothing(stage: Stage, method: str) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{stage.port}") as channel:
@@ -169,12 +172,14 @@ def test_without_tls_there_is_nothing(stage: Stage, method: str) -> None:
     assert stage.untouched()
 
 
+@pytest.mark.tm("TM-60")
 @pytest.mark.parametrize("method", METHODS)
 def test_without_a_certificate_there_is_nothing(stage: Stage, method: str) -> None:
     assert stage.call(method, None, None) is grpc.StatusCode.UNAVAILABLE
     assert stage.untouched()
 
 
+@pytest.mark.tm("TM-61")
 @pytest.mark.parametrize("method", METHODS)
 def test_an_unknown_certificate_is_refused(stage: Stage, method: str) -> None:
     with office(stage.folder / "gamma", "Gamma", clock=ManualClock(now())) as gamma:
@@ -188,6 +193,7 @@ def test_an_unknown_certificate_is_refused(stage: Stage, method: str) -> None:
     assert stage.untouched()
 
 
+@pytest.mark.tm("TM-61")
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pending_member_is_refused(stage: Stage, method: str) -> None:
     with office(stage.folder / "gamma", "Gamma", clock=ManualClock(now())) as gamma:
@@ -196,6 +202,7 @@ def test_a_pending_member_is_refused(stage: Stage, method: str) -> None:
     assert stage.untouched()
 
 
+@pytest.mark.tm("TM-62")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("made_days_ago", [1200, -30], ids=["expired", "not-yet-valid"])
 def test_a_pinned_certificate_out_of_its_time_is_refused(stage: Stage, made_days_ago: int, method: str) -> None:
@@ -210,6 +217,7 @@ def test_a_pinned_certificate_out_of_its_time_is_refused(stage: Stage, made_days
     assert stage.untouched()
 
 
+@pytest.mark.tm("TM-62")
 @pytest.mark.parametrize(("days", "why"), [(1200, "ran out on"), (-30, "is only valid from")])
 def test_our_own_check_of_dates_does_not_lean_on_the_tls_library(stage: Stage, days: int, why: str) -> None:
     assert isinstance(stage.alpha.clock, ManualClock)
@@ -243,6 +251,7 @@ def test_a_caller_is_told_that_the_peers_certificate_ran_out(stage: Stage) -> No
         carrier.close()
 
 
+@pytest.mark.tm("TM-61")
 @pytest.mark.parametrize("method", METHODS)
 def test_the_right_name_with_another_key_is_refused(stage: Stage, method: str) -> None:
     """The wrong pin: a certificate in Beta's name, signed by itself or by Beta's key."""
@@ -253,6 +262,7 @@ def test_the_right_name_with_another_key_is_refused(stage: Stage, method: str) -
     assert stage.untouched()
 
 
+@pytest.mark.tm("TM-61")
 @pytest.mark.parametrize("method", METHODS)
 def test_the_right_certificate_without_its_key_is_refused(stage: Stage, method: str) -> None:
     with pytest.raises(ssl.SSLError):  # no library would load the pair
@@ -284,6 +294,7 @@ def lax_member(stage: Stage, monkeypatch: pytest.MonkeyPatch, authority: bool) -
             yield gamma
 
 
+@pytest.mark.tm("TM-61")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("authority", [False, True], ids=["leaf-of-a-plain-pin", "leaf-of-an-authority"])
 @pytest.mark.parametrize("subject", ["a new name", "another member's name", "our name"])
@@ -305,6 +316,7 @@ def test_a_leaf_signed_by_a_pinned_key_is_refused(
     assert stage.refusals() == ["unknown-key"] * 2
 
 
+@pytest.mark.tm("TM-61")
 @pytest.mark.parametrize("method", METHODS)
 def test_without_the_pin_check_the_forged_leaf_would_pass(
     stage: Stage, method: str, monkeypatch: pytest.MonkeyPatch
@@ -316,6 +328,7 @@ def test_without_the_pin_check_the_forged_leaf_would_pass(
         assert stage.call(method, certificate, key) is grpc.StatusCode.OK
 
 
+@pytest.mark.tm("TM-61")
 def test_certificates_that_we_make_sign_no_others(stage: Stage) -> None:
     """A second fence: the key usage in our own certificates stops such a leaf in the handshake already."""
     certificate, key = leaf_signed_by(stage.beta, "somebody")
@@ -323,6 +336,7 @@ def test_certificates_that_we_make_sign_no_others(stage: Stage) -> None:
     assert stage.untouched()
 
 
+@pytest.mark.tm("TM-63")
 @pytest.mark.parametrize("method", METHODS)
 def test_a_removed_member_is_refused_on_its_open_connection_and_on_a_new_one(stage: Stage, method: str) -> None:
     carrier = DirectCarrier(stage.beta.identity, stage.beta.book, stage.beta.clock)
@@ -338,6 +352,7 @@ def test_a_removed_member_is_refused_on_its_open_connection_and_on_a_new_one(sta
     assert stage.untouched()
 
 
+@pytest.mark.tm("TM-63")
 def test_a_member_removed_by_us_is_not_called_any_more(stage: Stage) -> None:
     carrier = DirectCarrier(stage.beta.identity, stage.beta.book, stage.beta.clock)
     assert carrier.deliver(stage.beta.envelope(stage.alpha)) is ReceiptKind.ACCEPTED
@@ -363,6 +378,7 @@ def old_tls(stage: Stage, method: str, version: ssl.TLSVersion) -> int | None:
     )
 
 
+@pytest.mark.tm("TM-60")
 @pytest.mark.parametrize("method", METHODS)
 def test_tls_1_2_is_refused_even_from_a_member(stage: Stage, method: str) -> None:
     assert old_tls(stage, method, ssl.TLSVersion.TLSv1_2) in {None, grpc.StatusCode.UNAUTHENTICATED.value[0]}
@@ -370,12 +386,14 @@ def test_tls_1_2_is_refused_even_from_a_member(stage: Stage, method: str) -> Non
     assert old_tls(stage, method, ssl.TLSVersion.TLSv1_3) == 0  # the control: the same client, the right version
 
 
+@pytest.mark.tm("TM-60")
 def test_without_the_version_check_tls_1_2_would_pass(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sabotaged twin: gRPC itself accepts TLS 1.2."""
     monkeypatch.setattr(interceptors, "_TLS_VERSION", b"TLSv1.2")
     assert old_tls(stage, HELLO, ssl.TLSVersion.TLSv1_2) == 0
 
 
+@pytest.mark.tm("TM-64")
 def test_a_server_with_another_key_is_not_believed(stage: Stage) -> None:
     """The other direction: whoever took over the address of Alpha gets nothing."""
     with office(stage.folder / "mallory", "Alpha", clock=ManualClock(now())) as mallory:
@@ -393,6 +411,7 @@ def test_a_server_with_another_key_is_not_believed(stage: Stage) -> None:
         assert not inbox.taken
 
 
+@pytest.mark.tm("TM-61")
 def test_nobody_gets_in_while_the_book_is_empty(tmp_path: Path) -> None:
     inbox, port = Pigeonhole(), free_port()
     with (
@@ -411,10 +430,35 @@ def test_nobody_gets_in_while_the_book_is_empty(tmp_path: Path) -> None:
         assert stage.call(HELLO, identity.tls_cert_pem, identity.tls_key_pem) is grpc.StatusCode.OK
 
 
+@pytest.mark.tm("TM-65")
 def test_the_owners_service_is_not_on_this_port(stage: Stage) -> None:
     identity = stage.beta.identity
     method = "/blindmatch.wire.v1.Control/Invoke"
     assert stage.call(method, identity.tls_cert_pem, identity.tls_key_pem) is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.tm("TM-65")
+@pytest.mark.parametrize("method", METHODS)
+def test_a_call_without_a_policy_row_is_refused(stage: Stage, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interceptors, "ACCESS", {name: row for name, row in ACCESS.items() if name != method})
+    identity = stage.beta.identity
+    assert stage.call(method, identity.tls_cert_pem, identity.tls_key_pem) is grpc.StatusCode.PERMISSION_DENIED
+    assert stage.untouched()
+    assert stage.refusals() == ["no-policy"]
+
+
+@pytest.mark.tm("TM-67")
+@pytest.mark.parametrize("seconds", [None, 3600.0], ids=["no-deadline", "a-far-one"])
+def test_a_call_without_a_near_deadline_is_cut_off(
+    stage: Stage, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interceptors, "DEFAULT_CALL_SECONDS", 0.2)
+    blocked = threading.Event()
+    monkeypatch.setattr(stage.inbox, "accept", lambda *_: blocked.wait(10))
+    with stage.betas_channel() as channel:
+        future = channel.unary_unary(DELIVER).future(stage.request(DELIVER), timeout=seconds)
+        assert future.code() is grpc.StatusCode.CANCELLED
+    blocked.set()
 
 
 @pytest.mark.parametrize(
@@ -459,6 +503,7 @@ def test_a_port_that_is_taken_is_said_at_start(stage: Stage) -> None:
         pass
 
 
+@pytest.mark.tm("TM-66")
 @pytest.mark.parametrize("raises", [None, "beta"])
 def test_the_frame_of_an_envelope_must_fit_the_connection(stage: Stage, raises: str | None) -> None:
     """A member that delivers in another's name, or to somebody else, or with a broken seal, is blamed by name."""
@@ -485,6 +530,7 @@ def test_the_frame_of_an_envelope_must_fit_the_connection(stage: Stage, raises: 
     assert not stage.inbox.taken
 
 
+@pytest.mark.tm("TM-67")
 def test_a_message_over_the_cap_is_refused(stage: Stage) -> None:
     """Figure C6, the part about one message."""
     with stage.betas_channel() as channel:
@@ -492,12 +538,14 @@ def test_a_message_over_the_cap_is_refused(stage: Stage) -> None:
     assert stage.untouched()
 
 
+@pytest.mark.tm("TM-67")
 def test_compressed_messages_are_refused(stage: Stage) -> None:
     with stage.betas_channel(grpc.Compression.Gzip) as channel:
         assert status_of(channel, DELIVER, bytes(100_000)) is grpc.StatusCode.UNIMPLEMENTED
     assert stage.untouched()
 
 
+@pytest.mark.tm("TM-67")
 def test_a_flood_of_refusals_does_not_fill_the_audit_log(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with lax_member(stage, monkeypatch, False) as gamma:
         certificate, key = leaf_signed_by(gamma, "somebody")
@@ -511,6 +559,7 @@ def test_a_flood_of_refusals_does_not_fill_the_audit_log(stage: Stage, monkeypat
     assert stage.alpha.events("call-refused")[-1]["dropped"] == 80
 
 
+@pytest.mark.tm("TM-68")
 def test_a_busy_inbox_is_worth_another_try_and_a_fault_there_is_not_ours_to_tell(stage: Stage) -> None:
     carrier = DirectCarrier(stage.beta.identity, stage.beta.book, stage.beta.clock)
     stage.inbox.answer = ReceiptKind.RETRY_LATER
@@ -527,6 +576,7 @@ def test_a_busy_inbox_is_worth_another_try_and_a_fault_there_is_not_ours_to_tell
     assert fault.value.reason == "internal"
 
 
+@pytest.mark.tm("TM-66")
 def test_alpha_knows_who_calls(stage: Stage) -> None:
     """Two members at once: each call carries its own member."""
     with office(stage.folder / "gamma", "Gamma", clock=ManualClock(now())) as gamma:

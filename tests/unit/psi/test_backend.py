@@ -43,6 +43,7 @@ def test_no_other_name_is_known_least_of_all_the_reference(name):
     assert "sodium" in refusal.value.advice
 
 
+@pytest.mark.tm("TM-95")
 def test_a_backend_that_fails_its_self_test_is_never_returned(monkeypatch):
     class Wrong(SodiumBackend):
         def base_multiply(self, scalar):
@@ -83,6 +84,7 @@ SABOTAGE = {
 }
 
 
+@pytest.mark.tm("TM-95")
 @pytest.mark.parametrize("operation", SABOTAGE)
 def test_the_self_test_catches_one_wrong_operation(operation):
     twin = SodiumBackend()

@@ -40,6 +40,7 @@ def test_view_and_address_are_the_same_memory():
     assert bytes(secret.view()) == b"zzcd"
 
 
+@pytest.mark.tm("TM-94")
 def test_wiping_overwrites_the_memory_itself():
     secret = SecretBytes(32)
     secret.view()[:] = b"s" * 32
@@ -50,6 +51,7 @@ def test_wiping_overwrites_the_memory_itself():
     secret.wipe()  # twice is fine
 
 
+@pytest.mark.tm("TM-94")
 def test_a_twin_that_does_not_overwrite_is_noticed(monkeypatch):
     monkeypatch.setattr(psi.secret.ctypes, "memset", lambda *_: None)
     secret = SecretBytes(32)
@@ -86,6 +88,7 @@ def test_a_wiped_secret_cannot_be_used(use):
         use(secret)
 
 
+@pytest.mark.tm("TM-94")
 @pytest.mark.parametrize(
     "leak",
     [bytes, hash, iter, len, copy.copy, copy.deepcopy, pickle.dumps, list, lambda s: s == s, lambda s: s != b"x"],
@@ -217,6 +220,7 @@ leave.set()
 """
 
 
+@pytest.mark.tm("TM-94")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/mem")
 @pytest.mark.parametrize(("habit", "after"), [("careful", "[0, 0]"), ("careless", "[1, 0]")])
 def test_a_scalar_lies_in_one_place_and_after_wiping_in_none(habit, after):

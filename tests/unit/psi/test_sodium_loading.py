@@ -56,6 +56,7 @@ def noexec_folder(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.tm("TM-95")
 @linux_only
 def test_it_loads_where_tmpdir_is_noexec_and_leaves_no_file(noexec_folder):
     before = libraries(Path("/tmp"))
@@ -81,6 +82,7 @@ def test_it_loads_whatever_tmpdir_allows_and_leaves_no_file(tmp_path, mode):
     assert libraries(Path("/tmp")) == before
 
 
+@pytest.mark.tm("TM-95")
 @linux_only
 def test_the_careless_twin_leaves_a_file(tmp_path):
     """Why rbcl is never imported, and that the test above would notice."""
@@ -97,6 +99,7 @@ def text() -> bytes:
     return _libsodium._read()
 
 
+@pytest.mark.tm("TM-95")
 @pytest.mark.parametrize("position", [0, 1000, 2_000_001, -1])
 def test_a_changed_library_is_not_loaded(monkeypatch, text, position):
     start = text.index(b"fromhex('") + len(b"fromhex('")
@@ -111,6 +114,7 @@ def test_a_changed_library_is_not_loaded(monkeypatch, text, position):
     assert refusal.value.advice
 
 
+@pytest.mark.tm("TM-95")
 @linux_only
 def test_a_twin_without_the_check_would_load_it(monkeypatch, text):
     changed = text.replace(b"7f454c46", b"7f454c47", 1)

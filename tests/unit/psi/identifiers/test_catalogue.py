@@ -10,11 +10,13 @@ DOMAIN = """phone email handle person alias document national_id url advert doma
 wallet plate vin imei imsi mac address employer image_hash shared_case_ref"""
 
 
+@pytest.mark.tm("TM-88")
 def test_the_catalogue_is_the_domain() -> None:
     assert list(CATALOGUE) == DOMAIN.split()
     assert [name for name, kind in CATALOGUE.items() if kind.supported] == ["phone", "email", "handle", "person"]
 
 
+@pytest.mark.tm("TM-88")
 @pytest.mark.parametrize("name", [name for name, kind in CATALOGUE.items() if not kind.supported])
 def test_what_is_not_yet_read_is_refused_with_a_sentence(name: str) -> None:
     with pytest.raises(RefusedValue) as refusal:
@@ -23,6 +25,7 @@ def test_what_is_not_yet_read_is_refused_with_a_sentence(name: str) -> None:
     assert CATALOGUE[name].title in refusal.value.sentence
 
 
+@pytest.mark.tm("TM-88")
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_forbidden_fields_are_refused_by_name_with_the_reason(name: str) -> None:
     assert name not in CATALOGUE
@@ -33,6 +36,7 @@ def test_forbidden_fields_are_refused_by_name_with_the_reason(name: str) -> None
     assert FORBIDDEN[name] in refusal.value.sentence
 
 
+@pytest.mark.tm("TM-88")
 @pytest.mark.parametrize("name", ["", "Phone", "phone ", "person:name", "religions"])
 def test_other_names_do_not_exist(name: str) -> None:
     with pytest.raises(RefusedValue) as refusal:
@@ -40,6 +44,7 @@ def test_other_names_do_not_exist(name: str) -> None:
     assert refusal.value.reason == "kind/unknown"
 
 
+@pytest.mark.tm("TM-89")
 def test_the_version_names_every_table() -> None:
     for library in ("phonenumbers", "anyascii", "idna", "email-validator"):
         assert version(library) in NORMALISER_VERSION

@@ -50,6 +50,7 @@ def test_two_of_three_are_not_enough(other: dict[str, str]) -> None:
     assert not set(tokens(J1, {}, first)) & set(tokens(J1, {}, person(**other)))
 
 
+@pytest.mark.tm("TM-86")
 def test_missing_never_meets_missing() -> None:
     first = person(given_name="Olena", family_name="unknown", birth_date="-", postcode="000", locality="n/a")
     second = person(given_name="Olena", family_name="n/a", birth_date="", postcode="0", locality="none")
@@ -66,6 +67,7 @@ def test_the_same_value_in_another_field_is_another_token() -> None:
     assert not set(tokens(rule, {}, first)) & set(tokens(rule, {}, second))
 
 
+@pytest.mark.tm("TM-86")
 def test_no_key_is_under_the_floor() -> None:
     everything = Rule.person(tuple(name for name in PERSON_FIELDS if name != "full_name"), 2)
     assert "person:birth_date+name" in everything.key_ids()
@@ -73,6 +75,7 @@ def test_no_key_is_under_the_floor() -> None:
         assert weak not in everything.key_ids()
 
 
+@pytest.mark.tm("TM-86")
 def test_a_bare_year_weighs_as_a_year() -> None:
     rule = Rule.person(("given_name", "family_name", "birth_date"), 2)
     assert tokens(rule, {}, person(family_name="Kovalenko", birth_date="1987")) == ()
@@ -87,6 +90,7 @@ def test_a_very_short_code_weighs_little() -> None:
     assert weigh("sex", "F") + weigh("nationality", "UA") < FLOOR_BITS
 
 
+@pytest.mark.tm("TM-87")
 def test_size_depends_on_the_rule_alone() -> None:
     full = person(
         given_name="Olena",
@@ -103,6 +107,7 @@ def test_size_depends_on_the_rule_alone() -> None:
     assert len(tokens(J1, {}, person(given_name="Olena"))) == 0
 
 
+@pytest.mark.tm("TM-87")
 def test_too_many_values_are_an_error_and_none_is_dropped() -> None:
     values = {"phone": ("+40721123456", "+40722123456")}
     assert len(tokens(Rule("phone", 2), values, None)) == 2
@@ -141,6 +146,7 @@ def test_fields_of_one_slot_weigh_the_same() -> None:
             assert weigh(first, form) == weigh(second, form)
 
 
+@pytest.mark.tm("TM-83")
 def test_nothing_shows_a_value() -> None:
     one = person(given_name="Kovalenko", birth_date="1987-03-05")
     shown = repr((one, Cell("Kovalenko", 5.0), tokens(Rule.person(("given_name", "birth_date"), 2), {}, one)))
@@ -191,6 +197,7 @@ def test_rules_are_frozen_values() -> None:
         J1.at_least = 1  # type: ignore[misc]
 
 
+@pytest.mark.tm("TM-86")
 def test_without_the_floor_strangers_would_match(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sabotaged twin: with the floor off, two women of one town and nationality are the same person."""
     first, second = (

@@ -14,6 +14,7 @@ DIGEST = "a49958ec959eefe45c5334ebfb245085f4fa99228d4ae85079708d6f5d73bbaf"
 """Of everything `cells` asks of Unicode 14 characters; made on 3.11, equal on 3.12 and 3.13."""
 
 
+@pytest.mark.tm("TM-89")
 def test_every_character_means_the_same_on_this_python() -> None:
     digest = hashlib.sha256()
     count = 0
@@ -38,6 +39,7 @@ def test_the_table_is_unicode_14() -> None:
     )
 
 
+@pytest.mark.tm("TM-89")
 @pytest.mark.parametrize(
     "code_point",
     [
@@ -57,6 +59,7 @@ def test_newer_characters_are_refused(kind: str, code_point: int) -> None:
     assert refusal.value.reason in ("cell/unknown-character", "cell/broken-text")
 
 
+@pytest.mark.tm("TM-89")
 def test_without_the_cap_a_newer_python_would_read_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sabotaged twin: with the cap off, what is refused depends on the Python that runs."""
     monkeypatch.setattr("psi.identifiers.cells.is_assigned", lambda _: True)
