@@ -8,24 +8,24 @@ are the same. Two commands that do this at the same moment take turns.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cli import _passphrase
-from node.errors import Busy, UserError
+from node.errors import Busy, NodeError, UserError
 from psi.secret import SecretBytes
 
-__all__ = ["DEFAULT_FOLDER", "Ask", "Session"]
+__all__ = ["DEFAULT_FOLDER", "FOLDER_WAIT_SECONDS", "POLL_SECONDS", "Ask", "Session"]
 
 DEFAULT_FOLDER = "~/.local/share/blindmatch"
 FOLDER_WAIT_SECONDS = 5.0
-"""How long a command waits for a folder that another command, or a starting node, holds."""
-_POLL_SECONDS = 0.2
+"""How long a command waits for a folder that another command, or a starting node, holds. In seconds."""
+POLL_SECONDS = 0.2
+"""How often it looks, in seconds."""
 
 Reply = dict[str, Any]
 Progress = Callable[[Mapping[str, Any]], None]
@@ -62,25 +62,49 @@ class Session:
         from node.rpc.control_client import ControlClient, NodeNotRunning
 
         with ExitStack() as stack:
-            client = stack.enter_context(ControlClient(self.folder))
-            here: list[Ask] = []
+            clients: list[ControlClient] = []
+            opened: list[Ask] = []
 
             def ask(operation: str, request: Mapping[str, Any]) -> Reply:
-                if here:
-                    return here[0](operation, request)
-                try:
-                    reply: Reply = client.call(operation, request, progress)
-                except NodeNotRunning:
-                    if running:
-                        raise UserError(
-                            "The node is not running, so nothing can change.",
-                            advice="Start it with `blindmatch node run`.",
-                        ) from None
-                    here.append(stack.enter_context(self._opened(progress)))
-                    return here[0](operation, request)
+                if opened:
+                    return opened[0](operation, request)
+                if not clients:
+                    clients.append(stack.enter_context(ControlClient(self.folder)))
+                reply: Reply = clients[0].call(operation, request, progress)
                 return reply
 
-            yield ask
+            def ask_or_open(operation: str, request: Mapping[str, Any]) -> Reply:
+                until = time.monotonic() + FOLDER_WAIT_SECONDS
+                while True:
+                    try:
+                        return ask(operation, request)
+                    except NodeNotRunning:
+                        if running:
+                            raise UserError(
+                                "The node is not running, so nothing can change.",
+                                advice="Start it with `blindmatch node run`.",
+                            ) from None
+                        clients.pop().close()
+                    try:
+                        opened.append(stack.enter_context(self._opened(progress)))
+                    except Busy:
+                        # Held by another command, or by a node that starts and will answer in a moment.
+                        if time.monotonic() > until:
+                            raise
+                        time.sleep(POLL_SECONDS)
+
+            yield ask_or_open
+
+    def node_answers(self) -> bool:
+        """Does a node run in this folder, and answer?"""
+        from node.rpc.control_client import ControlClient
+
+        try:
+            with ControlClient(self.folder) as client:
+                client.call("node.status", {}, timeout_seconds=FOLDER_WAIT_SECONDS)
+        except NodeError:
+            return False
+        return True
 
     def passphrase(self) -> SecretBytes | None:
         """The passphrase of this folder's key file, None if it has none. The caller wipes it."""
@@ -95,30 +119,22 @@ class Session:
         if not _passphrase.at_terminal():
             raise UserError(
                 "This node's key file is locked, and nobody is there to type the passphrase.",
-                advice="Name a private file that holds it: --passphrase-file.",
+                advice="Start the node (`blindmatch node run`), or name a private file that holds the passphrase: "
+                "--passphrase-file.",
             )
         return _passphrase.ask("Passphrase of this node: ")
 
     @contextmanager
     def _opened(self, progress: Progress) -> Iterator[Ask]:
-        """The same operations without a running node."""
+        """The same operations without a running node. Busy if somebody holds the folder."""
         from node.app import harden, open_node
         from node.operations import OPERATIONS, Dispatcher
+        from node.store import StateDir
 
         harden()
-        with ExitStack() as stack:
-            passphrase = self.passphrase()
-            if passphrase is not None:
-                stack.enter_context(passphrase)
-            until = time.monotonic() + FOLDER_WAIT_SECONDS
-            while True:
-                try:
-                    parts = stack.enter_context(open_node(self.folder, passphrase))
-                    break
-                except Busy:
-                    if time.monotonic() > until:
-                        raise
-                    time.sleep(_POLL_SECONDS)
+        with StateDir(self.folder).lock():
+            pass  # nobody is asked for a passphrase in vain
+        with self.passphrase() or nullcontext() as passphrase, open_node(self.folder, passphrase) as parts:
             dispatcher = Dispatcher(parts, OPERATIONS)
 
             def ask(operation: str, request: Mapping[str, Any]) -> Reply:
@@ -126,6 +142,3 @@ class Session:
                 return reply
 
             yield ask
-
-
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its C core would write to our standard error

@@ -159,9 +159,14 @@ def serving(
 
 
 def run_node(
-    folder: Path, passphrase: SecretBytes | None, *, log_style: logs.Style = "console", ready: Callable[[Parts], None]
+    folder: Path,
+    passphrase: SecretBytes | None,
+    *,
+    log_style: logs.Style = "console",
+    ready: Callable[[Parts], None],
+    adapt: Callable[[Parts], None] = lambda _parts: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called once everything listens."""
+    """Serve until SIGTERM or SIGINT. `ready` is called once everything listens; `adapt` as for `serving`."""
     clock = SystemClock()
     harden()
     logs.configure(log_style, clock)
@@ -172,7 +177,7 @@ def run_node(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    with serving(folder, passphrase, clock=clock) as parts:
+    with serving(folder, passphrase, clock=clock, adapt=adapt) as parts:
         ready(parts)
         stopping.wait()
 

@@ -11,7 +11,9 @@ __all__ = ["POINTS", "arm", "disarm", "hit"]
 
 POINTS = frozenset(
     {
+        "round.after-accept",
         "round.list-prepared",
+        "round.list-stored",
         "round.before-persist",
         "round.after-persist",
         "round.after-send",
@@ -21,6 +23,8 @@ POINTS = frozenset(
         "round.after-release",
         "round.before-result",
         "round.after-result",
+        "round.after-failure",
+        "round.deciding",
         "round.before-forget",
     }
 )

@@ -1,8 +1,8 @@
 """The parts of an agreement: the closed lists it chooses from, and the terms of each member, match and reply.
 
 Everything here is a value: frozen, strict (no number for a text, no text for a number), and without defaults, because
-the signed bytes must hold every field. Each part refuses what contradicts itself; `node.agreement.manifest` refuses what
-contradicts another part, and `node.policy` what this node or this version does not allow.
+the signed bytes must hold every field. Each part refuses what contradicts itself; `node.agreement.manifest` refuses
+what contradicts another part, and `node.policy` what this node or this version does not allow.
 """
 
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from psi.padding import MAX_ELEMENTS, MAX_RECORDS, MAX_TOKENS_PER_RECORD, is_rec
 __all__ = [
     "MAX_MEMBERS",
     "Basis",
+    "CardDigest",
     "CountForm",
     "Group",
     "Learns",

@@ -10,9 +10,23 @@ from node.datasets import Dataset, Mapping, Terms, open_table, preview, suggest
 from node.datasets.tables import Table
 from node.errors import UserError
 from node.operations.parts import Parts, Progress
-from node.operations.table import Operation, Reply, Request
+from node.operations.table import Nothing, Operation, Reply, Request
 
-__all__ = ["OPERATIONS"]
+__all__ = [
+    "OPERATIONS",
+    "AddReply",
+    "AddRequest",
+    "CellView",
+    "ColumnView",
+    "DatasetList",
+    "DatasetView",
+    "NameRequest",
+    "PreviewReply",
+    "PreviewRequest",
+    "ProblemView",
+    "RowView",
+    "Source",
+]
 
 
 class Source(Request):
@@ -44,10 +58,6 @@ class AddRequest(PreviewRequest):
 class NameRequest(Request):
     name: str
     by: str
-
-
-class Nothing(Request):
-    """No arguments."""
 
 
 class ColumnView(Reply):

@@ -8,9 +8,21 @@ from node.clock import timestamp
 from node.identity.cards import Card
 from node.identity.members import Member
 from node.operations.parts import Parts, Progress
-from node.operations.table import Operation, Reply, Request
+from node.operations.table import Nothing, Operation, Reply, Request
 
-__all__ = ["OPERATIONS"]
+__all__ = [
+    "OPERATIONS",
+    "AddRequest",
+    "CardReply",
+    "CardView",
+    "ConfirmRequest",
+    "MemberList",
+    "MemberReply",
+    "MemberView",
+    "NameRequest",
+    "RemoveRequest",
+    "VersionsReply",
+]
 
 
 class CardView(Reply):
@@ -51,10 +63,6 @@ class MemberList(Reply):
     members: list[MemberView]
 
 
-class Nothing(Request):
-    """No arguments."""
-
-
 class AddRequest(Request):
     file: str
     by: str
@@ -84,7 +92,7 @@ class VersionsReply(Reply):
     clock_ahead_seconds: float = Field(description="how far the other node's clock is ahead of ours")
 
 
-def card_view(card: Card) -> CardView:
+def _card_view(card: Card) -> CardView:
     return CardView(
         member_id=card.member_id,
         name=card.name,
@@ -98,11 +106,11 @@ def card_view(card: Card) -> CardView:
     )
 
 
-def member_view(member: Member) -> MemberView:
+def _member_view(member: Member) -> MemberView:
     return MemberView(
         alias=member.alias,
         state=member.state.value,
-        card=card_view(member.card),
+        card=_card_view(member.card),
         added_by=member.added_by,
         confirmed_by=member.confirmed_by,
     )
@@ -110,7 +118,7 @@ def member_view(member: Member) -> MemberView:
 
 def _show_card(parts: Parts, _request: Nothing, _progress: Progress) -> CardReply:
     signed = parts.identity.signed_card
-    return CardReply(card=card_view(signed.card), file=signed.to_bytes().decode())
+    return CardReply(card=_card_view(signed.card), file=signed.to_bytes().decode())
 
 
 def _add(parts: Parts, request: AddRequest, _progress: Progress) -> MemberReply:
@@ -124,16 +132,16 @@ def _words(parts: Parts, request: NameRequest, _progress: Progress) -> MemberRep
 
 def _confirm(parts: Parts, request: ConfirmRequest, _progress: Progress) -> MemberReply:
     member = parts.members.confirm(request.name, request.words, request.by)
-    return MemberReply(member=member_view(member), words=[])
+    return MemberReply(member=_member_view(member), words=[])
 
 
 def _remove(parts: Parts, request: RemoveRequest, _progress: Progress) -> MemberReply:
     member = parts.members.remove(request.name, request.by)
-    return MemberReply(member=member_view(member), words=[])
+    return MemberReply(member=_member_view(member), words=[])
 
 
 def _list(parts: Parts, _request: Nothing, _progress: Progress) -> MemberList:
-    return MemberList(members=[member_view(member) for member in parts.members.list()])
+    return MemberList(members=[_member_view(member) for member in parts.members.list()])
 
 
 def _check(parts: Parts, request: NameRequest, _progress: Progress) -> VersionsReply:
@@ -149,7 +157,7 @@ def _check(parts: Parts, request: NameRequest, _progress: Progress) -> VersionsR
 
 
 def _with_words(parts: Parts, member: Member) -> MemberReply:
-    return MemberReply(member=member_view(member), words=list(parts.members.check_words(member.member_id)))
+    return MemberReply(member=_member_view(member), words=list(parts.members.check_words(member.member_id)))
 
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (

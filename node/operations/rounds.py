@@ -8,17 +8,34 @@ from pydantic import Field
 from node.agreement.manifest import Manifest
 from node.errors import UserError
 from node.operations.parts import Parts, Progress
-from node.operations.table import Operation, Reply, Request
+from node.operations.table import Nothing, Operation, Reply, Request
 from node.rounds.book import Round
 from node.rounds.explain import explain
 from node.rounds.states import RoundState
 from node.rounds.templates import build
 
-__all__ = ["OPERATIONS"]
+__all__ = [
+    "MAX_LEADS_AT_ONCE",
+    "OPERATIONS",
+    "AgreementView",
+    "ByRequest",
+    "LeadView",
+    "MemberView",
+    "ProposeRequest",
+    "ReleaseRequest",
+    "ResultsReply",
+    "ResultsRequest",
+    "RoundList",
+    "RoundReply",
+    "RoundRequest",
+    "RoundView",
+    "ShowReply",
+    "SignRequest",
+    "VerdictView",
+]
 
-
-class Nothing(Request):
-    """No arguments."""
+MAX_LEADS_AT_ONCE = 5_000
+"""Leads in one reply. Each may hold dozens of agreements of some 100 bytes; a reply holds at most 64 MiB."""
 
 
 class RoundRequest(Request):
@@ -104,6 +121,13 @@ class ShowReply(Reply):
     elements: dict[str, int]
 
 
+class ResultsRequest(RoundRequest):
+    """Leads `first` (counted from 1) and following, at most `limit` of them."""
+
+    first: int = Field(default=1, ge=1)
+    limit: int = Field(default=MAX_LEADS_AT_ONCE, ge=1, le=MAX_LEADS_AT_ONCE)
+
+
 class AgreementView(Reply):
     key: str
     handle: str
@@ -117,10 +141,11 @@ class LeadView(Reply):
 
 
 class ResultsReply(Reply):
-    """`leads` are records of ours; `count` is what the other side declared about its own."""
+    """`leads` are records of ours, `total` how many there are; `count` is what the other side declared of its own."""
 
     round: RoundView
     learned: bool
+    total: int
     leads: list[LeadView]
     count: tuple[int, int] | None
     note: str
@@ -213,7 +238,7 @@ def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> Roun
             "In this round the whole list is answered, or nothing.",
             advice="Release everything, or cancel the round.",
         )
-    known = {lead.reference for _number, _status, lead in parts.leads.list(found.round_id)}
+    known = parts.leads.references(found.round_id)
     chosen = None if request.references is None else sorted(set(request.references))
     if chosen is not None and not known.issuperset(chosen):
         raise UserError(
@@ -243,15 +268,16 @@ def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> Roun
     return RoundReply(round=_view(parts, parts.book.get(found.round_id)))
 
 
-def _results(parts: Parts, request: RoundRequest, _progress: Progress) -> ResultsReply:
+def _results(parts: Parts, request: ResultsRequest, _progress: Progress) -> ResultsReply:
     found = parts.book.find(request.round)
-    leads = parts.leads.list(found.round_id)
+    leads = parts.leads.list(found.round_id, first=request.first, limit=request.limit)
     with parts.store.transaction() as tx:
         parts.audit.append(tx, "results-read", round_id=found.round_id, hits=len(leads))
     member = found.position != "none"
     return ResultsReply(
         round=_view(parts, found),
         learned=found.learned,
+        total=parts.leads.count(found.round_id),
         leads=[
             LeadView(
                 number=number,
@@ -336,5 +362,5 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation("round.start", ByRequest, _start),
     Operation("round.release", ReleaseRequest, _release),
     Operation("round.cancel", ByRequest, _cancel),
-    Operation("round.results", RoundRequest, _results),
+    Operation("round.results", ResultsRequest, _results),
 )

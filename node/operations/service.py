@@ -8,16 +8,22 @@ from node import __version__
 from node.audit import Checkpoint, NoteKey
 from node.identity.members import MemberState
 from node.operations.parts import Parts, Progress
-from node.operations.table import Operation, Reply, Request
+from node.operations.table import Nothing, Operation, Reply, Request
 from node.policy import Limits
 from psi.identifiers import NORMALISER_VERSION
 from psi.messages import PROTOCOL_VERSION, SUITE
 
-__all__ = ["OPERATIONS", "VersionsView", "versions"]
-
-
-class Nothing(Request):
-    """No arguments."""
+__all__ = [
+    "OPERATIONS",
+    "AuditReply",
+    "AuditRequest",
+    "BudgetView",
+    "EntryView",
+    "StatusReply",
+    "VerifyReply",
+    "VersionsView",
+    "versions",
+]
 
 
 class AuditRequest(Request):

@@ -16,11 +16,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from node.errors import UserError
 from node.operations.parts import Parts, Progress
 
-__all__ = ["Dispatcher", "Operation", "Reply", "Request"]
+__all__ = ["Dispatcher", "Nothing", "Operation", "Reply", "Request"]
 
 
 class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Nothing(Request):
+    """For operations that take no arguments."""
 
 
 class Reply(BaseModel):

@@ -10,7 +10,7 @@ from node.agreement.manifest import Manifest
 from node.identity.cards import MemberClass
 from node.policy.verdict import Context, Verdict
 
-__all__ = ["ChildrenExcluded", "ClassTable", "FirstLearner", "ReleasedByHand"]
+__all__ = ["PROTECTED", "SUPPORT", "ChildrenExcluded", "ClassTable", "FirstLearner", "ReleasedByHand"]
 
 PROTECTED = frozenset({"victim", "missing", "mixed"})
 """Record classes whose records are, or may be, about people who need protection."""

@@ -7,13 +7,14 @@ state with its audit entry, a snapshot with the message it produced.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from node.agreement.manifest import Manifest
 from node.clock import timestamp
-from node.errors import NotFound
+from node.errors import NotFound, UserError
 from node.rounds.states import ENDS, NEXT, RoundState
 from node.store import Store
 from node.store.schema import rounds, signatures
@@ -23,6 +24,9 @@ __all__ = ["Round", "RoundBook", "Verdict", "round_id_of"]
 
 ROUND_ID_BYTES = 16
 """A round is named by the first 16 bytes of its manifest's digest: the name cannot be chosen."""
+
+_MANIFESTS_KEPT = 1_024
+"""Parsed manifests kept in memory, in number; each takes about 10 KiB."""
 
 
 def round_id_of(manifest: Manifest) -> str:
@@ -113,20 +117,29 @@ class RoundBook:
 
     def find(self, prefix: str) -> Round:
         """The round whose id begins with `prefix`; NotFound if there is none or more than one."""
-        matching = [found for found in self.all() if prefix and found.round_id.startswith(prefix.lower())]
+        query = select(rounds).where(rounds.c.round_id.startswith(prefix.lower(), autoescape=True)).limit(2)
+        with self._store.read() as connection:
+            matching = connection.execute(query).all() if prefix else []
         if len(matching) != 1:
             what = "more than one round" if matching else "no round"
             raise NotFound(f"This node knows {what} of that name.", advice="`blindmatch round list` shows all rounds.")
-        return matching[0]
+        return _round(matching[0])
 
     def all(self, states: Sequence[RoundState] = tuple(RoundState)) -> list[Round]:
         with self._store.read() as connection:
             query = select(rounds).where(rounds.c.state.in_(states)).order_by(rounds.c.created_at, rounds.c.round_id)
             return [_round(row) for row in connection.execute(query)]
 
-    def open_rounds_of(self, tx: Connection, convener: str) -> int:
-        """How many rounds that are not over a convener has here."""
-        query = select(func.count()).where(rounds.c.convener == convener, rounds.c.state.not_in(ENDS))
+    def open_ids(self, *states: RoundState) -> list[str]:
+        """The ids of all rounds that are not over, or of those in `states`."""
+        chosen = rounds.c.state.in_(states) if states else rounds.c.state.not_in(ENDS)
+        with self._store.read() as connection:
+            return list(connection.execute(select(rounds.c.round_id).where(chosen)).scalars())
+
+    def rounds_of(self, tx: Connection, convener: str, since: str) -> int:
+        """How many rounds of a convener are not over, or came here at `since` (RFC 3339) or later."""
+        counted = rounds.c.state.not_in(ENDS) | (rounds.c.created_at >= since)
+        query = select(func.count()).where(rounds.c.convener == convener, counted)
         return int(tx.execute(query).scalar_one())
 
     def move(self, tx: Connection, round_id: str, state: RoundState, **values: Any) -> None:
@@ -191,6 +204,13 @@ class RoundBook:
         return self._load(round_id, "snapshot")
 
     def save_decision(self, tx: Connection, round_id: str, decision: bytes) -> None:
+        """UserError unless the round waits for a decision at this moment and has none."""
+        row = self._row(tx, round_id)
+        if row is None or row.state != RoundState.DECIDING or row.decision is not None:
+            raise UserError(
+                "This round does not wait for a release decision any more.",
+                advice="`blindmatch round status` says how it stands. Nothing was released.",
+            )
         self._save(tx, round_id, "decision", decision)
 
     def decision(self, round_id: str) -> bytes | None:
@@ -228,10 +248,16 @@ class RoundBook:
         return connection.execute(select(rounds).where(rounds.c.round_id == round_id)).first()
 
 
+@lru_cache(maxsize=_MANIFESTS_KEPT)
+def _manifest(stored: bytes) -> Manifest:
+    """Parsed once: the engine looks at its round several times for every message, and a manifest cannot change."""
+    return Manifest.parse(stored)
+
+
 def _round(row: Any) -> Round:
     return Round(
         round_id=row.round_id,
-        manifest=Manifest.parse(row.manifest),
+        manifest=_manifest(row.manifest),
         convener=row.convener,
         position=row.position,
         peer=row.peer,

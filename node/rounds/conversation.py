@@ -151,6 +151,10 @@ class Workshop:
         for name in (*PairSpools.WIDTHS, *_OWN_LISTS):
             self._spools.delete(f"{round_id}.{name}")
 
+    def left_behind(self) -> set[str]:
+        """Ids of all rounds that have lists on the disk."""
+        return {name.partition(".")[0] for name in self._spools.names()}
+
     def _create(self, files: ExitStack, round_id: str, name: str, width: int) -> SealedSpool:
         return self._kept(files, self._spools.create(f"{round_id}.{name}", width))
 

@@ -1,8 +1,12 @@
-"""Leads as stored: one sealed row for each record of ours that agrees, until the retention time is over."""
+"""Leads as stored: one sealed row for each record of ours that agrees, until the retention time is over.
 
-from collections.abc import Iterable
+There may be as many as the data set has records, so they are written in batches and read as a stream or by the page.
+"""
 
-from sqlalchemy import Connection, select
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from sqlalchemy import Connection, func, select
 
 from node.clock import timestamp
 from node.rounds.results import Lead
@@ -10,6 +14,9 @@ from node.store import Store
 from node.store.schema import results
 
 __all__ = ["LeadBook"]
+
+_BATCH_ROWS = 1_000
+"""Rows written by one statement."""
 
 
 class LeadBook:
@@ -20,43 +27,54 @@ class LeadBook:
 
     def save(self, tx: Connection, round_id: str, leads: Iterable[Lead]) -> int:
         """Store the leads of a round in the caller's transaction; how many there are."""
-        now, number = timestamp(self._store.clock.now()), 0
-        for number, lead in enumerate(leads, start=1):
-            row = f"{round_id}/{number}"
-            tx.execute(
-                results.insert().values(
-                    round_id=round_id,
-                    number=number,
-                    body=self._store.cells.seal("results", row, "body", lead.to_bytes()),
-                    status="lead",
-                    at=now,
-                )
-            )
-        return number
+        now, total = timestamp(self._store.clock.now()), 0
+        coming = iter(leads)
+        while batch := list(islice(coming, _BATCH_ROWS)):
+            rows = [
+                {
+                    "round_id": round_id,
+                    "number": number,
+                    "body": self._store.cells.seal("results", f"{round_id}/{number}", "body", lead.to_bytes()),
+                    "status": "lead",
+                    "at": now,
+                }
+                for number, lead in enumerate(batch, start=total + 1)
+            ]
+            tx.execute(results.insert(), rows)
+            total += len(rows)
+        return total
 
-    def list(self, round_id: str) -> list[tuple[int, str, Lead]]:
-        """Number, status and lead, in order."""
+    def count(self, round_id: str) -> int:
+        """How many leads a round has."""
         with self._store.read() as connection:
-            query = select(results).where(results.c.round_id == round_id).order_by(results.c.number)
-            rows = connection.execute(query).all()
-        return [
-            (
-                row.number,
-                row.status,
-                Lead.from_bytes(self._store.cells.unseal("results", f"{round_id}/{row.number}", "body", row.body)),
-            )
-            for row in rows
-        ]
+            query = select(func.count()).select_from(results).where(results.c.round_id == round_id)
+            return int(connection.execute(query).scalar_one())
+
+    def list(self, round_id: str, *, first: int, limit: int) -> list[tuple[int, str, Lead]]:
+        """Number, status and lead, in order: number `first` and following, at most `limit` of them."""
+        return list(self._walk(round_id, first, first + limit - 1))
+
+    def references(self, round_id: str) -> set[str]:
+        """The references of all records that are leads of a round."""
+        return {lead.reference for _number, _status, lead in self._walk(round_id)}
 
     def mark(self, tx: Connection, round_id: str, released: set[str] | None) -> int:
         """Note what a person decided: released for these references (None: all), withheld for the rest."""
-        count = 0
-        for number, _status, lead in self.list(round_id):
-            go = released is None or lead.reference in released
-            count += go
-            tx.execute(
-                results.update()
-                .where(results.c.round_id == round_id, results.c.number == number)
-                .values(status="released" if go else "withheld")
-            )
-        return count
+        here = results.c.round_id == round_id
+        if released is None:
+            return tx.execute(results.update().where(here).values(status="released")).rowcount
+        chosen = [number for number, _status, lead in self._walk(round_id) if lead.reference in released]
+        tx.execute(results.update().where(here).values(status="withheld"))
+        for start in range(0, len(chosen), _BATCH_ROWS):
+            numbers = chosen[start : start + _BATCH_ROWS]
+            tx.execute(results.update().where(here, results.c.number.in_(numbers)).values(status="released"))
+        return len(chosen)
+
+    def _walk(self, round_id: str, first: int = 1, last: int | None = None) -> Iterator[tuple[int, str, Lead]]:
+        query = select(results.c.number, results.c.status, results.c.body).where(results.c.round_id == round_id)
+        if last is not None:
+            query = query.where(results.c.number.between(first, last))
+        with self._store.read() as connection:
+            for number, status, body in connection.execute(query.order_by(results.c.number)):
+                plain = self._store.cells.unseal("results", f"{round_id}/{number}", "body", body)
+                yield number, status, Lead.from_bytes(plain)

@@ -23,9 +23,12 @@ from node.store import Store
 from node.store.schema import inbox, outbox
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from node.wire.signing import Signer
-from psi.errors import ChangedAnswer
+from psi.errors import ChangedAnswer, MalformedMessage, UnexpectedMessage
 
-__all__ = ["PROTOCOL_LINE", "Inbox", "Letter", "Outbox"]
+__all__ = ["MOST_NOTES", "PROTOCOL_LINE", "Inbox", "Letter", "Outbox"]
+
+MOST_NOTES = 64
+"""Envelopes about one round that one sender may ever send, in number. An honest one needs fewer than ten."""
 
 PROTOCOL_LINE = 1 << 31
 """Sequence numbers above this one belong to the protocol's messages, those below to all others."""
@@ -34,6 +37,10 @@ PROTOCOL_LINE = 1 << 31
 def _line(kind: EnvelopeKind) -> tuple[int, int]:
     """First and last sequence number of the line of a kind; both are never used themselves."""
     return (PROTOCOL_LINE, 1 << 32) if kind is EnvelopeKind.ROUND else (0, PROTOCOL_LINE)
+
+
+def _digest(envelope: Envelope) -> bytes:
+    return hashlib.sha512(envelope.signing_bytes()).digest()
 
 
 @dataclass(frozen=True)
@@ -49,24 +56,39 @@ class Letter:
 
 
 class Inbox:
-    """`most_waiting` is the most envelopes of one round that may wait unprocessed; more are asked to come later."""
+    """`most_waiting` is the most unread envelopes of one sender, over all rounds, in each of the two lines; more are
+    asked to come later."""
 
     def __init__(self, store: Store, *, most_waiting: int) -> None:
         self._store = store
         self._most_waiting = most_waiting
 
+    def knows(self, tx: Connection, envelope: Envelope) -> bool:
+        """Was this very envelope stored before? ChangedAnswer if its number came with other bytes."""
+        known = tx.execute(
+            select(inbox.c.digest).where(
+                inbox.c.round_id == envelope.round_id,
+                inbox.c.sender == envelope.sender,
+                inbox.c.sequence == envelope.sequence,
+            )
+        ).scalar()
+        if known is not None and known != _digest(envelope):
+            raise ChangedAnswer("The other side sent a second, different message in the place of an earlier one.")
+        return known is not None
+
     def put(self, tx: Connection, envelope: Envelope) -> ReceiptKind:
-        """Store an envelope whose sender has been checked. ChangedAnswer if its number came before with other bytes."""
-        found = hashlib.sha512(envelope.signing_bytes()).digest()
-        here = (inbox.c.round_id == envelope.round_id, inbox.c.sender == envelope.sender)
-        known = tx.execute(select(inbox.c.digest).where(*here, inbox.c.sequence == envelope.sequence)).scalar()
-        if known is not None:
-            if known != found:
-                raise ChangedAnswer("The other side sent a second, different message in the place of an earlier one.")
+        """Store an envelope whose sender has been checked. PeerError if its number came before with other bytes, does
+        not belong to its kind, or is one note too many."""
+        if self.knows(tx, envelope):
             return ReceiptKind.ALREADY
         low, high = _line(envelope.kind)
-        line = (*here, inbox.c.sequence > low, inbox.c.sequence < high)
-        last = tx.execute(select(func.max(inbox.c.sequence)).where(*line)).scalar() or low
+        if not low < envelope.sequence < high:
+            raise MalformedMessage("The other side numbered a message in a way that does not belong to its kind.")
+        if low < PROTOCOL_LINE and envelope.sequence > low + MOST_NOTES:
+            raise UnexpectedMessage("The other side sent more notes about the round than any round needs.")
+        line = (inbox.c.sender == envelope.sender, inbox.c.sequence > low, inbox.c.sequence < high)
+        here = (*line, inbox.c.round_id == envelope.round_id)
+        last = tx.execute(select(func.max(inbox.c.sequence)).where(*here)).scalar() or low
         waiting = tx.execute(select(func.count()).where(*line, inbox.c.processed.is_(False))).scalar_one()
         if envelope.sequence != last + 1 or waiting >= self._most_waiting:
             return ReceiptKind.RETRY_LATER
@@ -77,21 +99,35 @@ class Inbox:
                 sender=envelope.sender,
                 sequence=envelope.sequence,
                 kind=envelope.kind.name,
-                digest=found,
+                digest=_digest(envelope),
                 payload=self._store.cells.seal("inbox", name, "payload", envelope.payload),
                 processed=False,
             )
         )
         return ReceiptKind.ACCEPTED
 
+    def waiting(self, tx: Connection, round_id: str) -> int:
+        """How many messages of a round's protocol wait unread."""
+        query = select(func.count()).where(
+            inbox.c.round_id == round_id, inbox.c.processed.is_(False), inbox.c.sequence > PROTOCOL_LINE
+        )
+        return int(tx.execute(query).scalar_one())
+
+    def waits(self, round_id: str) -> bool:
+        """Is anything of a round unread?"""
+        with self._store.read() as connection:
+            query = select(inbox.c.id).where(inbox.c.round_id == round_id, inbox.c.processed.is_(False)).limit(1)
+            return connection.execute(query).first() is not None
+
     def next(self, round_id: str, *, protocol: bool) -> Letter | None:
-        """The oldest envelope of a round that waits; with `protocol` also those of its protocol."""
+        """The next unread envelope of a round: notes before messages of its protocol, which come only with `protocol`,
+        each in the order in which they came."""
         top = 1 << 32 if protocol else PROTOCOL_LINE
         with self._store.read() as connection:
             row = connection.execute(
                 select(inbox)
                 .where(inbox.c.round_id == round_id, inbox.c.processed.is_(False), inbox.c.sequence < top)
-                .order_by(inbox.c.id)
+                .order_by(inbox.c.sequence > PROTOCOL_LINE, inbox.c.id)
                 .limit(1)
             ).first()
         if row is None:
@@ -173,10 +209,20 @@ class Outbox:
             .values(acknowledged=True, envelope=b"")
         )
 
+    def drop_round(self, tx: Connection, round_id: str) -> None:
+        """The agreement is long over: nobody waits for what could not be delivered."""
+        tx.execute(
+            outbox.update()
+            .where(outbox.c.round_id == round_id, outbox.c.acknowledged.is_(False))
+            .values(acknowledged=True, envelope=b"")
+        )
+
     def waiting(self, round_id: str) -> int:
-        """How many envelopes of a round are not acknowledged yet."""
+        """How many messages of a round's protocol are not acknowledged yet."""
         with self._store.read() as connection:
-            query = select(func.count()).where(outbox.c.round_id == round_id, outbox.c.acknowledged.is_(False))
+            query = select(func.count()).where(
+                outbox.c.round_id == round_id, outbox.c.acknowledged.is_(False), outbox.c.sequence > PROTOCOL_LINE
+            )
             return int(connection.execute(query).scalar_one())
 
     def tried(self, tx: Connection, row: int) -> None:

@@ -7,15 +7,17 @@
 
 A signature is an identity key's over the digest of the manifest. Every node checks the others' signatures against its
 own pins; what the convener says about who signed counts for nothing. Members' signatures are kept as evidence.
-The rules are asked when a person signs and again before the list is made (`RoundEngine`), since days may lie between.
+The rules are asked when a person signs and again before the list is made (`Speaking`), since days may lie between.
+Whatever a person asks for is checked in the transaction that does it: a letter may have changed the round meanwhile.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from node.agreement.manifest import REFUSE_LABEL, SIGN_LABEL, Manifest
+from node.agreement.manifest import MAX_MANIFEST_BYTES, REFUSE_LABEL, SIGN_LABEL, Manifest
 from node.audit import AuditLog
 from node.clock import Clock, timestamp
 from node.datasets import Dataset, DatasetBook, PreparedRecord
@@ -25,6 +27,7 @@ from node.identity.members import MemberBook, MemberState
 from node.policy import Budget, Context, DatasetFacts, enforce, evaluate
 from node.policy.verdict import Verdict as RuleVerdict
 from node.rounds.book import Round, RoundBook, Verdict, round_id_of
+from node.rounds.ends import end
 from node.rounds.mailbox import Letter, Outbox
 from node.rounds.parties import others, read_note, require_member, tell, write_note
 from node.rounds.states import ENDS, RoundState
@@ -32,10 +35,10 @@ from node.store import Store
 from node.wire.envelope import EnvelopeKind
 from psi.errors import BadSignature, MalformedMessage, UnexpectedMessage, WrongParty
 
-__all__ = ["MAX_OPEN_ROUNDS_PER_CONVENER", "Negotiation"]
+__all__ = ["MAX_ROUNDS_PER_CONVENER", "Negotiation"]
 
-MAX_OPEN_ROUNDS_PER_CONVENER = 1_000
-"""Rounds that are not over which one convener may have at this node."""
+MAX_ROUNDS_PER_CONVENER = 1_000
+"""Rounds of one convener at this node that are not over or were proposed within a day."""
 
 
 @dataclass
@@ -83,7 +86,8 @@ class Negotiation:
 
     def records(self, found: Round) -> Iterator[PreparedRecord]:
         """The records of the data set that was chosen for a round, in order."""
-        assert found.dataset_id is not None
+        if found.dataset_id is None:
+            raise UserError("The data set of this round was removed.", advice="Propose the round again.")
         return self.datasets.records(self.datasets.by_id(found.dataset_id).name)
 
     def sign(self, found: Round, *, dataset_name: str, by: str) -> Round:
@@ -91,9 +95,7 @@ class Negotiation:
         me = self.identity.member_id
         if found.position == "none":
             raise NotAllowed("This node convenes the round but is no member of it, so there is nothing to sign.")
-        self._expect(found, RoundState.PROPOSED)
-        if any(verdict.member_id == me for verdict in self.book.verdicts(found.round_id)):
-            raise UserError("This node has already signed this round.")
+        self._may_sign(found.round_id)
         dataset = self.datasets.get(dataset_name)
         try:
             enforce(found.manifest, self._context(found.manifest, dataset))
@@ -103,6 +105,7 @@ class Negotiation:
             raise
         signature = self.identity.sign(SIGN_LABEL, found.manifest.digest())
         with self.store.transaction() as tx:
+            self._may_sign(found.round_id)
             self.book.choose_dataset(tx, found.round_id, dataset.dataset_id)
             self.book.record_verdict(tx, found.round_id, self._verdict(me, True, signature))
             self.audit.append(
@@ -118,14 +121,14 @@ class Negotiation:
         me = self.identity.member_id
         if found.position == "none":
             raise NotAllowed("This node is no member of the round.", advice="A convener can cancel it instead.")
-        if found.state not in (RoundState.PROPOSED, RoundState.AGREED):
-            raise UserError("This round can no longer be refused.", advice="It can be cancelled until it is over.")
         signature = self.identity.sign(REFUSE_LABEL, found.manifest.digest())
         with self.store.transaction() as tx:
+            if self.book.get(found.round_id).state not in (RoundState.PROPOSED, RoundState.AGREED):
+                raise UserError("This round can no longer be refused.", advice="It can be cancelled until it is over.")
             self.book.record_verdict(tx, found.round_id, self._verdict(me, False, signature))
             self.audit.append(tx, "round-refused", round_id=found.round_id, by=by, member=me)
             tell(tx, self.outbox, found, me, EnvelopeKind.REFUSAL, signature)
-            self.book.move(tx, found.round_id, RoundState.REFUSED)
+            end(tx, self.book, self.outbox, found.round_id, RoundState.REFUSED)
         self.wake(found.round_id)
         return self.book.get(found.round_id)
 
@@ -134,10 +137,11 @@ class Negotiation:
         me = self.identity.member_id
         if found.convener != me:
             raise NotAllowed("Only the convener of a round can start it.")
-        if found.started:
-            raise UserError("This round has already been started.")
-        self._expect(found, RoundState.AGREED, "Not every member has signed yet." if not found.over else "")
         with self.store.transaction() as tx:
+            now = self.book.get(found.round_id)
+            if now.started:
+                raise UserError("This round has already been started.")
+            self._expect(now, RoundState.AGREED, "" if now.over else "Not every member has signed yet.")
             self.book.mark_started(tx, found.round_id)
             self.audit.append(tx, "round-started", round_id=found.round_id, by=by)
             tell(tx, self.outbox, found, me, EnvelopeKind.START, write_note("started"))
@@ -147,32 +151,47 @@ class Negotiation:
 
     def cancel(self, found: Round, *, by: str) -> Round:
         """Call a round off, at any time before its end. What was already released cannot be called back."""
-        if found.over:
-            raise UserError(f"This round is over: {found.state}.")
         with self.store.transaction() as tx:
+            now = self.book.get(found.round_id)
+            if now.over:
+                raise UserError(f"This round is over: {now.state}.")
             self.audit.append(tx, "round-cancelled", round_id=found.round_id, by=by)
             tell(tx, self.outbox, found, self.identity.member_id, EnvelopeKind.CANCEL, write_note("cancelled"))
-            self.book.move(tx, found.round_id, RoundState.CANCELLED)
+            end(tx, self.book, self.outbox, found.round_id, RoundState.CANCELLED)
         self.wake(found.round_id)
         return self.book.get(found.round_id)
 
     # What the others' envelopes do here, each in the transaction that marks the letter as read.
 
-    def on_proposal(self, tx: Connection, letter: Letter) -> None:
-        manifest = Manifest.parse(letter.payload)
-        me = self.identity.member_id
+    def admit(self, tx: Connection, payload: bytes, sender: str, round_id: str) -> Manifest:
+        """The agreement in a proposal. PeerError if it is none or not this sender's to propose, RefusedByPolicy if the
+        sender proposes too much. Says nothing yet about the agreement itself: that is for the rules, and a person."""
+        try:
+            if len(payload) > MAX_MANIFEST_BYTES:
+                raise RefusedByPolicy("This agreement is far too long.")
+            manifest = Manifest.parse(payload)
+        except RefusedByPolicy as error:
+            raise MalformedMessage(f"The other side proposed what is no agreement here. {error.sentence}") from None
         named = {member.member_id for member in manifest.members}
-        if manifest.convener != letter.sender or me not in named or round_id_of(manifest) != letter.round_id:
+        concerns_us = manifest.convener == sender and self.identity.member_id in named
+        if not concerns_us or round_id_of(manifest) != round_id:
             raise WrongParty("The other side proposed a round in another name, or one that does not concern us.")
-        if self.book.open_rounds_of(tx, letter.sender) >= MAX_OPEN_ROUNDS_PER_CONVENER:
+        since = timestamp(self.clock.now() - timedelta(days=1))
+        if self.book.rounds_of(tx, sender, since) >= MAX_ROUNDS_PER_CONVENER:
             raise RefusedByPolicy("This convener has too many open rounds at this node.")
-        self.book.add(tx, manifest, me=me)
+        return manifest
+
+    def on_proposal(self, tx: Connection, letter: Letter) -> None:
+        manifest = self.admit(tx, letter.payload, letter.sender, letter.round_id)
+        self.book.add(tx, manifest, me=self.identity.member_id)
         self.audit.append(
             tx, "round-received", round_id=letter.round_id, peer=letter.sender, manifest_digest=_short(manifest)
         )
 
     def on_signature(self, tx: Connection, letter: Letter, found: Round) -> None:
         self._check_verdict(letter, found, SIGN_LABEL)
+        if any(verdict.member_id == letter.sender for verdict in self.book.verdicts(found.round_id)):
+            raise UnexpectedMessage("The other side signed the same agreement twice.")
         self.book.record_verdict(tx, found.round_id, self._verdict(letter.sender, True, letter.payload))
         self.audit.append(tx, "round-signed", round_id=found.round_id, member=letter.sender)
         self._complete(tx, found.round_id)
@@ -181,12 +200,15 @@ class Negotiation:
         self._check_verdict(letter, found, REFUSE_LABEL)
         self.book.record_verdict(tx, found.round_id, self._verdict(letter.sender, False, letter.payload))
         self.audit.append(tx, "round-refused", round_id=found.round_id, member=letter.sender)
-        if found.state in (RoundState.PROPOSED, RoundState.AGREED):
-            self.book.move(tx, found.round_id, RoundState.REFUSED)
+        # It may have refused before it heard of the start; for us that is a cancellation then.
+        early = found.state in (RoundState.PROPOSED, RoundState.AGREED)
+        end(tx, self.book, self.outbox, found.round_id, RoundState.REFUSED if early else RoundState.CANCELLED)
 
     def on_start(self, tx: Connection, letter: Letter, found: Round) -> None:
         if letter.sender != found.convener:
             raise UnexpectedMessage("A member that does not convene the round tried to start it.")
+        if found.started:
+            raise UnexpectedMessage("The other side started the same round twice.")
         read_note(letter.payload)
         self.book.mark_started(tx, found.round_id)
         self.audit.append(tx, "round-started", round_id=found.round_id, peer=letter.sender)
@@ -196,7 +218,7 @@ class Negotiation:
     def on_cancel(self, tx: Connection, letter: Letter, found: Round) -> None:
         read_note(letter.payload)
         self.audit.append(tx, "round-cancelled", round_id=found.round_id, peer=letter.sender)
-        self.book.move(tx, found.round_id, RoundState.CANCELLED)
+        end(tx, self.book, self.outbox, found.round_id, RoundState.CANCELLED)
 
     # Parts of the above.
 
@@ -234,6 +256,11 @@ class Negotiation:
             remaining=min((self.budget.remaining(peer) for peer in peers), default=0),
             dataset=facts,
         )
+
+    def _may_sign(self, round_id: str) -> None:
+        self._expect(self.book.get(round_id), RoundState.PROPOSED)
+        if any(verdict.member_id == self.identity.member_id for verdict in self.book.verdicts(round_id)):
+            raise UserError("This node has already signed this round.")
 
     def _verdict(self, member_id: str, signed: bool, signature: bytes) -> Verdict:
         return Verdict(member_id, signed, signature, timestamp(self.clock.now()))

@@ -1,6 +1,7 @@
 """Who is in a round besides us, and how things reach them."""
 
 import json
+import re
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -13,12 +14,14 @@ from node.rounds.mailbox import Outbox
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from psi.errors import MalformedMessage
 
-__all__ = ["Carrier", "others", "read_note", "require_member", "tell", "write_note"]
+__all__ = ["MAX_NOTE_BYTES", "Carrier", "others", "peer_of", "read_note", "require_member", "tell", "write_note"]
 
 MAX_NOTE_BYTES = 1024
-"""Longest content of a REFUSAL, CANCEL or STATUS envelope, in bytes."""
+"""Longest content of any envelope but a PROPOSAL and a message of the protocol, in bytes."""
 
 _NOTE_KEYS = {"state", "code"}
+_WORD = re.compile(r"(?!.{65})[a-z]+(?:[-/][a-z]+)*")
+"""What the audit log takes as a word (`node.facts`), so that no peer's word can keep an entry from being written."""
 
 
 class Carrier(Protocol):
@@ -30,6 +33,12 @@ class Carrier(Protocol):
 def others(manifest: Manifest, me: str) -> list[str]:
     """Members and convener, without us, in order of id."""
     return sorted(({member.member_id for member in manifest.members} | {manifest.convener}) - {me})
+
+
+def peer_of(found: Round) -> str:
+    """The other member. Only where this node is a member itself; there `position` is not none."""
+    assert found.peer is not None
+    return found.peer
 
 
 def tell(tx: Connection, outbox: Outbox, found: Round, me: str, kind: EnvelopeKind, payload: bytes) -> None:
@@ -58,21 +67,17 @@ def read_note(payload: bytes) -> tuple[str, str]:
     """State and reason; MalformedMessage for anything that `write_note` would not have written."""
     try:
         note = json.loads(payload) if len(payload) <= MAX_NOTE_BYTES else None
-    except ValueError:
+    except (ValueError, RecursionError):
         note = None
     if not isinstance(note, dict) or set(note) != _NOTE_KEYS:
         raise _bad_note()
     state, code = note["state"], note["code"]
-    if (
-        not all(isinstance(word, str) and _is_word(word) for word in (state, code))
-        or write_note(state, code) != payload
-    ):
+    words = [word for word in (state, code) if word != ""]
+    if not all(isinstance(word, str) and _WORD.fullmatch(word) for word in words):
+        raise _bad_note()
+    if write_note(state, code) != payload:
         raise _bad_note()
     return state, code
-
-
-def _is_word(text: str) -> bool:
-    return len(text) <= 64 and all(char.islower() or char in "-/" for char in text) and text.isascii()
 
 
 def _bad_note() -> MalformedMessage:

@@ -1,7 +1,9 @@
 """Delivers what lies in the outbox, in order for each recipient, and decides when to try again.
 
 After a failure the pause doubles up to `LONGEST_PAUSE_SECONDS`, with a random part so that nodes that lost each other
-do not all come back in the same second. What a recipient refuses for good is given up: it would refuse it again.
+do not all come back in the same second; so it does, from a shorter one and for that round alone, while a recipient asks
+to come later. What a recipient refuses for good is given up, and with it everything behind it: the engine is told, and
+decides in one transaction what becomes of the message and of the round.
 """
 
 from dataclasses import dataclass, field
@@ -19,23 +21,24 @@ __all__ = ["FIRST_PAUSE_SECONDS", "LONGEST_PAUSE_SECONDS", "Delivery", "Post"]
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
-_LATER_PAUSE_SECONDS = 0.05
-"""Pause when the recipient is there but asks to come later."""
+FIRST_LATER_SECONDS = 0.05
+LONGEST_LATER_SECONDS = 5.0
+"""Pauses while the recipient is there but asks to come later: it may be making its list, or still lack the proposal."""
 
 
 @dataclass
 class Delivery:
-    """What one attempt did. `refusal`: the recipient's final no; `retry_in`: seconds until the next attempt is due."""
+    """What one attempt did. `refused`: row and reason of a recipient's final no, after which nothing more was sent;
+    `retry_in`: seconds until the next attempt is due."""
 
     sent: int = 0
-    refusal: NodeError | None = None
+    refused: tuple[int, NodeError] | None = None
     retry_in: float | None = None
-    trouble: NodeError | None = None
 
 
 @dataclass
 class Post:
-    """Knows which recipients did not answer lately. One for all rounds, since a node is down for all of them."""
+    """Knows which recipients did not answer lately: for all rounds, since a node is down for all of them."""
 
     store: Store
     outbox: Outbox
@@ -43,44 +46,57 @@ class Post:
     clock: Clock
     random_bytes: RandomBytes
     _pauses: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _laters: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
     def deliver(self, round_id: str) -> Delivery:
         """Send everything of a round that can be sent now."""
         result = Delivery()
         for recipient in self.outbox.recipients(round_id):
             self._deliver_to(round_id, recipient, result)
+            if result.refused is not None:
+                break
         return result
+
+    def heard_from(self, sender: str) -> None:
+        """It is there again: what waits for it need not wait longer."""
+        self._pauses.pop(sender, None)
 
     def _deliver_to(self, round_id: str, recipient: str, result: Delivery) -> None:
         while (waiting := self.outbox.next(round_id, recipient)) is not None:
             due, pause = self._pauses.get(recipient, (0.0, 0.0))
-            if due > self.clock.monotonic():
-                return self._later(result, due - self.clock.monotonic())
+            later, later_pause = self._laters.get((round_id, recipient), (0.0, 0.0))
+            wait = max(due, later) - self.clock.monotonic()
+            if wait > 0:
+                return self._later(result, wait)
             row, envelope = waiting
             try:
                 receipt = self.carrier.deliver(envelope)
-            except (PeerUnreachable, Busy) as error:
+            except (PeerUnreachable, Busy):
                 with self.store.transaction() as tx:
                     self.outbox.tried(tx, row)
                 pause = min(max(FIRST_PAUSE_SECONDS, 2 * pause), LONGEST_PAUSE_SECONDS)
                 wait = pause * (0.5 + self.random_bytes(1)[0] / 512)
                 self._pauses[recipient] = (self.clock.monotonic() + wait, pause)
-                result.trouble = error
                 return self._later(result, wait)
             except NodeError as error:
-                with self.store.transaction() as tx:
-                    self.outbox.acknowledged(tx, row)
                 if envelope.kind is not EnvelopeKind.STATUS:
-                    result.refusal = error
+                    result.refused = (row, error)
+                    return None
+                with self.store.transaction() as tx:
+                    self.outbox.acknowledged(tx, row)  # it does not want to know how we stand
                 continue
             self._pauses.pop(recipient, None)
             if receipt is ReceiptKind.RETRY_LATER:
-                return self._later(result, _LATER_PAUSE_SECONDS)
+                pause = min(max(FIRST_LATER_SECONDS, 2 * later_pause), LONGEST_LATER_SECONDS)
+                self._laters[round_id, recipient] = (self.clock.monotonic() + pause, pause)
+                return self._later(result, pause)
+            self._laters.pop((round_id, recipient), None)
             failpoints.hit("round.after-send")
             with self.store.transaction() as tx:
                 self.outbox.acknowledged(tx, row)
             failpoints.hit("round.after-acknowledge")
             result.sent += 1
+        self._laters.pop((round_id, recipient), None)
         return None
 
     @staticmethod

@@ -126,15 +126,15 @@ def _links_of(conversation: Conversation, wanted: set[int]) -> dict[int, list[tu
 
 def _handles(conversation: Conversation, positions: list[int]) -> dict[int, str]:
     """Peer position -> handle; positions ascending."""
-    session = conversation.session
-    evaluated: Spool = session.spools.evaluated
+    evaluated: Spool = conversation.session.spools.evaluated
+    context = conversation.session.context  # encoded anew at every reading
     at, found = -1, b""
     handles: dict[int, str] = {}
     for position in positions:
         if position // CHUNK_ROWS != at:
             at = position // CHUNK_ROWS
-            found = tags(session.context, evaluated.read(at))
+            found = tags(context, evaluated.read(at))
         start = position % CHUNK_ROWS * 16
-        handle = digest(Label.HANDLE, session.context, found[start : start + 16])
+        handle = digest(Label.HANDLE, context, found[start : start + 16])
         handles[position] = handle[:HANDLE_BYTES].hex()
     return handles

@@ -1,27 +1,33 @@
 """Calls the engine for every round that has something to do.
 
-`wake(round)` is called when something has happened: an envelope came, a person decided. Besides, every round that is
-not over is looked at every `TICK_SECONDS`, for deadlines and for links that come back. A round is in the hands of at
-most one worker at a time; being woken while it is, it is looked at once more.
+`wake(round)` is called when something has happened: an envelope came, a person decided. Besides, rounds with something
+to send, to read or to prepare are looked at every `TICK_SECONDS`, and all that are not over every `LOOK_SECONDS`, for
+deadlines. A round is in the hands of at most one worker at a time; being woken while it is, it is looked at once more.
+
+What a step cannot explain is logged and tried again; after `MOST_CRASHES` times in a row the round is given up, so that
+a defect in one round costs that round and nothing else.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable
 
 from node.clock import Clock
 from node.logs import get
 from node.rounds.book import RoundBook
 from node.rounds.engine import RoundEngine
 from node.rounds.mailbox import Inbox, Outbox
-from node.rounds.states import ENDS, RoundState
+from node.rounds.states import RoundState
 
-__all__ = ["TICK_SECONDS", "Scheduler"]
+__all__ = ["LOOK_SECONDS", "MOST_CRASHES", "TICK_SECONDS", "Scheduler"]
 
 TICK_SECONDS = 2.0
-"""How often every open round is looked at without being woken."""
+"""How often rounds with open business are looked at without being woken."""
 
-_OPEN = tuple(state for state in RoundState if state not in ENDS)
+LOOK_SECONDS = 30.0
+"""How often every open round is."""
+
+MOST_CRASHES = 5
+"""Steps in a row that may end in an error that nobody foresaw."""
 
 
 class Scheduler:
@@ -36,27 +42,26 @@ class Scheduler:
         outbox: Outbox,
         clock: Clock,
         workers: int,
-        crashed: Callable[[str], None] = lambda _round_id: None,
     ) -> None:
         self._engine = engine
         self._book = book
         self._inbox = inbox
         self._outbox = outbox
         self._clock = clock
-        self._crashed = crashed
         self._log = get("rounds")
         self._lock = threading.Condition()
         self._queue: deque[str] = deque()
         self._busy: set[str] = set()
         self._again: set[str] = set()
         self._due: dict[str, float] = {}
+        self._crashes: dict[str, int] = {}
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._work, name=f"round-{n}", daemon=True) for n in range(workers)]
         self._threads.append(threading.Thread(target=self._tick, name="round-tick", daemon=True))
 
     def start(self) -> None:
-        for found in self._book.all():
-            self.wake(found.round_id)
+        for round_id in sorted(self._engine.rounds_to_look_at()):
+            self.wake(round_id)
         for thread in self._threads:
             thread.start()
 
@@ -70,7 +75,8 @@ class Scheduler:
                 self._lock.notify()
 
     def stop(self, seconds: float) -> None:
-        """Let every step that runs come to its end, for at most `seconds`."""
+        """Let every step that runs come to its end, for at most `seconds`; long ones are broken off."""
+        self._engine.stop()
         self._stopped.set()
         with self._lock:
             self._lock.notify_all()
@@ -78,17 +84,11 @@ class Scheduler:
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, limit - self._clock.monotonic()))
-        if not any(thread.is_alive() for thread in self._threads):
-            self._engine.close()
+        self._engine.close()
 
     def _work(self) -> None:
         while (round_id := self._take()) is not None:
-            retry_in: float | None = None
-            try:
-                retry_in = self._engine.step(round_id).retry_in
-            except Exception as error:  # noqa: BLE001 - a defect in one round must not stop the others
-                self._log.error("round-step-failed", round_id=round_id, error=type(error).__name__, exc_info=True)
-                self._crashed(round_id)
+            retry_in = self._step(round_id)
             with self._lock:
                 self._busy.discard(round_id)
                 if retry_in is not None:
@@ -97,6 +97,23 @@ class Scheduler:
                     self._again.discard(round_id)
                     self._queue.append(round_id)
                 self._lock.notify()
+
+    def _step(self, round_id: str) -> float | None:
+        """One step, whatever happens; seconds until the next one is due, if one is."""
+        try:
+            retry_in = self._engine.step(round_id).retry_in
+            self._crashes.pop(round_id, None)
+            return retry_in
+        except Exception as error:  # noqa: BLE001 - a defect in one round must not stop the others
+            self._log.error("round-step-failed", round_id=round_id, error=type(error).__name__)
+        self._crashes[round_id] = self._crashes.get(round_id, 0) + 1
+        if self._crashes[round_id] >= MOST_CRASHES:
+            try:
+                self._engine.give_up(round_id)
+                self._crashes.pop(round_id, None)
+            except Exception as error:  # noqa: BLE001
+                self._log.error("round-not-given-up", round_id=round_id, error=type(error).__name__)
+        return TICK_SECONDS
 
     def _take(self) -> str | None:
         with self._lock:
@@ -116,7 +133,15 @@ class Scheduler:
                 self._lock.wait(wait)
 
     def _tick(self) -> None:
+        looked = self._clock.monotonic()
         while not self._stopped.wait(TICK_SECONDS):
-            waiting = {found.round_id for found in self._book.all(_OPEN)}
-            for round_id in waiting | set(self._inbox.rounds_waiting()) | set(self._outbox.rounds_waiting()):
-                self.wake(round_id)
+            try:
+                waiting = {*self._inbox.rounds_waiting(), *self._outbox.rounds_waiting()}
+                waiting.update(self._book.open_ids(RoundState.PREPARING))
+                if self._clock.monotonic() - looked >= LOOK_SECONDS:
+                    looked = self._clock.monotonic()
+                    waiting.update(self._book.open_ids())
+                for round_id in waiting:
+                    self.wake(round_id)
+            except Exception as error:  # noqa: BLE001 - the next tick may find the database free again
+                self._log.error("round-tick-failed", error=type(error).__name__)

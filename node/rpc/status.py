@@ -24,7 +24,7 @@ from node.errors import (
     UserError,
 )
 from node.wire.problem import METADATA_KEY, Problem
-from psi.errors import LocalError, PeerError, PsiError, VersionMismatch
+from psi.errors import PeerError, PsiError, VersionMismatch
 
 __all__ = ["Audience", "Unauthenticated", "abort", "code_of", "problem_of"]
 
@@ -55,7 +55,7 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (NodeError, grpc.StatusCode.FAILED_PRECONDITION),
     (VersionMismatch, grpc.StatusCode.FAILED_PRECONDITION),
     (PeerError, grpc.StatusCode.INVALID_ARGUMENT),
-    (LocalError, grpc.StatusCode.FAILED_PRECONDITION),
+    (PsiError, grpc.StatusCode.FAILED_PRECONDITION),
 )
 _ABOUT_THE_PEER = (Unauthenticated, NotAllowed, PeerError)
 _TO_A_PEER: tuple[tuple[type[Exception], Problem], ...] = (

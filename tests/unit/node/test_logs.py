@@ -66,6 +66,7 @@ def say_everything(log: Any) -> None:
         warnings.warn(canary, stacklevel=1)
 
 
+@pytest.mark.tm("TM-93")
 def test_no_canary_gets_into_a_log(written: io.StringIO) -> None:
     say_everything(logs.get("rounds"))
     found = lines(written)
@@ -75,6 +76,7 @@ def test_no_canary_gets_into_a_log(written: io.StringIO) -> None:
     assert sum(line.get("dropped", 0) for line in found) > 5 * len(CANARIES)
 
 
+@pytest.mark.tm("TM-93")
 def test_twin_without_the_filter_canaries_are_in_the_log(written: io.StringIO) -> None:
     processors = structlog.get_config()["processors"]
     structlog.configure(processors=[one for one in processors if one is not logs.only_facts])

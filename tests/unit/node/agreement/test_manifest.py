@@ -51,6 +51,7 @@ def test_digest_is_sha512_over_label_and_bytes() -> None:
     assert len(J1.digest()) == 64
 
 
+@pytest.mark.tm("TM-91")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -75,6 +76,7 @@ def test_labels_differ() -> None:
     assert SIGN_LABEL != REFUSE_LABEL
 
 
+@pytest.mark.tm("TM-91")
 @pytest.mark.parametrize("field", sorted(Manifest.model_fields))
 def test_every_field_must_be_there(field: str) -> None:
     short = fields(J1)
@@ -118,11 +120,13 @@ def test_too_long_is_refused_before_it_is_read() -> None:
     assert "longer than" in refusal(b" " * (MAX_MANIFEST_BYTES + 1))
 
 
+@pytest.mark.tm("TM-91")
 def test_duplicate_keys_are_refused() -> None:
     data = J1.canonical()
     assert "twice" in refusal(b'{"nonce":"' + b"0" * 32 + b'",' + data[1:])
 
 
+@pytest.mark.tm("TM-91")
 @pytest.mark.parametrize(
     "respell",
     [
@@ -142,6 +146,7 @@ def test_another_spelling_is_refused(respell: Any) -> None:
     refusal(data)
 
 
+@pytest.mark.tm("TM-91")
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -366,6 +371,7 @@ def test_moment_takes_one_spelling(text: str) -> None:
         moment(text)
 
 
+@pytest.mark.tm("TM-92")
 def test_explanation_says_who_learns_what() -> None:
     ngo, police = (" ".join(explain(J1, me)) for me in (FIRST, SECOND))
     assert "You learn first: which of your own records Regional Police Lab also holds" in ngo
@@ -375,6 +381,7 @@ def test_explanation_says_who_learns_what() -> None:
     assert "a lead, not a proof" in ngo
 
 
+@pytest.mark.tm("TM-92")
 def test_explanation_says_how_far_padding_lets_a_side_guess() -> None:
     police = " ".join(explain(J1, SECOND))
     assert f"this round's padding lets you test up to {J1.size_class(SECOND):,} named persons" in police

@@ -128,6 +128,7 @@ def test_a_table_can_be_read_twice(tmp_path):
         assert list(table.rows()) == list(table.rows()) != []
 
 
+@pytest.mark.tm("TM-84")
 def test_the_source_is_not_touched(tmp_path):
     path = write_csv(tmp_path, "ref,n\n1,a\n")
     path.chmod(0o400)
@@ -210,6 +211,7 @@ def test_permission_errors_become_a_sentence_for_every_account(tmp_path, monkeyp
         open_table(path)
 
 
+@pytest.mark.tm("TM-83")
 def test_no_value_reaches_an_error_or_a_repr(tmp_path):
     line = ",".join(CANARIES)
     broken = [

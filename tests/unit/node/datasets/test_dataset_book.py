@@ -62,6 +62,7 @@ def test_it_survives_a_restart(tmp_path):
     assert [record.reference for record in make_book(tmp_path).records("cases")] == ["R0", "R1", "R2"]
 
 
+@pytest.mark.tm("TM-85")
 def test_nothing_readable_is_on_the_disk(tmp_path):
     reference, name, phone, mail = CANARIES
     path = write_csv(tmp_path, f"ref,tel,mail,name\n{reference},{phone},{mail},{name}\n")
@@ -126,6 +127,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.tm("TM-84")
 @pytest.mark.parametrize(("name", "given", "error"), FAILURES, ids=[case[0] for case in FAILURES])
 def test_a_failure_leaves_nothing(tmp_path, name, given, error):
     audit = Recorder()
@@ -139,6 +141,7 @@ def test_a_failure_leaves_nothing(tmp_path, name, given, error):
     assert [dataset.name for dataset in book.list()] == ["kept"]
 
 
+@pytest.mark.tm("TM-84")
 def test_a_failing_audit_entry_leaves_nothing(tmp_path):
     class Refusing:
         def append(self, _tx, _event, **_facts):
@@ -151,6 +154,7 @@ def test_a_failing_audit_entry_leaves_nothing(tmp_path):
     assert book.memory.recall(["ref", "tel"]) is None
 
 
+@pytest.mark.tm("TM-84")
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path, monkeypatch):
     book = make_book(tmp_path)
 
@@ -165,6 +169,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path, monkeypatch):
     assert (files(tmp_path), book.list()) == ([], ())
 
 
+@pytest.mark.tm("TM-84")
 def test_what_a_power_cut_left_is_removed_at_the_next_start(tmp_path):
     book = make_book(tmp_path)
     add(book, numbers(tmp_path, 1))
@@ -222,6 +227,7 @@ class TestRecordFile:
             with RecordWriter(tmp_path, "g", self.cells) as writer, pytest.raises(ValueError, match="one record"):
                 writer.append(bad)
 
+    @pytest.mark.tm("TM-85")
     def test_every_cut_is_noticed(self, tmp_path):
         path = self.write(tmp_path, [b"%d" % i for i in range(2 * BLOCK_RECORDS + 5)])
         whole = path.read_bytes()
@@ -230,6 +236,7 @@ class TestRecordFile:
             with pytest.raises(StateDamaged):
                 self.read(tmp_path)
 
+    @pytest.mark.tm("TM-85")
     def test_every_changed_byte_is_noticed(self, tmp_path):
         path = self.write(tmp_path, [b"abc", b"def"])
         whole = path.read_bytes()
@@ -238,6 +245,7 @@ class TestRecordFile:
             with pytest.raises(StateDamaged):
                 self.read(tmp_path)
 
+    @pytest.mark.tm("TM-85")
     def test_blocks_cannot_be_swapped_dropped_added_or_moved_to_another_file(self, tmp_path):
         path = self.write(tmp_path, [b"%07d" % i for i in range(2 * BLOCK_RECORDS)])
         whole = path.read_bytes()

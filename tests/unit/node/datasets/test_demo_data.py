@@ -42,11 +42,13 @@ def overlaps(shelter, police):
     return {(one, two) for token in shelter.keys() & police.keys() for one in shelter[token] for two in police[token]}
 
 
+@pytest.mark.tm("TM-81")
 def test_exactly_the_planted_overlaps_are_found():
     found = overlaps(token_owners(*SHELTER, "police"), token_owners(*POLICE, "shelter"))
     assert found == set(demo.PLANTED.items())
 
 
+@pytest.mark.tm("TM-81")
 def test_those_without_consent_and_the_child_would_be_found_otherwise():
     """The sabotaged twin: they are in both files, and only consent and the child mark keep them out."""
     header_terms = Terms("victim", "legal_duty", "x", demo.SHELTER_REGION)

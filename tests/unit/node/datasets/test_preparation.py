@@ -94,6 +94,7 @@ LEFT_OUT = [
 ]
 
 
+@pytest.mark.tm("TM-80")
 @pytest.mark.parametrize(("cells", "address", "reason"), LEFT_OUT, ids=[case[2] for case in LEFT_OUT])
 def test_a_row_that_stays_out_is_reported_with_address_and_fix(tmp_path, cells, address, reason):
     records, report = run_people(tmp_path, person_row(**cells))
@@ -104,6 +105,7 @@ def test_a_row_that_stays_out_is_reported_with_address_and_fix(tmp_path, cells, 
     assert report.reasons == {reason: 1}
 
 
+@pytest.mark.tm("TM-80")
 def test_identifiers_of_a_row_without_consent_are_never_read(tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr("node.datasets.rows.canonicalise", lambda *args, **kw: read.append(args) or ())
@@ -128,6 +130,7 @@ def test_spreadsheet_errors_are_named_and_count_as_empty(tmp_path):
     assert {p.address for p in report.problems if p.reason == "cell/spreadsheet-error"} == {"E2", "F2", "B2"}
 
 
+@pytest.mark.tm("TM-82")
 @pytest.mark.parametrize(
     ("born", "child"),
     [
@@ -240,6 +243,7 @@ def test_no_usable_row_is_an_error_that_says_why(tmp_path, text, sentence):
     assert caught.value.advice
 
 
+@pytest.mark.tm("TM-83")
 def test_no_value_reaches_a_report_an_error_or_a_repr(tmp_path):
     reference, name, phone, mail = CANARIES
     cells = person_row(ref=reference, given=name, family=name, tel=phone + "99999", mail=mail + " " + mail, born=name)
@@ -254,6 +258,7 @@ def test_no_value_reaches_a_report_an_error_or_a_repr(tmp_path):
     assert not [canary for canary in CANARIES if canary in shown]
 
 
+@pytest.mark.tm("TM-83")
 def test_the_canary_check_would_catch_a_report_that_quotes(tmp_path, monkeypatch):
     """The sabotaged twin: a report that quotes a cell must be seen by the check above."""
     from node.datasets import rows

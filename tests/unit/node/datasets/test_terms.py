@@ -43,6 +43,7 @@ def test_terms_that_do_not_hold_together_are_refused(arguments, sentence):
     assert caught.value.advice
 
 
+@pytest.mark.tm("TM-80")
 @pytest.mark.parametrize(
     ("terms", "columns", "sentence"),
     [
@@ -70,11 +71,13 @@ def test_yes_in_six_languages(word):
     assert read_consent({"consent": word}, TODAY) == Consent(given=True)
 
 
+@pytest.mark.tm("TM-80")
 @pytest.mark.parametrize("word", ["no", "Nein", "nee", "non", "nu", "не", "FALSE", "0", "falsch", "faux", "fals", "n"])
 def test_no_in_six_languages(word):
     assert read_consent({"consent": word}, TODAY) == "consent/no"
 
 
+@pytest.mark.tm("TM-80")
 @pytest.mark.parametrize(
     "word",
     [
@@ -102,6 +105,7 @@ def test_a_word_that_could_mean_anything_else_is_no_consent(word):
     assert read_consent({"consent": word}, TODAY) == "consent/unknown-word"
 
 
+@pytest.mark.tm("TM-80")
 @pytest.mark.parametrize(
     ("cells", "found"),
     [
@@ -132,6 +136,7 @@ def test_what_a_row_consents_to(cells, found):
     assert read_consent(cells, TODAY) == found
 
 
+@pytest.mark.tm("TM-81")
 @pytest.mark.parametrize(
     ("consent", "asked", "answer"),
     [
@@ -152,6 +157,7 @@ def test_a_consent_covers_exactly_what_it_says(consent, asked, answer):
     assert Consent.from_dict(consent.to_dict()) == consent
 
 
+@pytest.mark.tm("TM-82")
 @pytest.mark.parametrize(
     ("text", "found"),
     [

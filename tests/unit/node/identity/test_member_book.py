@@ -73,6 +73,7 @@ def test_the_way_into_the_book(two: Two) -> None:
     ]
 
 
+@pytest.mark.tm("TM-69")
 @pytest.mark.parametrize("person", ["Ada", "ADA", "ada"])
 def test_the_same_person_cannot_confirm(two: Two, person: str) -> None:
     two.us.book.add(two.them.card_file, "Ada")
@@ -82,6 +83,7 @@ def test_the_same_person_cannot_confirm(two: Two, person: str) -> None:
     assert two.us.events("member-confirmed") == []
 
 
+@pytest.mark.tm("TM-69")
 @pytest.mark.parametrize("words", ["", "abandon " * 8, "a man in the middle reads other words than these"])
 def test_wrong_words_confirm_nothing(two: Two, words: str) -> None:
     two.us.book.add(two.them.card_file, "Ada")
@@ -90,6 +92,7 @@ def test_wrong_words_confirm_nothing(two: Two, words: str) -> None:
     assert pinned(two) is None
 
 
+@pytest.mark.tm("TM-69")
 def test_a_card_replaced_on_its_way_shows_other_words(two: Two, tmp_path: Path) -> None:
     """The man in the middle: same name, class and address, other keys."""
     with office(tmp_path / "mallory", "Politie Noord") as mallory:
@@ -99,6 +102,7 @@ def test_a_card_replaced_on_its_way_shows_other_words(two: Two, tmp_path: Path) 
         assert two.us.book.pinned(mallory.identity.certificate.key_hash) is None
 
 
+@pytest.mark.tm("TM-69")
 def test_a_comparison_that_always_agrees_would_be_noticed(
     two: Two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +136,7 @@ def test_removal_holds_at_once_and_keeps_the_name(two: Two) -> None:
     assert len(two.us.events("member-removed")) == 1
 
 
+@pytest.mark.tm("TM-69")
 def test_a_removed_member_comes_back_only_through_two_people(two: Two) -> None:
     two.us.trust(two.them)
     two.us.book.remove("politie-noord", "Ada")
@@ -143,6 +148,7 @@ def test_a_removed_member_comes_back_only_through_two_people(two: Two) -> None:
     assert pinned(two) is not None
 
 
+@pytest.mark.tm("TM-69")
 def test_a_new_card_never_replaces_a_confirmed_one(two: Two) -> None:
     two.us.trust(two.them)
     before = pinned(two)
@@ -162,6 +168,7 @@ def test_a_pending_card_may_be_replaced_and_the_words_change(two: Two) -> None:
         two.us.book.confirm("politie-noord", " ".join(first), "Ben")
 
 
+@pytest.mark.tm("TM-69")
 def test_a_card_swapped_while_somebody_confirms_is_not_confirmed(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:

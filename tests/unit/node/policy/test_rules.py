@@ -118,6 +118,7 @@ CASES: list[tuple[str, Callable[[], tuple[Manifest, Context]], str]] = [
 ]
 
 
+@pytest.mark.tm("TM-90")
 @pytest.mark.parametrize(
     ("rule", "case", "said"), CASES, ids=[f"{number}-{rule}" for number, (rule, _, _) in enumerate(CASES)]
 )
@@ -129,6 +130,7 @@ def test_refused_by_that_rule_alone(rule: str, case: Callable[[], tuple[Manifest
     assert found[rule].endswith(".")
 
 
+@pytest.mark.tm("TM-90")
 def test_every_rule_has_a_case() -> None:
     assert {rule.name for rule in RULES} == {rule for rule, _, _ in CASES}
 

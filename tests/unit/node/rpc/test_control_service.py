@@ -143,10 +143,12 @@ def test_a_deadline_is_said(folder: Path, operations: Operations) -> None:
     assert caught.value.code == "deadline"
 
 
+@pytest.mark.tm("TM-65")
 def test_the_socket_is_the_owners_alone(folder: Path, operations: Operations) -> None:
     assert stat.S_IMODE((folder / SOCKET_NAME).stat().st_mode) == 0o600
 
 
+@pytest.mark.tm("TM-65")
 @pytest.mark.parametrize("mode", [0o750, 0o701, 0o777])
 def test_an_open_folder_is_refused_by_both_ends(folder: Path, mode: int) -> None:
     folder.chmod(mode)
@@ -183,6 +185,7 @@ def test_a_socket_left_by_a_crash_is_no_obstacle(folder: Path) -> None:
         call(folder, "echo")
 
 
+@pytest.mark.tm("TM-65")
 @pytest.mark.parametrize("method", [DELIVER, INVOKE.replace("Invoke", "Other"), "/x.Y/Z"])
 def test_only_the_owners_calls_are_here(folder: Path, operations: Operations, method: str) -> None:
     with ControlClient(folder) as client:

@@ -68,6 +68,7 @@ def test_a_resend_is_the_same_bytes() -> None:
     assert sealed().to_bytes() == sealed().to_bytes()
 
 
+@pytest.mark.tm("TM-66")
 @pytest.mark.parametrize(
     "change",
     [
@@ -89,6 +90,7 @@ def test_the_signature_covers_every_field(change: dict[str, object]) -> None:
         altered.verify(Key().public)
 
 
+@pytest.mark.tm("TM-66")
 def test_a_signature_check_that_looks_away_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sabotaged twin: with the check off, the altered envelope passes, so the test above can fail."""
     monkeypatch.setattr("node.wire.envelope.verify", lambda *_: True)
@@ -156,6 +158,7 @@ def test_a_message_that_is_no_envelope_is_refused(changes: dict[str, object], er
         Envelope.from_bytes(proto(**changes).SerializeToString())
 
 
+@pytest.mark.tm("TM-66")
 def test_unknown_fields_would_be_outside_of_the_signature() -> None:
     with pytest.raises(MalformedMessage):
         Envelope.from_bytes(sealed().to_bytes() + b"\xfa\x06\x03abc")

@@ -1,0 +1,124 @@
+"""Everything that is printed: results on standard output, the rest on standard error.
+
+Much of what is shown was written by somebody else (names on cards, cells of files, sentences of peers). It is always
+printed as data: no markup is read in it, and characters that could move the cursor or turn text around become "?".
+Colour is a help and never the only sign; NO_COLOR and pipes switch it off.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["DEFAULT_COLUMNS", "Printer", "Step", "note", "safe", "show", "working"]
+
+DEFAULT_COLUMNS = 80
+"""Width of what is not printed to a terminal, in characters."""
+
+Reply = Mapping[str, Any]
+Step = Callable[[Mapping[str, Any]], None]
+
+_COLOURS = {
+    "confirmed": "green", "finished": "green", "signed": "green", "released": "green", "ok": "green",
+    "pending": "yellow", "deciding": "yellow", "lead": "yellow", "proposed": "yellow",
+    "failed": "red", "refused": "red", "removed": "red", "cancelled": "red", "no": "red", "withheld": "red",
+}  # fmt: skip
+
+
+def safe(value: object) -> str:
+    """One line that shows what is there and does nothing else."""
+    line = " ".join(str(value).split())
+    return "".join(character if character.isprintable() else "?" for character in line)
+
+
+class Printer:
+    """Lays out a reply for a person."""
+
+    def __init__(self) -> None:
+        self._console = _console(sys.stdout)
+
+    def line(self, text: str = "", *, style: str = "") -> None:
+        """One paragraph, wrapped."""
+        self._console.print(Text(safe(text), style=style))
+
+    def raw(self, text: str) -> None:
+        """Text of our own whose line ends count, for example a checkpoint."""
+        sys.stdout.write(text)
+
+    def bullets(self, lines: Iterable[str]) -> None:
+        """A list of sentences."""
+        for line in lines:
+            grid = Table.grid(padding=(0, 1))
+            grid.add_row("-", Text(safe(line)))
+            self._console.print(Padding(grid, (0, 0, 0, 2)))
+
+    def facts(self, pairs: Mapping[str, object]) -> None:
+        """Names and values, one a line."""
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in pairs.items():
+            grid.add_row(Text(name), _cell(value))
+        self._console.print(grid)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+        """A table; long cells fold, nothing is cut. `empty` is said when there are no rows."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+        for name in columns:
+            table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*[_cell(value) for value in row])
+        if table.row_count:
+            self._console.print(table)
+        else:
+            self.line(empty)
+
+
+def show(reply: Reply, as_json: bool, people: Callable[[Printer, Any], None]) -> None:
+    """Print a reply: as it is for programs, or laid out by `people`."""
+    if as_json:
+        plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+        sys.stdout.write(json.dumps(reply, ensure_ascii=plain, indent=2) + "\n")
+    else:
+        people(Printer(), reply)
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """A message beside the result, on standard error."""
+    sys.stderr.write(safe(text) + "\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def working(what: str) -> Iterator[Step]:
+    """Shows on standard error that and how far something goes on; only where a person watches."""
+    if not sys.stderr.isatty():
+        yield lambda _step: None
+        return
+    console = _console(sys.stderr)
+    with console.status(Text(what)) as status:
+
+        def step(said: Mapping[str, Any]) -> None:
+            done = said.get("done")
+            known = isinstance(done, int)
+            status.update(Text(f"{what}: {done:,} {safe(said.get('what', 'steps'))}" if known else what))
+
+        yield step
+
+
+def _console(stream: Any) -> Console:
+    width = None if stream.isatty() else DEFAULT_COLUMNS
+    return Console(file=stream, markup=False, emoji=False, highlight=False, width=width)
+
+
+def _cell(value: object) -> Text:
+    text = safe("yes" if value is True else "no" if value is False else "-" if value in (None, "") else value)
+    return Text(text, style=_COLOURS.get(text, ""))

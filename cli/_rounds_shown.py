@@ -1,0 +1,139 @@
+"""How rounds are laid out for a person."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from cli._output import Printer
+
+__all__ = ["KEY_NAMES", "agreement_words", "show_list", "show_results", "show_round", "show_terms"]
+
+KEY_NAMES = {
+    "birth_date": "date of birth",
+    "birth_place": "place of birth",
+    "given_name": "given name",
+    "family_name": "family name",
+    "full_name": "full name",
+    "father_name": "father's name",
+}
+
+_POSITIONS = {
+    "first": "this side learns first",
+    "second": "this side learns second",
+    "none": "convener: it learns nothing",
+}
+
+
+def show_round(printer: Printer, reply: dict[str, Any]) -> None:
+    """`round status` and the commands that change a round."""
+    _round(printer, reply["round"])
+
+
+def show_list(printer: Printer, reply: dict[str, Any]) -> None:
+    """`round list`."""
+    printer.table(
+        ["round", "state", "job", "members", "exchange by"],
+        [
+            (r["round_id"][:8], r["state"], f"{r['template']} {r['title']}",
+             " and ".join(m["name"] for m in r["members"]), r["deadline"][:10])
+            for r in reply["rounds"]
+        ],
+        empty="No rounds yet. `blindmatch round propose` makes one.",
+    )  # fmt: skip
+
+
+def show_terms(printer: Printer, reply: dict[str, Any]) -> None:
+    """`round show` and `round propose`: the agreement in sentences, then what the rules of this node say."""
+    if reply["round"] is not None:
+        _round(printer, reply["round"])
+        printer.line()
+    printer.line("What this round means", style="bold")
+    printer.bullets(reply["sentences"])
+    printer.line()
+    objections = [verdict for verdict in reply["verdicts"] if not verdict["ok"]]
+    fine = len(reply["verdicts"]) - len(objections)
+    printer.line(f"What the rules of this node say: {fine} agree, {len(objections)} object", style="bold")
+    printer.bullets(f"{v['rule']}: {v['sentence']} {v['advice']}" for v in objections)
+    printer.line()
+    names = {member["member_id"]: member["name"] for member in reply["manifest"]["members"]}
+    printer.facts({
+        f"elements that {names.get(member, member)} sends": f"{number:,}"
+        for member, number in reply["elements"].items()
+    })  # fmt: skip
+
+
+def show_results(printer: Printer, reply: dict[str, Any]) -> None:
+    """`round results`."""
+    printer.line(f"Round {reply['round']['round_id'][:8]}: {reply['round']['turn']}", style="bold")
+    printer.line()
+    if reply["learned"] or reply["leads"]:
+        printer.table(
+            ["no", "your record", "agrees in", "match handle", "status"],
+            [
+                (
+                    lead["number"],
+                    lead["reference"],
+                    agreement_words([agreement["key"] for agreement in lead["agreements"]]),
+                    # The same at both sides, whichever of the lead's handles it is: the smallest.
+                    min((agreement["handle"] for agreement in lead["agreements"]), default=""),
+                    lead["status"],
+                )
+                for lead in reply["leads"]
+            ],
+            empty="No record of yours agrees with one of the other side.",
+        )
+    if reply["count"] is not None:
+        low, high = reply["count"]
+        number = f"{low}" if low == high else f"{low} to {high}"
+        printer.line(f"Declared by the first learner: {number} of its records agree.")
+    printer.line()
+    printer.line(reply["note"])
+
+
+def _round(printer: Printer, found: dict[str, Any]) -> None:
+    printer.facts(
+        {
+            "round": found["round_id"],
+            "job": f"{found['template']} {found['title']}",
+            "state": found["state"],
+            "turn": found["turn"],
+            "this node": _POSITIONS.get(found["position"], found["position"]),
+            **{f"{member['name']}": _answer(found, member) for member in found["members"]},
+            "exchange until": found["deadline"],
+            "ends": found["expires_at"],
+        }
+    )
+    if found["failure"]:
+        printer.line(f"It failed: {found['failure']}", style="red")
+    if found["blamed"]:
+        printer.line(f"To blame: {found['blamed']}", style="red")
+
+
+def _answer(found: dict[str, Any], member: dict[str, Any]) -> str:
+    report = found["reports"].get(member["member_id"])
+    return f"{member['answered']}{f', reports: {report}' if report else ''}"
+
+
+def agreement_words(keys: Sequence[str]) -> str:
+    """What agrees, in a line: kinds, and for persons the fields that the agreeing match keys are made of.
+
+    `--json` has every key; a person's ten combinations of five fields say no more than the five fields.
+    """
+    fields: Counter[str] = Counter()
+    combinations, kinds = 0, []
+    for key in keys:
+        kind, colon, made_of = key.partition(":")
+        if colon:
+            combinations += 1
+            fields |= Counter(made_of.split("+"))
+        elif kind not in kinds:
+            kinds.append(kind)
+    if combinations:
+        said = ", ".join(
+            (f"{number} " if number > 1 else "")
+            + KEY_NAMES.get(field, field.replace("_", " "))
+            + ("s" if number > 1 else "")
+            for field, number in sorted(fields.items())
+        )
+        kinds.append(f"person: {said} ({combinations} match key{'s' if combinations > 1 else ''})")
+    return "; ".join(kinds)

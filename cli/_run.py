@@ -1,0 +1,62 @@
+"""Runs one command line and turns whatever happens into a message and an exit code."""
+
+import sys
+import traceback
+from pathlib import Path
+
+import typer
+from typer.exceptions import TyperException
+
+from cli._exit import Exit, exit_code
+from cli._tree import app
+from node.errors import NodeError
+from psi.errors import PsiError
+
+__all__ = ["run"]
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code. KeyboardInterrupt and BrokenPipeError are left to the caller."""
+    try:
+        code = typer.main.get_command(app).main(arguments, prog_name="blindmatch", standalone_mode=False)
+    except TyperException as error:
+        return _usage(error)
+    except (NodeError, PsiError) as error:
+        _say(f"Error: {error.sentence}", error.advice)
+        return exit_code(error)
+    except typer.Abort:
+        _say("Stopped.")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001  the last place that can catch it
+        _say(
+            "Error: Something went wrong inside blindmatch that it does not know how to explain "
+            f"({type(error).__name__} at {_place(error)}).",
+            "Run `blindmatch doctor`, and report what it says and which command this was.",
+        )
+        return Exit.DEFECT
+    if code == Exit.INTERRUPTED:
+        _say("Stopped.")  # typer took the KeyboardInterrupt
+    return code if isinstance(code, int) else Exit.OK
+
+
+def _usage(error: TyperException) -> int:
+    show = getattr(error, "show", None)
+    if show is None:
+        _say(f"Error: {error.format_message()}")
+    else:
+        show()
+    return Exit.USAGE
+
+
+def _place(error: Exception) -> str:
+    """The innermost line of the trace, as "module.line": says where, and nothing about data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).stem}.{frames[-1].lineno}" if frames else "unknown"
+
+
+def _say(*lines: str) -> None:
+    from cli._output import safe
+
+    sys.stderr.write("".join(f"{safe(line)}\n" for line in lines if line))

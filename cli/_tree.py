@@ -1,0 +1,60 @@
+"""The tree of commands."""
+
+import sys
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from cli import audit, card, dataset, doctor, member, node, round  # noqa: A004  the command's name
+from cli._exit import explained
+from cli.demo.command import demo
+from node import __version__
+
+__all__ = ["app"]
+
+_EPILOG = f"""\b
+Exit codes:
+{explained()}
+
+BLINDMATCH_STATE names the node's folder, BLINDMATCH_PASSPHRASE_FILE the file with its passphrase. New here?
+`blindmatch demo` shows a whole round on this machine.
+"""
+
+
+class _InOrder(TyperGroup):
+    """Lists commands in the order in which they are needed, not the single ones first."""
+
+    def list_commands(self, _ctx: object) -> list[str]:
+        return ["demo", "node", "card", "member", "dataset", "round", "audit", "doctor"]
+
+
+app = typer.Typer(
+    name="blindmatch",
+    cls=_InOrder,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+for group in (node, card, member, dataset, round, audit):
+    app.add_typer(group.app)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"blindmatch {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Find which records two organisations both hold, and learn nothing else."""

@@ -1,0 +1,132 @@
+"""`blindmatch member`: whom this node trusts. One person adds a card, another confirms it after comparing words."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli._files import read_text
+from cli._options import AsJson, By, Folder, PassphraseFile
+from cli._output import Printer, show, working
+from cli._session import Session
+from cli.card import card_facts
+
+__all__ = ["app"]
+
+app = typer.Typer(name="member", help="Other organisations: add, confirm, list, remove.", no_args_is_help=True)
+
+_Alias = Annotated[str, typer.Argument(metavar="ALIAS", help="The member's alias, or its member id.")]
+
+MAX_CARD_FILE_BYTES = 64 * 1024
+"""Largest file read as a card, in bytes; the node has the last word."""
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The card file you were given; - for standard input.")],
+    by: By,
+    alias: Annotated[
+        str | None, typer.Option(help="A short name for it; made from the card's name if not given.")
+    ] = None,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add another organisation's card. It is trusted only once a second person has confirmed it."""
+    text = read_text(file, what="card file", max_bytes=MAX_CARD_FILE_BYTES)
+    request = {"file": text, "by": by, "alias": alias}
+    show(Session(folder, passphrase_file).call("member.add", request), as_json, _words)
+
+
+@app.command()
+def words(name: _Alias, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
+    """Show the check words of a member, to read to each other by voice."""
+    show(Session(folder, passphrase_file).call("member.words", {"name": name}), as_json, _words)
+
+
+@app.command()
+def confirm(
+    name: _Alias,
+    by: By,
+    heard: Annotated[
+        str | None,
+        typer.Option("--words", help="The eight words as the other side reads them; asked for if not given."),
+    ] = None,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Confirm a card as a second person, with the words that the other side reads to you."""
+    if heard is None:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("Give the words, or run this at a terminal.", param_hint="--words")
+        heard = input("The eight words that the other side reads to you: ")
+    request = {"name": name, "words": heard, "by": by}
+    show(Session(folder, passphrase_file).call("member.confirm", request), as_json, _changed)
+
+
+@app.command("list")
+def list_members(folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
+    """List every member this node knows."""
+    show(Session(folder, passphrase_file).call("member.list", {}), as_json, _list)
+
+
+@app.command()
+def remove(
+    name: _Alias, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Stop trusting a member, from its next call on."""
+    show(Session(folder, passphrase_file).call("member.remove", {"name": name, "by": by}), as_json, _changed)
+
+
+@app.command()
+def check(name: _Alias, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
+    """Call a member's node: can it be reached, and do versions and clocks fit?"""
+    with working("Calling the other node"):
+        reply = Session(folder, passphrase_file).call("member.check", {"name": name})
+    show(reply, as_json, _check)
+
+
+def _words(printer: Printer, reply: dict[str, Any]) -> None:
+    member = reply["member"]
+    printer.facts({"alias": member["alias"], "state": member["state"], **card_facts(member["card"])})
+    printer.line()
+    printer.line("Check words:")
+    printer.line(" ".join(reply["words"]), style="bold")
+    if member["state"] == "pending":
+        printer.line(
+            "Ring a person you know there. Both sides must see the same words. Then a colleague who did not add the "
+            f"card runs: blindmatch member confirm {member['alias']} --by NAME"
+        )
+
+
+def _changed(printer: Printer, reply: dict[str, Any]) -> None:
+    member = reply["member"]
+    printer.line(f"{member['alias']} ({member['card']['name']}) is now {member['state']}.")
+
+
+def _list(printer: Printer, reply: dict[str, Any]) -> None:
+    rows = [
+        (m["alias"], m["state"], m["card"]["name"], m["card"]["member_class"], m["card"]["country"],
+         m["card"]["endpoint"], m["card"]["expires_at"][:10])
+        for m in reply["members"]
+    ]  # fmt: skip
+    printer.table(
+        ["alias", "state", "name", "class", "in", "endpoint", "expires"],
+        rows,
+        empty="No members yet. `blindmatch member add FILE --by NAME` adds the card of one.",
+    )
+
+
+def _check(printer: Printer, reply: dict[str, Any]) -> None:
+    ahead = reply["clock_ahead_seconds"]
+    printer.line(f"{reply['alias']} answers.")
+    printer.facts(
+        {
+            "protocol": reply["protocol"],
+            "normaliser": reply["normaliser"],
+            "software": reply["software"],
+            "clock": f"{abs(ahead)} seconds {'ahead of' if ahead > 0 else 'behind'} ours",
+        }
+    )

@@ -1,0 +1,208 @@
+"""`blindmatch node`: make a node, run it, look at it."""
+
+import signal
+import sys
+import time
+from contextlib import nullcontext
+from typing import Annotated, Any
+
+import typer
+
+from cli._options import AsJson, Folder, PassphraseFile
+from cli._output import Printer, note, show
+from cli._session import FOLDER_WAIT_SECONDS, POLL_SECONDS, Session
+from node.errors import Busy, UserError
+
+__all__ = ["app"]
+
+app = typer.Typer(name="node", help="Make a node, run it, look at it.", no_args_is_help=True)
+
+DEFAULT_PORT = 7443
+
+
+@app.command()
+def init(
+    folder: Folder = None,
+    name: Annotated[str | None, typer.Option(help="The organisation's name, as others shall read it.")] = None,
+    member_class: Annotated[
+        str | None, typer.Option("--class", help="ngo, shelter, hotline, police, prosecutor, coordinator, ...")
+    ] = None,
+    country: Annotated[str | None, typer.Option(help="Two capital letters, for example RO.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Small letters, for example ro; may be repeated.")] = None,
+    contact: Annotated[str | None, typer.Option(help="How people reach you: a role, a telephone, an address.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where other members' nodes reach this one.")
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where to listen, if it differs from the endpoint."),
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    no_passphrase: Annotated[
+        bool, typer.Option("--no-passphrase", help="Leave the key file unlocked: who copies the folder reads it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a new node: its folder, keys, database and member card. Asks for what is not given."""
+    from cli import _passphrase
+
+    if no_passphrase and passphrase_file is not None:
+        raise typer.BadParameter("--no-passphrase and --passphrase-file exclude each other.")
+    place = Session(folder, None).folder
+    ask = _Asker()
+    profile = {
+        "name": name or ask("Name of the organisation"),
+        "member_class": member_class or ask("Class (ngo, shelter, hotline, police, coordinator, ...)"),
+        "country": country or ask("Country (two capital letters)"),
+        "languages": language or ask("Languages (small letters, with blanks between them)").split(),
+        "contact": contact or ask("Contact (how people reach you)"),
+        "endpoint": endpoint or ask("Endpoint (host:port where other nodes reach this one)"),
+    }
+    from node.app import create_node, harden
+    from node.identity.cards import Profile
+    from node.store import StateDir
+    from node.store.keyring import MIN_PASSPHRASE_BYTES
+
+    checked = Profile.of(profile)
+    state = StateDir(place)
+    if state.key.exists():
+        raise UserError(
+            f"There is already a node in the folder {place}.",
+            advice="Start it with `blindmatch node run`, or choose another folder.",
+        )
+    harden()
+    address = listen or _listen_for(checked.endpoint)
+    if no_passphrase:
+        note("Warning: without a passphrase, whoever copies the folder can read everything in it.")
+        member_id = create_node(place, checked, None, listen=address)
+    else:
+        with (
+            _passphrase.read_file(passphrase_file)
+            if passphrase_file is not None
+            else _passphrase.ask_twice()
+            if _passphrase.at_terminal()
+            else _nobody()
+        ) as passphrase:
+            if passphrase.size < MIN_PASSPHRASE_BYTES:  # before anything is made
+                raise UserError(
+                    f"The passphrase is too short: {MIN_PASSPHRASE_BYTES} characters at least.",
+                    advice="Four or five random words make a good one.",
+                )
+            member_id = create_node(place, checked, passphrase, listen=address)
+    show({"member_id": member_id, "folder": str(place), "listen": address}, as_json, _made)
+
+
+@app.command()
+def run(
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    log: Annotated[
+        str, typer.Option(metavar="STYLE", help="How to log on standard error: console or json.")
+    ] = "console",
+) -> None:
+    """Run the node until Ctrl-C or SIGTERM."""
+    if log not in ("console", "json"):
+        raise typer.BadParameter("Say console or json.", param_hint="--log")
+    from node.app import run_node
+    from node.operations import Parts
+
+    session = Session(folder, passphrase_file)
+    started = False
+
+    def ready(parts: Parts) -> None:
+        nonlocal started
+        started = True
+        name = parts.identity.signed_card.card.name
+        note(f"{name} is running at {parts.config.node.listen.rpartition(':')[0]}:{parts.port}. Ctrl-C stops it.")
+
+    # Until it serves, SIGTERM simply ends this process; then run_node takes the signals over.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with session.passphrase() or nullcontext() as passphrase:
+        until = time.monotonic() + FOLDER_WAIT_SECONDS
+        while not started:
+            try:
+                run_node(session.folder, passphrase, log_style="json" if log == "json" else "console", ready=ready)
+            except Busy:
+                # Another command may have the folder for a moment; another node keeps it.
+                if started or session.node_answers() or time.monotonic() > until:
+                    raise
+                signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                time.sleep(POLL_SECONDS)
+
+
+@app.command()
+def status(folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
+    """Show whether the node runs, what it holds, and what its budget means."""
+    show(Session(folder, passphrase_file).call("node.status", {}), as_json, _status)
+
+
+class _Asker:
+    """Asks a person for what was not given; a usage error where nobody is there."""
+
+    def __call__(self, question: str) -> str:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter(
+                "Give --name, --class, --country, --language, --contact and --endpoint, or run this at a terminal."
+            )
+        while not (answer := input(f"{question}: ").strip()):
+            pass
+        return answer
+
+
+def _listen_for(endpoint: str) -> str:
+    """Loopback stays on loopback; anything else listens on every address, with the card's port."""
+    host, _, port = endpoint.rpartition(":")
+    loopback = host in ("localhost", "[::1]") or host.startswith("127.")
+    return endpoint if loopback else f"0.0.0.0:{port}"
+
+
+def _nobody() -> Any:
+    raise UserError(
+        "Nobody is there to type a passphrase.",
+        advice="Name a private file that holds it (--passphrase-file), or say --no-passphrase.",
+    )
+
+
+def _made(printer: Printer, made: dict[str, Any]) -> None:
+    printer.line("The node is made.", style="bold")
+    printer.facts({"folder": made["folder"], "member id": made["member_id"], "listens at": made["listen"]})
+    printer.line()
+    printer.line("Next:")
+    printer.bullets(
+        [
+            "`blindmatch node run` starts it",
+            "`blindmatch card export FILE` writes the card to send to others",
+            "`blindmatch member add FILE --by NAME` adds the card of another organisation",
+        ]
+    )
+
+
+def _status(printer: Printer, reply: dict[str, Any]) -> None:
+    members = {state: number for state, number in reply["members"].items() if number}
+    rounds = {state: number for state, number in reply["rounds"].items() if number}
+    versions = reply["versions"]
+    printer.facts(
+        {
+            "name": reply["name"],
+            "member id": reply["member_id"],
+            "running": f"yes, on port {reply['port']}" if reply["running"] else "no",
+            "folder": reply["folder"],
+            "listens at": reply["listen"],
+            "members": _counts(members),
+            "data sets": reply["datasets"],
+            "rounds": _counts(rounds),
+            "audit entries": reply["audit_entries"],
+            "budget": reply["budget"]["sentence"],
+            "version": f"{versions['software']} (protocol {versions['protocol']}, {versions['suite']}, "
+            f"{versions['backend']}, normaliser {versions['normaliser']})",
+        }
+    )
+    if reply["budget"]["remaining"]:
+        printer.line()
+        printer.table(["member", "elements left"], [(k, f"{v:,}") for k, v in reply["budget"]["remaining"].items()],
+                      empty="")  # fmt: skip
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in counts.items()) or "none"

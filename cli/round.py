@@ -1,0 +1,196 @@
+"""`blindmatch round`: propose, read, sign, start, watch, decide what is released, read the results.
+
+A convener proposes and starts; each member reads, signs (or refuses) with one of its data sets, and the first learner
+decides what is released. What is released is named by lead number: record references stay off the command line.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli._exit import Exit
+from cli._options import AsJson, By, Folder, PassphraseFile, RoundId
+from cli._output import note, show, working
+from cli._release import chosen_references
+from cli._rounds_shown import show_list, show_results, show_round, show_terms
+from cli._session import Session
+from cli._settings import read_settings
+
+__all__ = ["app"]
+
+app = typer.Typer(name="round", help="Propose, sign, start, watch and decide rounds.", no_args_is_help=True)
+
+_WAIT_POLL_SECONDS = 0.5
+_BUSY_STATES = frozenset({"preparing", "running"})
+_ENDS = frozenset({"finished", "refused", "cancelled", "failed"})
+
+
+@app.command()
+def propose(
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="The job, for example J1.")],
+    by: By,
+    members: Annotated[
+        list[str],
+        typer.Option("--with", metavar="ALIAS", help="A member of the round; give two. `me` is this node."),
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting, for example members.harbour.records=64 or "
+                     "deadline=2027-01-31T12:00:00Z; may be repeated."),
+    ] = None,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", metavar="FILE", help="Settings as a JSON file; --set goes on top.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show who would learn what and what the rules say; send nothing.")
+    ] = False,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Propose a round to two members."""
+    request = {
+        "template": template,
+        "members": members,
+        "settings": read_settings(settings_file, set_ or []),
+        "by": by,
+        "dry_run": dry_run,
+    }
+    reply = Session(folder, passphrase_file).call("round.propose", request)
+    show(reply, as_json, show_terms)
+    if not dry_run:
+        note(f"Proposed. `blindmatch round status {reply['round']['round_id'][:8]}` shows who has signed.")
+
+
+@app.command("show")
+def show_agreement(
+    round_id: RoundId, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Show what a round means: who brings what, who would learn what, what this node's rules say."""
+    show(Session(folder, passphrase_file).call("round.show", {"round": round_id}), as_json, show_terms)
+
+
+@app.command("list")
+def list_rounds(folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
+    """List every round this node knows."""
+    show(Session(folder, passphrase_file).call("round.list", {}), as_json, show_list)
+
+
+@app.command()
+def sign(
+    round_id: RoundId,
+    dataset: Annotated[str, typer.Option(metavar="NAME", help="The data set that takes part.")],
+    by: By,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Agree to a round, with one data set. `blindmatch round show` says what you agree to."""
+    request = {"round": round_id, "dataset": dataset, "by": by}
+    show(Session(folder, passphrase_file).call("round.sign", request), as_json, show_round)
+
+
+@app.command()
+def refuse(
+    round_id: RoundId, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Say no to a round. The others learn that this node refused, and nothing else."""
+    show(Session(folder, passphrase_file).call("round.refuse", {"round": round_id, "by": by}), as_json, show_round)
+
+
+@app.command()
+def start(
+    round_id: RoundId, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Start a round that every member has signed. Only its convener can."""
+    show(Session(folder, passphrase_file).call("round.start", {"round": round_id, "by": by}), as_json, show_round)
+
+
+@app.command()
+def cancel(
+    round_id: RoundId, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Call a round off. What was already released cannot be called back."""
+    show(Session(folder, passphrase_file).call("round.cancel", {"round": round_id, "by": by}), as_json, show_round)
+
+
+@app.command()
+def status(
+    round_id: RoundId,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the round has moved on to a state that waits for a person, "
+                           "or is over.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Longest wait; then exit code 6. 0: no limit.")
+    ] = 0,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Show how far a round is, and whose turn it is."""
+    session = Session(folder, passphrase_file)
+    if not wait:
+        show(session.call("round.status", {"round": round_id}), as_json, show_round)
+        return
+    until = time.monotonic() + timeout if timeout else None
+    with session.connect(running=True) as ask, working("Waiting"):
+        reply = ask("round.status", {"round": round_id})
+        first, said = reply["round"]["state"], ""
+        while (state := reply["round"]["state"]) not in _ENDS and (state == first or state in _BUSY_STATES):
+            if reply["round"]["turn"] != said:
+                said = reply["round"]["turn"]
+                note(f"{state}: {said}")
+            if until is not None and time.monotonic() > until:
+                break
+            time.sleep(_WAIT_POLL_SECONDS)
+            reply = ask("round.status", {"round": round_id})
+    show(reply, as_json, show_round)
+    if state not in _ENDS and (state == first or state in _BUSY_STATES):
+        note("The wait ended before the round moved on.")
+        raise typer.Exit(Exit.BUSY)
+
+
+@app.command()
+def release(
+    round_id: RoundId,
+    by: By,
+    lead: Annotated[
+        list[int] | None, typer.Option(min=1, metavar="N", help="Number of a lead, from `round results`; repeatable.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Release every lead.")] = False,
+    nothing: Annotated[bool, typer.Option("--none", help="Release no lead.")] = False,
+    records_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Record references to release, one a line; - for standard input."),
+    ] = None,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide which leads the other side learns. Said once, and it cannot be called back; without an option you are
+    shown the leads and asked."""
+    ways = [bool(lead), everything, nothing, records_file is not None]
+    if sum(ways) > 1:
+        raise typer.BadParameter("Give one of --lead, --all, --none and --records-file.")
+    if not any(ways) and not sys.stdin.isatty():
+        raise typer.BadParameter("Say what is released: --lead, --all, --none or --records-file.")
+    with Session(folder, passphrase_file).connect() as ask:
+        request: dict[str, Any] = {"round": round_id, "by": by, "everything": everything}
+        if not everything:
+            request["references"] = (
+                [] if nothing else chosen_references(ask, round_id, lead=lead or [], records_file=records_file)
+            )
+        reply = ask("round.release", request)
+    show(reply, as_json, show_round)
+
+
+@app.command()
+def results(
+    round_id: RoundId, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Show what this node learned: its own records, and what the other side declared. Reading is logged."""
+    show(Session(folder, passphrase_file).call("round.results", {"round": round_id}), as_json, show_results)

@@ -1,0 +1,125 @@
+"""How a round ends, and what must be true for a step to go on.
+
+Every end is one transaction: the letter that caused it is done with, the log says who did what, the others get a note,
+the round's key, snapshot and decision are gone from its row, and nothing of its protocol that has not left yet will
+leave any more. A crash leaves either all of that or none. Only the lists on the disk go later (`RoundEngine`), and a
+start looks for lists that were left behind.
+
+Nothing here touches a conversation in memory: any thread may end a round, but only the one that holds it may let its
+files and its key go.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from node import failpoints
+from node.audit import AuditLog
+from node.identity.keys import Identity
+from node.rounds.book import Round, RoundBook
+from node.rounds.mailbox import Inbox, Letter, Outbox
+from node.rounds.parties import tell, write_note
+from node.rounds.states import RoundState
+from node.store import Store
+from node.wire.envelope import EnvelopeKind
+
+__all__ = ["LIVE", "Ends", "OvertakenError", "StoppedError", "end"]
+
+LIVE = (RoundState.RUNNING, RoundState.DECIDING)
+"""States in which messages of the protocol are heard and said."""
+
+
+class OvertakenError(Exception):
+    """Somebody ended the round while this step was under way."""
+
+
+class StoppedError(Exception):
+    """The node stops; what this step had not stored is done again after the next start."""
+
+
+def end(
+    tx: Connection, book: RoundBook, outbox: Outbox, round_id: str, state: RoundState, **values: str | None
+) -> None:
+    """Move a round to one of its ends. Unless it has finished, what lies in the outbox of its protocol never leaves."""
+    book.move(tx, round_id, state, **values)
+    if state is not RoundState.FINISHED:
+        outbox.drop_protocol(tx, round_id)
+
+
+@dataclass
+class Ends:
+    store: Store
+    audit: AuditLog
+    identity: Identity
+    book: RoundBook
+    inbox: Inbox
+    outbox: Outbox
+
+    def still(self, found: Round, *states: RoundState) -> None:
+        """Inside a transaction: the round has not been ended by somebody else meanwhile; OvertakenError if it has."""
+        if self.book.get(found.round_id).state not in states:
+            raise OvertakenError
+
+    def report(self, tx: Connection, found: Round, state: RoundState, code: str = "") -> None:
+        """Tell the others how our side stands: visible is the round, never a record."""
+        note = write_note(state.value, code)
+        tell(tx, self.outbox, found, self.identity.member_id, EnvelopeKind.STATUS, note)
+
+    def finish(self, found: Round) -> None:
+        """Both sides have closed."""
+        with self.store.transaction() as tx:
+            self.still(found, *LIVE)
+            self.report(tx, found, RoundState.FINISHED)
+            end(tx, self.book, self.outbox, found.round_id, RoundState.FINISHED)
+        failpoints.hit("round.after-result")
+
+    def fail(
+        self,
+        found: Round,
+        code: str,
+        sentence: str,
+        *,
+        blamed: str | None = None,
+        letter: Letter | None = None,
+        undeliverable: int | None = None,
+    ) -> None:
+        """End a round with nothing more released. The others learn that it failed and by which code.
+
+        `letter`: what came from the blamed member and caused this; `undeliverable`: the row of the outbox that did.
+        A round that is over already stays as it is.
+        """
+        with self.store.transaction() as tx:
+            if letter is not None:
+                self.inbox.done(tx, letter)
+            if undeliverable is not None:
+                self.outbox.acknowledged(tx, undeliverable)
+            if self.book.get(found.round_id).over:
+                return
+            facts: dict[str, Any] = {"round_id": found.round_id, "code": code}
+            if blamed is not None:
+                facts["peer"] = blamed
+            if blamed is not None and letter is not None:
+                self.audit.append(tx, "peer-blamed", **facts)
+            self.audit.append(tx, "round-failed", **facts)
+            self.report(tx, found, RoundState.FAILED, code)
+            end(
+                tx,
+                self.book,
+                self.outbox,
+                found.round_id,
+                RoundState.FAILED,
+                failure_code=code,
+                failure_sentence=sentence,
+                blamed=blamed,
+            )
+        failpoints.hit("round.after-failure")
+
+    def refuse_letter(self, letter: Letter, event: str, code: str) -> None:
+        """A letter is dropped, and the log says whose it was; no round ends by it."""
+        facts: dict[str, Any] = {"peer": letter.sender, "code": code}
+        if self.book.peek(letter.round_id) is not None:
+            facts["round_id"] = letter.round_id
+        with self.store.transaction() as tx:
+            self.inbox.done(tx, letter)
+            self.audit.append(tx, event, **facts)

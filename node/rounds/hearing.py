@@ -1,0 +1,175 @@
+"""What one letter from the inbox does to a round.
+
+    PROPOSAL                          a new round in state proposed                      (`negotiation`)
+    SIGNATURE REFUSAL START CANCEL    the agreement goes on, or is called off            (`negotiation`)
+    STATUS                            how a member's side stands
+    ROUND                             one message of protocol `pair`: session.receive, then in one transaction the
+                                      audit entry, the leads, the snapshot and the letter as read
+
+What breaks the rules ends the round, with its sender's name in the audit log, in the transaction that drops the letter.
+A round is read anew inside each transaction: a person may have ended it since the letter was fetched.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from node import failpoints
+from node.audit import AuditLog, Checkpoint
+from node.audit.witness import Witness
+from node.errors import Busy, NodeError
+from node.identity.members import MemberBook
+from node.rounds.book import Round, RoundBook
+from node.rounds.ends import LIVE, Ends, end
+from node.rounds.leads import LeadBook
+from node.rounds.mailbox import Inbox, Letter, Outbox
+from node.rounds.negotiation import Negotiation
+from node.rounds.opened import Opened
+from node.rounds.parties import peer_of, read_note, require_member
+from node.rounds.results import Lead, find_leads
+from node.rounds.states import RoundState
+from node.store import Store
+from node.wire.envelope import EnvelopeKind
+from psi.errors import MalformedMessage, PeerError, PsiError, UnexpectedMessage, WrongCount
+from psi.messages import Close, Count, Message, Open, Released, decode
+
+__all__ = ["Hearing"]
+
+_STATES = frozenset({RoundState.RUNNING, RoundState.DECIDING, RoundState.FINISHED, RoundState.FAILED})
+"""What a member may report of its side."""
+
+
+@dataclass
+class Hearing:
+    store: Store
+    audit: AuditLog
+    members: MemberBook
+    book: RoundBook
+    leads: LeadBook
+    inbox: Inbox
+    outbox: Outbox
+    negotiation: Negotiation
+    witness: Witness
+    ends: Ends
+    opened: Opened
+
+    def read(self, found: Round | None, letter: Letter) -> None:
+        """Take one letter; afterwards it is done with. Only what is worth another try is raised."""
+        try:
+            if letter.kind is EnvelopeKind.ROUND and found is not None:
+                self._hear(found, letter)
+                return
+            with self.store.transaction() as tx:
+                if found is None:
+                    self.negotiation.on_proposal(tx, letter)
+                else:
+                    self._take_note(tx, self.book.get(letter.round_id), letter)
+                self.inbox.done(tx, letter)
+        except Busy:
+            raise
+        except PeerError as error:
+            self.opened.let_go(letter.round_id)
+            if found is None:
+                self.ends.refuse_letter(letter, "peer-blamed", error.code)
+            else:
+                self.ends.fail(found, error.code, error.diagnostics(), blamed=letter.sender, letter=letter)
+        except (NodeError, PsiError) as error:
+            self.opened.let_go(letter.round_id)
+            if found is not None and letter.kind is EnvelopeKind.ROUND:
+                self.ends.fail(found, error.code, error.diagnostics(), letter=letter)
+            else:
+                self.ends.refuse_letter(letter, "policy-refused", error.code)
+
+    # Letters about the round.
+
+    def _take_note(self, tx: Connection, found: Round, letter: Letter) -> None:
+        if letter.kind is EnvelopeKind.STATUS:
+            self._on_status(tx, found, letter)
+        elif found.over:
+            return
+        elif letter.kind is EnvelopeKind.SIGNATURE:
+            self.negotiation.on_signature(tx, letter, found)
+        elif letter.kind is EnvelopeKind.REFUSAL:
+            self.negotiation.on_refusal(tx, letter, found)
+        elif letter.kind is EnvelopeKind.START:
+            self.negotiation.on_start(tx, letter, found)
+        elif letter.kind is EnvelopeKind.CANCEL:
+            self.negotiation.on_cancel(tx, letter, found)
+        else:
+            raise UnexpectedMessage("The other side proposed the same round again.")
+
+    def _on_status(self, tx: Connection, found: Round, letter: Letter) -> None:
+        """A member says how its side stands. Only a failure changes ours; a convener keeps the picture."""
+        state, code = read_note(letter.payload)
+        if state not in _STATES:
+            raise MalformedMessage("The other side reported a state that no round can have.")
+        self.book.report(tx, found.round_id, letter.sender, state)
+        if found.over:
+            return
+        if state == RoundState.FAILED:
+            name = require_member(self.members, letter.sender).name
+            facts = {"round_id": found.round_id, "peer": letter.sender, "code": code or "unknown"}
+            self.audit.append(tx, "round-failed", **facts)
+            end(
+                tx,
+                self.book,
+                self.outbox,
+                found.round_id,
+                RoundState.FAILED,
+                failure_code="ended-by-peer",
+                failure_sentence=f"{name} ended the round ({code or 'without a reason'}).",
+            )
+        elif found.position == "none" and found.state in (RoundState.PREPARING, RoundState.RUNNING):
+            self._picture(tx, found)
+
+    def _picture(self, tx: Connection, found: Round) -> None:
+        """A convener's round runs as soon as a member's does, and has finished when all members' have."""
+        if found.state is RoundState.PREPARING:
+            self.book.move(tx, found.round_id, RoundState.RUNNING)
+        reports = self.book.get(found.round_id).reports
+        if {reports.get(member.member_id) for member in found.manifest.members} == {RoundState.FINISHED.value}:
+            self.audit.append(tx, "round-closed", round_id=found.round_id)
+            end(tx, self.book, self.outbox, found.round_id, RoundState.FINISHED)
+
+    # Messages of the protocol.
+
+    def _hear(self, found: Round, letter: Letter) -> None:
+        if letter.sender != found.peer:
+            raise UnexpectedMessage("A party that is no member sent a message of the protocol.")
+        conversation = self.opened.get(found)
+        session = conversation.session
+        knew = session.has_learned
+        message = decode(letter.payload)
+        session.receive(message)
+        leads: Sequence[Lead] | None = None
+        if session.has_learned and not knew:
+            # Before the transaction: it walks all records, and nobody else could write meanwhile.
+            leads = list(find_leads(conversation, self.negotiation.records(found), found.manifest.rules()))
+        failpoints.hit("round.before-persist")
+        with self.store.transaction() as tx:
+            self.ends.still(found, *LIVE)
+            self._note_heard(tx, found, message)
+            if leads is not None:
+                # The entry stands before anybody can see a lead.
+                self.audit.append(tx, "overlap-learned", round_id=found.round_id, peer=letter.sender, hits=len(leads))
+                failpoints.hit("round.before-result")
+                self.leads.save(tx, found.round_id, leads)
+                self.book.mark_learned(tx, found.round_id)
+            self.book.save_snapshot(tx, found.round_id, session.snapshot())
+            self.inbox.done(tx, letter)
+        failpoints.hit("round.after-persist")
+
+    def _note_heard(self, tx: Connection, found: Round, message: Message) -> None:
+        peer = peer_of(found)
+        if isinstance(message, Open | Close):
+            seen = Checkpoint(message.checkpoint.tree_size, message.checkpoint.root, message.checkpoint.signature)
+            moment_name = "open" if isinstance(message, Open) else "close"
+            self.witness.see(tx, require_member(self.members, peer), found.round_id, moment_name, seen)
+        elif isinstance(message, Count):
+            if not found.manifest.allows_count(message.low, message.high):
+                raise WrongCount("The other side gave a count that the agreement does not provide for.")
+            self.audit.append(tx, "count-received", round_id=found.round_id, peer=peer)
+            self.book.save_count(tx, found.round_id, message.low, message.high)
+        elif isinstance(message, Released) and message.last:
+            self.audit.append(tx, "release-received", round_id=found.round_id, peer=peer)

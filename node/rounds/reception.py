@@ -1,0 +1,95 @@
+"""What may enter the inbox. Called in the threads that serve peers, for envelopes whose signature has been checked.
+
+Only what its sender could rightly send is stored: a proposal that reads as an agreement of its sender's with us, notes
+of the round's parties, messages of the protocol from the other side only. Everything that can be said without work is
+said here, so that a flood costs its sender more than us:
+
+    bytes     a note is short, a proposal has at most MAX_MANIFEST_BYTES, a message what the wire allows
+    number    MOST_NOTES notes of one sender in a round, ever; MOST_EARLY protocol messages before our list is made;
+              `most_waiting` unread envelopes of one sender over all rounds: more are asked to come later
+    rounds    MAX_ROUNDS_PER_CONVENER that are open or were proposed within a day
+
+A sender that breaks a rule gets its error back, and whoever serves the call puts it down to it in the audit log (with
+a limit on entries an hour); a round that it concerns ends, with its name.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from node import failpoints
+from node.errors import NotAllowed
+from node.identity.keys import Identity
+from node.rounds.book import Round, RoundBook
+from node.rounds.ends import LIVE, Ends
+from node.rounds.mailbox import Inbox
+from node.rounds.negotiation import Negotiation
+from node.rounds.parties import MAX_NOTE_BYTES, others
+from node.rounds.states import RoundState
+from node.store import Store
+from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
+from psi.errors import MalformedMessage, PeerError, UnexpectedMessage
+
+__all__ = ["MOST_EARLY", "Reception"]
+
+MOST_EARLY = 4
+"""Messages of the protocol that may wait until our list is made, in number: the other side's opening, and some room."""
+
+_HEARS_THE_PROTOCOL = (RoundState.AGREED, RoundState.PREPARING, *LIVE)
+
+
+@dataclass
+class Reception:
+    store: Store
+    identity: Identity
+    book: RoundBook
+    inbox: Inbox
+    negotiation: Negotiation
+    ends: Ends
+
+    def accept(self, envelope: Envelope) -> ReceiptKind:
+        """Store an envelope, or say why not. NotAllowed if the sender is no party of the round; PeerError if it breaks
+        the rules, which ends the round; RefusedByPolicy if it proposes too much.
+
+        For a round that is over, envelopes are taken and not kept, so that their sender need not keep them either.
+        """
+        with self.store.transaction() as tx:
+            found = self.book.peek(envelope.round_id)
+            if found is not None and envelope.sender not in others(found.manifest, self.identity.member_id):
+                raise NotAllowed("The sender is no party of this round.")
+            wrong: PeerError | None = None
+            try:
+                receipt = self._take(tx, found, envelope)
+            except PeerError as error:
+                wrong = error
+        if wrong is not None:
+            if found is not None:
+                self.ends.fail(found, wrong.code, wrong.diagnostics(), blamed=envelope.sender)
+            raise wrong
+        if receipt is ReceiptKind.ACCEPTED:
+            failpoints.hit("round.after-accept")
+        return receipt
+
+    def _take(self, tx: Connection, found: Round | None, envelope: Envelope) -> ReceiptKind:
+        protocol = envelope.kind is EnvelopeKind.ROUND
+        if found is None:
+            if envelope.kind is not EnvelopeKind.PROPOSAL:
+                return ReceiptKind.RETRY_LATER  # the proposal may still be on its way from the convener
+            if not self.inbox.knows(tx, envelope):
+                self.negotiation.admit(tx, envelope.payload, envelope.sender, envelope.round_id)
+            return self.inbox.put(tx, envelope)
+        if protocol and envelope.sender != found.peer:
+            raise UnexpectedMessage("A party that is no member sent a message of the protocol.")
+        if envelope.kind not in (EnvelopeKind.ROUND, EnvelopeKind.PROPOSAL) and len(envelope.payload) > MAX_NOTE_BYTES:
+            raise MalformedMessage("The other side sent a note about the round that is far too long.")
+        if found.over and envelope.kind is not EnvelopeKind.STATUS:
+            known = self.inbox.knows(tx, envelope)
+            return ReceiptKind.ALREADY if known else ReceiptKind.ACCEPTED
+        if protocol and self._too_early(tx, found) and not self.inbox.knows(tx, envelope):
+            return ReceiptKind.RETRY_LATER
+        return self.inbox.put(tx, envelope)
+
+    def _too_early(self, tx: Connection, found: Round) -> bool:
+        if found.state not in _HEARS_THE_PROTOCOL:
+            return True
+        return found.state not in LIVE and self.inbox.waiting(tx, found.round_id) >= MOST_EARLY

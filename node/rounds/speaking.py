@@ -1,0 +1,193 @@
+"""What our side of a round says next: blind the list, make a message, apply a person's decision.
+
+Each message is stored with the snapshot that made it and with its audit entry, in one transaction, before it can
+leave. What is charged is charged before, in a transaction of its own: a crash in between costs a repetition of the
+same charge, which changes nothing.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from node import failpoints
+from node.agreement.terms import moment
+from node.audit import AuditLog
+from node.clock import Clock
+from node.identity.keys import Identity
+from node.policy import Budget
+from node.rounds.book import Round, RoundBook
+from node.rounds.conversation import Conversation, Workshop
+from node.rounds.ends import LIVE, Ends
+from node.rounds.mailbox import Outbox
+from node.rounds.negotiation import Negotiation
+from node.rounds.opened import Opened
+from node.rounds.parties import peer_of
+from node.rounds.preparing import Taking
+from node.rounds.results import agreeing_records, release_rows
+from node.rounds.states import RoundState
+from node.store import Store
+from node.wire.envelope import EnvelopeKind
+from psi.errors import ListDoesNotFit
+from psi.messages import Close, Count, Evaluated, Message, Released
+from psi.protocol.states import Gate
+from psi.spool import CHUNK_ROWS, Spool
+
+__all__ = ["MOST_UNACKNOWLEDGED", "Speaking"]
+
+MOST_UNACKNOWLEDGED = 8
+"""Messages of one round's protocol that may lie unacknowledged in the outbox before the next one is made."""
+
+
+@dataclass
+class Speaking:
+    """`progress(round_id, records)` is called while a list is blinded, and may raise to break it off."""
+
+    store: Store
+    audit: AuditLog
+    clock: Clock
+    identity: Identity
+    budget: Budget
+    book: RoundBook
+    outbox: Outbox
+    negotiation: Negotiation
+    workshop: Workshop
+    ends: Ends
+    opened: Opened
+    progress: Callable[[str, int], None]
+
+    def prepare(self, found: Round) -> bool:
+        """Blind our list and store the opening. A crash before it is stored costs the list, and nothing else."""
+        if self.clock.now() < moment(found.manifest.start_not_before):
+            return False
+        self.negotiation.enforce(found)
+        me, peer = self.identity.member_id, peer_of(found)
+
+        def taking(links: Spool) -> Taking:
+            return Taking(
+                found.manifest,
+                me=me,
+                today=self.clock.now().date(),
+                links=links,
+                progress=lambda records: self.progress(found.round_id, records),
+            )
+
+        voice = self.opened.voice(found)
+        conversation, counts = self.workshop.prepare(found, self.negotiation.records(found), taking, voice)
+        self.opened.keep(found.round_id, conversation)
+        if counts.taking_part < found.manifest.member(me).minimum_records:
+            raise ListDoesNotFit(
+                "Fewer records would take part than this side declared as its minimum, so nothing was sent.",
+                advice="Check which records have consent for this round, or agree on a lower minimum.",
+            )
+        failpoints.hit("round.list-prepared")
+        assert conversation.scalar is not None
+        with self.store.transaction() as tx:
+            self.ends.still(found, RoundState.PREPARING)
+            self.book.save_scalar(tx, found.round_id, conversation.scalar)
+            self.book.save_snapshot(tx, found.round_id, conversation.session.snapshot())
+            self.audit.append(
+                tx,
+                "list-committed",
+                round_id=found.round_id,
+                peer=peer,
+                elements=conversation.session.terms.my_size,
+                records=counts.taking_part,
+            )
+            self.ends.report(tx, found, RoundState.RUNNING)
+            self.book.move(tx, found.round_id, RoundState.RUNNING)
+        failpoints.hit("round.list-stored")
+        return True
+
+    def speak(self, found: Round) -> bool:
+        """Give the permissions that are due, make our next message and store it; False if there is nothing to say."""
+        if self.outbox.waiting(found.round_id) >= MOST_UNACKNOWLEDGED:
+            return False
+        conversation = self.opened.get(found)
+        session = conversation.session
+        if session.finished:
+            self.ends.finish(found)
+            return True
+        gate = session.waiting_for
+        if gate is Gate.ANSWER:
+            self._charge(found, "answer", session.terms.peer_size)
+            session.permit_answer()
+        elif gate is Gate.COUNT:
+            session.permit_count(agreeing_records(conversation))
+        elif gate is Gate.RELEASE and not self._release(found, conversation):
+            return False
+        message = session.next_message()
+        if message is None:
+            return False
+        failpoints.hit("round.before-persist")
+        with self.store.transaction() as tx:
+            self.ends.still(found, *LIVE)
+            self._note_said(tx, found, message, conversation)
+            self.outbox.put(
+                tx,
+                round_id=found.round_id,
+                recipient=peer_of(found),
+                kind=EnvelopeKind.ROUND,
+                payload=message.encode(),
+            )
+            self.book.save_snapshot(tx, found.round_id, session.snapshot())
+            if not session.needs_scalar:
+                self.book.forget_scalar(tx, found.round_id)
+        if not session.needs_scalar:
+            conversation.forget_scalar()
+        failpoints.hit("round.after-persist")
+        return True
+
+    def _release(self, found: Round, conversation: Conversation) -> bool:
+        """Apply the person's decision; without one, the round rests in state deciding."""
+        stored = self.book.decision(found.round_id)
+        if stored is None:
+            if found.state is RoundState.RUNNING:
+                with self.store.transaction() as tx:
+                    self.ends.still(found, *LIVE)
+                    self.ends.report(tx, found, RoundState.DECIDING)
+                    self.book.move(tx, found.round_id, RoundState.DECIDING)
+                failpoints.hit("round.deciding")
+            return False
+        chosen = json.loads(stored)
+        spool = conversation.session.spools.release
+        spool.truncate(0)
+        if found.manifest.mode == "released":
+            records = self.negotiation.records(found)
+            rows = release_rows(conversation, records, None if chosen is None else set(chosen))
+            for start in range(0, len(rows), CHUNK_ROWS):
+                spool.append(b"".join(rows[start : start + CHUNK_ROWS]))
+            self._charge(found, "release", len(rows))
+        else:
+            self._charge(found, "answer", conversation.session.terms.peer_size)
+        conversation.session.permit_release()
+        if found.state is RoundState.DECIDING:
+            with self.store.transaction() as tx:
+                self.ends.still(found, *LIVE)
+                self.book.move(tx, found.round_id, RoundState.RUNNING)
+        failpoints.hit("round.after-release")
+        return True
+
+    def _charge(self, found: Round, reason: str, elements: int) -> None:
+        """Charge the peer before it is answered. Once: the same charge again changes nothing."""
+        peer = peer_of(found)
+        cap = found.manifest.member(peer).max_elements
+        failpoints.hit("round.before-charge")
+        with self.store.transaction() as tx:
+            self.ends.still(found, *LIVE)
+            if self.budget.charge(tx, peer, found.round_id, reason, elements, cap=cap):
+                self.audit.append(tx, "budget-charged", round_id=found.round_id, peer=peer, elements=elements)
+        failpoints.hit("round.after-charge")
+
+    def _note_said(self, tx: Connection, found: Round, message: Message, conversation: Conversation) -> None:
+        """The audit entry stands before the message can leave."""
+        facts: dict[str, str | int] = {"round_id": found.round_id, "peer": peer_of(found)}
+        if isinstance(message, Evaluated) and message.chunk == 0:
+            self.audit.append(tx, "answer-sent", elements=conversation.session.terms.peer_size, **facts)
+        elif isinstance(message, Count):
+            self.audit.append(tx, "count-sent", **facts)
+        elif isinstance(message, Released) and message.number == 0:
+            self.audit.append(tx, "release-sent", elements=conversation.session.record.to_release, **facts)
+        elif isinstance(message, Close):
+            self.audit.append(tx, "round-closed", digest=message.transcript[:32].hex(), **facts)
