@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from node.errors import UserError
 
-__all__ = ["MAX_CONFIG_BYTES", "Budget", "Config", "Limits", "NodeSection", "Retention", "load", "write_default"]
+__all__ = ["MAX_CONFIG_BYTES", "Budget", "Config", "Limits", "NodeSection", "load", "write_default"]
 
 MAX_CONFIG_BYTES = 64 * 1024
 """Largest settings file read, in bytes."""
@@ -45,8 +45,6 @@ class NodeSection(_Section):
 
     listen: _Address = "127.0.0.1:7443"
     """Address and port on which other members' nodes are answered (host:port; port 0 takes a free one)."""
-    advertise: _Address | None = None
-    """The host:port that stands in our card, where it differs from `listen`."""
 
 
 class Budget(_Section):
@@ -73,20 +71,12 @@ class Limits(_Section):
     """Rounds worked on at the same time, in number (threads)."""
 
 
-class Retention(_Section):
-    """How long things are kept."""
-
-    days: int = Field(default=90, ge=1, le=3650)
-    """Days after its end that a round's results are kept."""
-
-
 class Config(_Section):
     """All settings; one section a table of the file."""
 
     node: NodeSection = NodeSection()
     budget: Budget = Budget()
     limits: Limits = Limits()
-    retention: Retention = Retention()
 
 
 def load(path: Path) -> Config:
@@ -127,7 +117,7 @@ def write_default(path: Path, *, listen: str | None = None) -> None:
     for name, section in _sections():
         lines.append(f"\n[{name}]  # {section.__doc__}\n")
         for key, field in section.model_fields.items():
-            value = '"host:port"' if field.default is None else _toml(field.default)
+            value = _toml(field.default)
             if (name, key) == ("node", "listen") and listen is not None:
                 lines.append(f"# {field.description}\n{key} = {_toml(listen)}\n")
             else:

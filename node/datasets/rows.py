@@ -28,6 +28,7 @@ CHILD_YEARS = 18
 """Years below which a person is a child (UN Convention on the Rights of the Child, article 1)."""
 
 _MAX_EXACT = 1e15
+"""Case numbers from here on may have lost digits in a cell that a spreadsheet made a number of."""
 _ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|SPILL!|CALC!|#+)")
 _CONSENT_ROLES = ("consent", "consent_until", "consent_kinds", "consent_receivers")
 

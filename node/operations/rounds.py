@@ -13,6 +13,7 @@ from node.rounds.book import Round
 from node.rounds.explain import explain
 from node.rounds.states import RoundState
 from node.rounds.templates import build
+from psi.padding import MAX_RECORDS
 
 __all__ = [
     "MAX_LEADS_AT_ONCE",
@@ -124,7 +125,7 @@ class ShowReply(Reply):
 class ResultsRequest(RoundRequest):
     """Leads `first` (counted from 1) and following, at most `limit` of them."""
 
-    first: int = Field(default=1, ge=1)
+    first: int = Field(default=1, ge=1, le=MAX_RECORDS)
     limit: int = Field(default=MAX_LEADS_AT_ONCE, ge=1, le=MAX_LEADS_AT_ONCE)
 
 

@@ -73,10 +73,13 @@ class Limits:
     def sentence(self) -> str:
         """What the budget means, printed wherever it is set."""
         years = f"{self.years:,.0f}" if self.years >= 10 else f"{self.years:.1f}"
-        return (
+        said = (
             f"{self.elements_per_peer:,} elements per {self.days} days: one peer would need {years} years "
             f"to try the {COUNTRY_NUMBERS:,} telephone numbers of a country."
         )
+        if self.needs_approval:
+            said += f" That is less than {APPROVAL_FLOOR_YEARS} years: a second person should agree to such a budget."
+        return said
 
 
 def charge_for(manifest: Manifest, member_id: str) -> int:

@@ -48,6 +48,7 @@ MAX_ENVELOPE_OVERHEAD_BYTES = 512
 MAX_PAYLOAD_BYTES = 1024 * 1024 - MAX_ENVELOPE_OVERHEAD_BYTES
 """Bytes. Under gRPC's cap of 1 MiB for a message together with the frame."""
 MAX_SEQUENCE = 2**32 - 1
+"""Last number of an envelope within its round and direction."""
 
 _HEX = frozenset("0123456789abcdef")
 _BASE32 = frozenset("abcdefghijklmnopqrstuvwxyz234567")

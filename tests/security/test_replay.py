@@ -1,7 +1,7 @@
 """Figure C4: everything that was ever said, said again.
 
 An honest round is recorded as envelopes, which are signed and complete. Each of them is sent again: while the round
-runs (see also `fault/test_lost_messages.py`), when it is over, to another member, after a restart and a day later. It is
+runs (see also `fault/test_lost_messages.py`), when it is over, to another member, after a restart. It is
 known by the digest that the inbox keeps, or it is somebody else's; it never does anything twice.
 """
 

@@ -20,9 +20,14 @@ def printed(people: Any, reply: dict[str, Any], *, as_json: bool = False) -> str
 
 @pytest.mark.parametrize("text", ["\x1b[2Jgone", "two\u202eenil", "bell\x07", "zero\u200bwidth", "a\x9bm"])
 def test_nothing_that_moves_the_cursor_or_turns_text_is_printed(text: str) -> None:
+    def everything(printer: Printer, reply: dict[str, Any]) -> None:
+        printer.line(reply["text"])
+        printer.facts(reply)
+        printer.bullets([reply["text"]])
+        printer.table(["t"], [[reply["text"]]], empty="")
+
     assert safe(text).isprintable()
-    for printer in (lambda p, r: p.line(r["text"]), lambda p, r: p.facts(r), lambda p, r: p.table(["t"], [[text]], empty="")):  # fmt: skip
-        assert all(character.isprintable() or character == "\n" for character in printed(printer, {"text": text}))
+    assert all(character.isprintable() or character == "\n" for character in printed(everything, {"text": text}))
 
 
 @pytest.mark.parametrize("text", ["[bold red]Harbour[/]", "[link=http://x]Harbour[/link]", ":smile:"])

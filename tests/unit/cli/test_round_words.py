@@ -73,7 +73,7 @@ def test_numbers_become_references_of_ours() -> None:
 
 
 def test_an_unknown_number_releases_nothing() -> None:
-    with pytest.raises(UserError, match="no lead number 3. Nothing was released"):
+    with pytest.raises(UserError, match=r"no lead number 3\. Nothing was released"):
         chosen_references(leads, "4f", lead=[1, 3], records_file=None)
 
 

@@ -44,10 +44,10 @@ def test_a_settings_file_is_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_what_is_set_is_taken(tmp_path: Path) -> None:
-    text = '[node]\nlisten = "[::1]:0"\nadvertise = "node.example:443"\n[budget]\nelements = 1\n[retention]\ndays = 1'
+    text = '[node]\nlisten = "[::1]:0"\n[budget]\nelements = 1'
     settings = loaded(tmp_path, text)
-    assert (settings.node.listen, settings.node.advertise) == ("[::1]:0", "node.example:443")
-    assert (settings.budget.elements, settings.budget.days, settings.retention.days) == (1, 10, 1)
+    assert settings.node.listen == "[::1]:0"
+    assert (settings.budget.elements, settings.budget.days) == (1, 10)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
         ("[limits]\nmax_message_bytes = 1000", ["max_message_bytes"]),
         ("[limits]\nmax_message_bytes = 1000000000", ["max_message_bytes"]),
         ("[limits]\nworkers = 0", ["workers"]),
-        ("[retention]\ndays = 0", ["[retention] days"]),
+        ("[limits]\nrounds_at_once = 0", ["[limits] rounds_at_once"]),
         ('[node]\nlisten = "7443"', ["host:port"]),
         ('[node]\nlisten = ":7443"', ["host:port"]),
         ('[node]\nlisten = "a:65536"', ["65535"]),

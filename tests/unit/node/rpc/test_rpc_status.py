@@ -13,7 +13,7 @@ from node.transport.explain import explain
 from node.wire.problem import METADATA_KEY, Problem
 from node.wire.services import SERVICES, method_names
 
-SECRET = "dataset Winter2026 in /home/ada"
+SECRET = "dataset Winter2026 in /srv/ada"
 
 
 def every(base: type[Exception]) -> list[type[Exception]]:

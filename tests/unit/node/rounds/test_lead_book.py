@@ -1,0 +1,82 @@
+"""Leads in the store: pages, decisions, and what the database file shows of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node.errors import NotFound, StateDamaged
+from node.rounds.book import RoundBook
+from node.rounds.leads import LeadBook
+from node.rounds.results import Agreement, Lead
+from node.store.schema import results
+from tests.support.agreements import NGO, POLICE, agreement
+from tests.support.stores import SmallNode, small_node
+
+LEADS = [Lead(f"Case Ω-{number}", (Agreement("phone", f"{number:016x}"),)) for number in range(2_500)]
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[SmallNode]:
+    with small_node(tmp_path / "node") as made:
+        yield made
+
+
+@pytest.fixture
+def round_id(node: SmallNode) -> str:
+    with node.store.transaction() as tx:
+        made = RoundBook(node.store).add(tx, agreement(), me=NGO.member_id)
+        assert LeadBook(node.store).save(tx, made, iter(LEADS)) == len(LEADS)
+    return made
+
+
+def test_pages_hold_every_lead_once_and_in_order(node: SmallNode, round_id: str) -> None:
+    book = LeadBook(node.store)
+    assert book.count(round_id) == len(LEADS)
+    found = [one for first in range(1, 2_600, 700) for one in book.list(round_id, first=first, limit=700)]
+    assert found == [(number, "lead", lead) for number, lead in enumerate(LEADS, start=1)]
+
+
+@pytest.mark.parametrize("first", [2_501, 1 << 24])
+def test_a_page_behind_the_end_is_empty(node: SmallNode, round_id: str, first: int) -> None:
+    assert LeadBook(node.store).list(round_id, first=first, limit=5_000) == []
+
+
+def test_another_round_shares_nothing(node: SmallNode, round_id: str) -> None:
+    book = LeadBook(node.store)
+    with node.store.transaction() as tx:
+        other = RoundBook(node.store).add(tx, agreement(cards=(NGO, POLICE), title="Another"), me=NGO.member_id)
+    assert other != round_id
+    assert (book.count(other), book.references(other), book.list(other, first=1, limit=10)) == (0, set(), [])
+
+
+def test_what_is_not_chosen_is_withheld(node: SmallNode, round_id: str) -> None:
+    book = LeadBook(node.store)
+    chosen = {lead.reference for lead in LEADS[1::2]}
+    with node.store.transaction() as tx:
+        assert book.mark(tx, round_id, chosen) == len(chosen)
+    for number, status, lead in book.list(round_id, first=1, limit=len(LEADS)):
+        assert status == ("released" if lead.reference in chosen else "withheld"), number
+
+
+@pytest.mark.parametrize(("chosen", "status", "count"), [(None, "released", 2_500), (set(), "withheld", 0)])
+def test_all_or_none(node: SmallNode, round_id: str, chosen: set[str] | None, status: str, count: int) -> None:
+    book = LeadBook(node.store)
+    with node.store.transaction() as tx:
+        assert book.mark(tx, round_id, chosen) == count
+    assert {found for _number, found, _lead in book.list(round_id, first=1, limit=5_000)} == {status}
+
+
+def test_a_lead_moved_to_another_number_does_not_open(node: SmallNode, round_id: str) -> None:
+    with node.store.transaction() as tx:
+        tx.execute(results.update().where(results.c.number == 7).values(number=9_000))
+    with pytest.raises(StateDamaged):
+        LeadBook(node.store).list(round_id, first=9_000, limit=1)
+
+
+@pytest.mark.parametrize("prefix", ["", "%", "_", "%%", "zz"])
+def test_a_round_is_found_by_the_beginning_of_its_id_only(node: SmallNode, round_id: str, prefix: str) -> None:
+    book = RoundBook(node.store)
+    assert book.find(round_id[:6].upper()).round_id == round_id
+    with pytest.raises(NotFound):
+        book.find(prefix)
