@@ -73,25 +73,31 @@ def harden() -> None:
 def create_node(
     folder: Path, profile: Profile, passphrase: SecretBytes | None, *, listen: str, clock: Clock | None = None
 ) -> str:
-    """Make a node's folder: keys, settings, database, identity and card. Gives the member id."""
+    """Make a node's folder: keys, settings, database, identity and card. Gives the member id.
+
+    If a step fails, or is interrupted, nothing of it stays: a half-made node would be in the way of the next try.
+    """
     state = StateDir(folder)
-    clock = clock or SystemClock()
     state.create()
-    keys = KeyRing.create(state.key, passphrase, os.urandom)
     try:
+        return _furnish(state, profile, passphrase, listen, clock or SystemClock())
+    except BaseException:
+        state.discard()
+        raise
+
+
+def _furnish(state: StateDir, profile: Profile, passphrase: SecretBytes | None, listen: str, clock: Clock) -> str:
+    with ExitStack() as stack:
+        keys = KeyRing.create(state.key, passphrase, os.urandom)
+        stack.callback(keys.close)
         config.write_default(state.config, listen=listen)
         config.load(state.config)
         store = Store.open(state.database_url, keys, clock=clock)
-        try:
-            identity = Identity.create(store, profile, clock=clock, random_bytes=os.urandom)
-            with store.transaction() as tx:
-                audit = _audit(store, identity, clock)
-                audit.append(tx, "node-created", member=identity.member_id)
-            return identity.member_id
-        finally:
-            store.close()
-    finally:
-        keys.close()
+        stack.callback(store.close)
+        identity = Identity.create(store, profile, clock=clock, random_bytes=os.urandom)
+        with store.transaction() as tx:
+            _audit(store, identity, clock).append(tx, "node-created", member=identity.member_id)
+        return identity.member_id
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """What we remember of the others' audit logs: one checkpoint at the opening and one at the closing of each round.
 
 A peer shows where its log stands in `Open` and `Close`. We check that it signed that, that its log has not become
-shorter during the round, and that it never shows two different logs of one length. Between rounds a smaller number alone
-proves nothing, since openings of several rounds may arrive in any order. With these checkpoints we can show later that a
-log was rewritten (`AuditLog.verify` takes them). That the entries in between belong to one log needs a consistency
-proof, which the peers do not exchange yet.
+shorter during the round, and that it never shows two different logs of one length. Between rounds a smaller number
+alone proves nothing, since openings of several rounds may arrive in any order. With these checkpoints we can show later
+that a log was rewritten (`AuditLog.verify` takes them). That the entries in between belong to one log needs a
+consistency proof, which the peers do not exchange yet.
 """
 
 from sqlalchemy import Connection, select

