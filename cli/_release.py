@@ -13,10 +13,10 @@ import typer
 from cli._files import read_text
 from cli._output import Printer
 from cli._rounds_shown import show_results
-from cli._session import Ask
+from cli._session import Ask, Reply
 from node.errors import UserError
 
-__all__ = ["chosen_references", "numbers_in"]
+__all__ = ["all_results", "chosen_references", "numbers_in"]
 
 MAX_RECORDS_FILE_BYTES = 16 * 1024 * 1024
 """Largest file of references, in bytes: some hundred thousand of them."""
@@ -27,7 +27,7 @@ def chosen_references(ask: Ask, round_id: str, *, lead: Sequence[int], records_f
     if records_file is not None:
         text = read_text(records_file, what="file of references", max_bytes=MAX_RECORDS_FILE_BYTES)
         return [line.strip() for line in text.splitlines() if line.strip()]
-    results = ask("round.results", {"round": round_id})
+    results = all_results(ask, round_id)
     if not lead:
         show_results(Printer(), results)
         lead = _ask(len(results["leads"]))
@@ -38,6 +38,18 @@ def chosen_references(ask: Ask, round_id: str, *, lead: Sequence[int], records_f
             advice="`blindmatch round results` shows the numbers.",
         )
     return [by_number[number] for number in lead]
+
+
+def all_results(ask: Ask, round_id: str) -> Reply:
+    """The results of a round with every lead: the node gives them a page at a time."""
+    results = ask("round.results", {"round": round_id})
+    leads = list(results["leads"])
+    while len(leads) < results["total"]:
+        page = ask("round.results", {"round": round_id, "first": len(leads) + 1})["leads"]
+        if not page:
+            break
+        leads += page
+    return {**results, "leads": leads}
 
 
 def numbers_in(answer: str, most: int) -> list[int] | None:

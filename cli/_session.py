@@ -19,7 +19,7 @@ from cli import _passphrase
 from node.errors import Busy, NodeError, UserError
 from psi.secret import SecretBytes
 
-__all__ = ["DEFAULT_FOLDER", "FOLDER_WAIT_SECONDS", "POLL_SECONDS", "Ask", "Session"]
+__all__ = ["DEFAULT_FOLDER", "FOLDER_WAIT_SECONDS", "POLL_SECONDS", "Ask", "Reply", "Session"]
 
 DEFAULT_FOLDER = "~/.local/share/blindmatch"
 FOLDER_WAIT_SECONDS = 5.0

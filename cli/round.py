@@ -14,7 +14,7 @@ import typer
 from cli._exit import Exit
 from cli._options import AsJson, By, Folder, PassphraseFile, RoundId
 from cli._output import note, show, working
-from cli._release import chosen_references
+from cli._release import all_results, chosen_references
 from cli._rounds_shown import show_list, show_results, show_round, show_terms
 from cli._session import Session
 from cli._settings import read_settings
@@ -193,4 +193,6 @@ def results(
     round_id: RoundId, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
 ) -> None:
     """Show what this node learned: its own records, and what the other side declared. Reading is logged."""
-    show(Session(folder, passphrase_file).call("round.results", {"round": round_id}), as_json, show_results)
+    with Session(folder, passphrase_file).connect() as ask:
+        found = all_results(ask, round_id)
+    show(found, as_json, show_results)
