@@ -65,7 +65,7 @@ def test_what_is_no_number_releases_nothing(answer: str) -> None:
 
 
 def leads(_operation: str, _request: Any) -> dict[str, Any]:
-    return {"leads": [{"number": 1, "reference": "A"}, {"number": 2, "reference": "B"}]}
+    return {"total": 2, "leads": [{"number": 1, "reference": "A"}, {"number": 2, "reference": "B"}]}
 
 
 def test_numbers_become_references_of_ours() -> None:
