@@ -33,7 +33,7 @@ _armed: dict[str, Callable[[], None]] = {}
 
 
 def arm(name: str, action: Callable[[], None]) -> None:
-    """Run `action` whenever the point is reached. Only tests and `app` (for tests) call this."""
+    """Run `action` whenever the point is reached. Only tests call this."""
     if name not in POINTS:
         raise ValueError(f"no failpoint is called {name}")
     _armed[name] = action

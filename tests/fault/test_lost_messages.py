@@ -113,6 +113,7 @@ def test_a_bad_link_changes_nothing(nodes: tuple[Running, Running, Running], tri
     try:
         round_id = run_through(board, shelter, police)
         wait_for(lambda: board.state(round_id) == "finished")
+        wait_for(lambda: not any(node.parts.outbox.recipients(round_id) for node in nodes))
     finally:
         for node, carrier in zip(nodes, carriers, strict=True):
             node.parts.engine.post.carrier = carrier.honest

@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +11,11 @@ from node.errors import PeerUnreachable, UserError
 from node.rounds import scheduler
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from tests.support.carriers import Deliver, meddle
-from tests.support.nodes import Running, introduce, make_folder, run, wait_for
-from tests.support.small_rounds import agree, check, decide, go, learned, plant, run_through
+from tests.support.nodes import Running, run, wait_for
+from tests.support.small_rounds import agree, check, decide, go, learned, run_through
+from tests.support.two_nodes import ShiftedClock, two
 
 Pair = tuple[Running, Running]
-
-
-class ShiftedClock:
-    """The machine's clock, and as many days as a test says."""
-
-    days = 0.0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(days=self.days)
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
 
 @pytest.fixture
@@ -40,14 +27,8 @@ def clock() -> ShiftedClock:
 def pair(tmp_path: Path, clock: ShiftedClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     monkeypatch.setattr("node.identity.words.SCRYPT_COST", 2)
     monkeypatch.setattr(scheduler, "TICK_SECONDS", 0.1)
-    with ExitStack() as stack:
-        nodes = []
-        for alias, member_class in (("shelter", "ngo"), ("police", "police")):
-            make_folder(tmp_path / alias, alias, member_class)
-            nodes.append(stack.enter_context(run(tmp_path / alias, alias, clock=clock)))
-        introduce(*nodes)
-        plant(tmp_path, *nodes)
-        yield nodes[0], nodes[1]
+    with two(tmp_path, clock) as nodes:
+        yield nodes
 
 
 def both(pair: Pair, round_id: str, state: str) -> None:
@@ -215,14 +196,8 @@ def test_what_a_crash_left_of_an_ended_round_is_cleared_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("node.identity.words.SCRYPT_COST", 2)
-    with ExitStack() as stack:
-        nodes = []
-        for alias, member_class in (("shelter", "ngo"), ("police", "police")):
-            make_folder(tmp_path / alias, alias, member_class)
-            nodes.append(stack.enter_context(run(tmp_path / alias, alias)))
-        introduce(*nodes)
-        plant(tmp_path, *nodes)
-        round_id = deciding((nodes[0], nodes[1]))
+    with two(tmp_path) as nodes:
+        round_id = deciding(nodes)
         for node in nodes:
             node.parts.engine.stop()  # from here on no step runs
         nodes[0].ask("round.cancel", round=round_id, by="ada")

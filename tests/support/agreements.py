@@ -9,11 +9,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from node.agreement.manifest import Manifest
 from node.clock import ManualClock
 from node.identity.cards import Card, Profile, issue_card, member_id_of
 from node.identity.certificates import new_certificate, new_tls_key
 from node.policy import Context
-from node.agreement.manifest import Manifest
 from node.rounds.templates import build
 from node.wire import strict_json
 from node.wire.signing import labelled

@@ -72,7 +72,7 @@ def agree(convener: Asked, ngo: Asked, police: Asked, *, template: str = "J1", *
     for node, dataset in ((ngo, "cases"), (police, "files")):
         wait_for(lambda node=node: knows(node, round_id))  # type: ignore[misc]
         node.ask("round.sign", round=round_id, dataset=dataset, by="ada")
-    wait_for(lambda: convener.state(round_id) == "agreed")
+    wait_for(lambda: all(node.state(round_id) == "agreed" for node in (convener, ngo, police)))
     return round_id
 
 
