@@ -47,10 +47,14 @@ from psi.identifiers import NORMALISER_VERSION
 from psi.messages import PROTOCOL_VERSION
 from psi.secret import SecretBytes
 
-__all__ = ["STOP_SECONDS", "chosen_backend", "create_node", "harden", "open_node", "run_node", "serving"]
+__all__ = ["chosen_backend", "create_node", "harden", "open_node", "run_node", "serving"]
 
-STOP_SECONDS = 8.0
-"""How long a stopping node lets the steps that run come to their end."""
+CONTROL_STOP_SECONDS = 2.0
+"""How long a stopping node lets commands come to their end; a round's long steps are broken off."""
+SCHEDULER_STOP_SECONDS = 4.0
+"""How long it waits for the step of each round to end; what was not stored is done again at the next start."""
+SERVER_STOP_SECONDS = 2.0
+"""How long it lets calls of peers come to their end. The three together stay under the ten seconds of a service."""
 
 BACKEND_VARIABLE = "BLINDMATCH_BACKEND"
 
@@ -149,19 +153,18 @@ def serving(
         )
         control = ControlServer(state.path, Dispatcher(parts, OPERATIONS))
         parts.port = server.start()
-        stack.callback(server.stop)
         parts.running = True
+        _note(parts, "node-started", version=__version__)
+        # Undone from the last to the first: what could still wait for a peer is cut off, the rest ends, then the log.
+        stack.callback(_note, parts, "node-stopped")
+        stack.callback(server.stop, SERVER_STOP_SECONDS)
         scheduler.start()
-        stack.callback(scheduler.stop, STOP_SECONDS)
-        with parts.store.transaction() as tx:
-            parts.audit.append(tx, "node-started", version=__version__)
+        stack.callback(scheduler.stop, SCHEDULER_STOP_SECONDS)
         control.start()
-        stack.callback(control.stop, STOP_SECONDS)
-        try:
-            yield parts
-        finally:
-            with parts.store.transaction() as tx:
-                parts.audit.append(tx, "node-stopped")
+        stack.callback(control.stop, CONTROL_STOP_SECONDS)
+        stack.callback(parts.carrier.close)
+        stack.callback(parts.engine.stop)
+        yield parts
 
 
 def run_node(
@@ -270,6 +273,11 @@ def _wire_up(parts: Parts, wake: Callable[[str], None]) -> None:
     parts.negotiation.wake = wake
 
 
+def _note(parts: Parts, event: str, **facts: str) -> None:
+    with parts.store.transaction() as tx:
+        parts.audit.append(tx, event, **facts)
+
+
 def _sleep(_round_id: str) -> None:
     """Nobody to wake: the node does not run, and looks at every open round when it starts."""
 
@@ -288,5 +296,6 @@ class _Door:
 
     def accept(self, _member: object, envelope: Envelope) -> ReceiptKind:
         receipt = self._engine.accept(envelope)
-        self._wake(envelope.round_id)
+        if receipt is ReceiptKind.ACCEPTED:
+            self._wake(envelope.round_id)
         return receipt

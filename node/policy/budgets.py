@@ -173,7 +173,7 @@ class Budget:
             )
         frees = _time(_freeing(counted, over)) + timedelta(days=self._limits.days, seconds=1)
         raise RefusedByPolicy(
-            said, advice=f"Enough of it is free again from {timestamp(frees)} on; the round can wait."
+            said, advice=f"Enough of it is free again from {timestamp(frees)} on: propose the round again then."
         )
 
 

@@ -30,6 +30,7 @@ from node.rounds.book import Round, RoundBook, Verdict, round_id_of
 from node.rounds.ends import end
 from node.rounds.mailbox import Letter, Outbox
 from node.rounds.parties import others, read_note, require_member, tell, write_note
+from node.rounds.preparing import records_without_room
 from node.rounds.states import ENDS, RoundState
 from node.store import Store
 from node.wire.envelope import EnvelopeKind
@@ -103,6 +104,7 @@ class Negotiation:
             with self.store.transaction() as tx:
                 self.audit.append(tx, "policy-refused", round_id=found.round_id, by=by)
             raise
+        self._check_room(found.manifest, dataset)
         signature = self.identity.sign(SIGN_LABEL, found.manifest.digest())
         with self.store.transaction() as tx:
             self._may_sign(found.round_id)
@@ -221,6 +223,17 @@ class Negotiation:
         end(tx, self.book, self.outbox, found.round_id, RoundState.CANCELLED)
 
     # Parts of the above.
+
+    def _check_room(self, manifest: Manifest, dataset: Dataset) -> None:
+        """Better to hear it before signing: a list leaves no value out, so it would fail when it is made."""
+        for kind, count in records_without_room(self.datasets.records(dataset.name), manifest.rules()).items():
+            room = next(rule.per_record for rule in manifest.rules() if rule.kind == kind)
+            raise UserError(
+                f"{count} record(s) of this data set hold more values of the kind {kind} than the agreement has room "
+                f"for ({room} a record).",
+                advice="Correct them in the source file and add it again, or ask the convener for an agreement with "
+                "more room. Nothing was signed.",
+            )
 
     def _complete(self, tx: Connection, round_id: str) -> None:
         found = self.book.get(round_id)

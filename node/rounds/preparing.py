@@ -11,6 +11,7 @@ digest each, in memory: about 150 bytes an identifier while the list is made, no
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,7 +23,7 @@ from psi.identifiers import Rule, Token, tokens
 from psi.protocol.listing import identifier_message
 from psi.spool import CHUNK_ROWS, Spool
 
-__all__ = ["LINK_BYTES", "Participation", "Taking", "record_tokens"]
+__all__ = ["LINK_BYTES", "Participation", "Taking", "record_tokens", "records_without_room"]
 
 LINK_BYTES = 24
 
@@ -33,6 +34,16 @@ _SEEN_BYTES = 16
 def record_tokens(record: PreparedRecord, rules: Sequence[Rule]) -> list[tuple[str, Token]]:
     """All tokens of a record with the kind each belongs to, in a fixed order."""
     return [(rule.kind, token) for rule in rules for token in tokens(rule, record.identifiers, record.person)]
+
+
+def records_without_room(records: Iterable[PreparedRecord], rules: Sequence[Rule]) -> dict[str, int]:
+    """Kind -> how many records that may take part hold more values of it than the agreement has room for."""
+    crowded: Counter[str] = Counter()
+    for record in records:
+        if record.consent.given and not record.child:
+            for rule in rules:
+                crowded[rule.kind] += len(record.identifiers.get(rule.kind, ())) > rule.per_record
+    return {kind: count for kind, count in crowded.items() if count}
 
 
 @dataclass

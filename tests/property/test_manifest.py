@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.agreement.manifest import Manifest
 from node.errors import RefusedByPolicy
 from node.rounds.explain import explain
-from node.agreement.manifest import Manifest
 from node.wire import strict_json
 from tests.support.agreements import NGO, POLICE, agreement, fields
 

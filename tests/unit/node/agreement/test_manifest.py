@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from node.errors import NotFound, RefusedByPolicy
-from node.rounds.explain import explain
 from node.agreement.manifest import MAX_MANIFEST_BYTES, REFUSE_LABEL, SIGN_LABEL, Manifest
 from node.agreement.terms import moment
+from node.errors import NotFound, RefusedByPolicy
+from node.rounds.explain import explain
 from node.wire import strict_json
 from psi.codec import length_prefixed
 from tests.support.agreements import COORDINATOR, NGO, POLICE, SHELTER, agreement, changed, fields

@@ -5,12 +5,12 @@ from typing import get_args
 
 import pytest
 
+from node.agreement.terms import Basis, RecordClass
 from node.datasets import RECORD_CLASSES, Consent, Mapping, Terms
 from node.datasets.terms import BASES, read_child, read_class, read_consent
 from node.datasets.words import KIND_WORDS, RECEIVER_WORDS
 from node.errors import UserError
 from node.identity.cards import MemberClass
-from node.agreement.terms import Basis, RecordClass
 from psi.identifiers import CATALOGUE
 from tests.support.intake import PHONES, TODAY
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from node.agreement.manifest import Manifest
 from node.errors import RefusedByPolicy
 from node.identity.cards import Card
 from node.policy import RULES, Context, DatasetFacts, enforce, evaluate
-from node.agreement.manifest import Manifest
 from psi.identifiers import NORMALISER_VERSION
 from tests.support.agreements import COORDINATOR, NGO, NOW, POLICE, SHELTER, agreement, card, changed, context, fields
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from node.agreement.manifest import Manifest
 from node.clock import ManualClock
 from node.errors import NotFound, RefusedByPolicy, UserError
 from node.policy import evaluate
 from node.rounds.jobs import TEMPLATES
-from node.agreement.manifest import Manifest
 from node.rounds.templates import MEMBER_SETTINGS, SETTINGS, build
 from tests.support.agreements import COORDINATOR, NGO, NOW, POLICE, SHELTER, agreement, card, context, seeded
 
