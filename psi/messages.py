@@ -26,6 +26,7 @@ from psi.transcript import DIGEST_BYTES
 __all__ = [
     "MAX_MESSAGE_BYTES",
     "MAX_NAME_BYTES",
+    "MAX_TREE_SIZE",
     "NONCE_BYTES",
     "PROTOCOL_VERSION",
     "RELEASES_PER_MESSAGE",
@@ -58,6 +59,9 @@ MAX_NAME_BYTES = 64
 RELEASES_PER_MESSAGE = CHUNK_ROWS
 """Single answers in one message, all but the last of which are full; 4,096 of them are 416 KiB."""
 
+MAX_TREE_SIZE = (1 << 63) - 1
+"""Most entries in an audit log that a checkpoint can show: what every database can hold as a number."""
+
 MAX_MESSAGE_BYTES = 512 * 1024
 """Longest message, in bytes. A full chunk of 4,096 elements with its proof is 128 KiB and a little."""
 
@@ -78,7 +82,10 @@ class Checkpoint:
 
     @staticmethod
     def read(reader: Reader) -> "Checkpoint":
-        return Checkpoint(reader.uint(8), reader.fixed(32), reader.fixed(SIGNATURE_BYTES))
+        tree_size = reader.uint(8)
+        if tree_size > MAX_TREE_SIZE:
+            raise MalformedMessage("The other side shows an audit log of an impossible length.")
+        return Checkpoint(tree_size, reader.fixed(32), reader.fixed(SIGNATURE_BYTES))
 
 
 @dataclass(frozen=True)

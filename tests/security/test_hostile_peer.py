@@ -109,6 +109,11 @@ def other_row(message: Released) -> Message:
     return dataclasses.replace(message, items=(dataclasses.replace(first, index=first.index ^ 1), *rest))
 
 
+def endless_log(message: Any) -> Any:
+    """A checkpoint of 2^63 entries: the field can carry it, no database can."""
+    return dataclasses.replace(message, checkpoint=dataclasses.replace(message.checkpoint, tree_size=1 << 63))
+
+
 BY_SECOND: dict[str, tuple[type[Message], Cheat, str]] = {
     "an element that is none": (Blinded, put_row(NOT_AN_ELEMENT), "invalid-element"),
     "an element with bit 255": (Blinded, put_row(BIT_255, 63), "invalid-element"),
@@ -117,6 +122,7 @@ BY_SECOND: dict[str, tuple[type[Message], Cheat, str]] = {
     "too few": (Blinded, lambda m: dataclasses.replace(m, elements=m.elements[:-32]), "wrong-count"),
     "too many": (Blinded, lambda m: dataclasses.replace(m, elements=m.elements + b"\xff" * 32), "wrong-count"),
     "chunks out of order": (Blinded, lambda m: dataclasses.replace(m, chunk=1), "unexpected-message"),
+    "a log of impossible length": (Open, endless_log, "malformed-message"),
     "another list": (Open, lambda m: dataclasses.replace(m, commitment=flip(m.commitment)), "broken-commitment"),
     "a wrong proof": (Evaluated, lambda m: dataclasses.replace(m, proof=bytes(63) + b"\x01"), "bad-proof"),
     "an answer that is no element": (Evaluated, put_row(NOT_AN_ELEMENT), "invalid-element"),
@@ -179,6 +185,7 @@ def test_a_cheat_of_the_side_that_answers_first(nodes: Nodes, name: str) -> None
 
 
 BY_FIRST: dict[str, tuple[type[Message], Cheat, str]] = {
+    "a log of impossible length at the end": (Close, endless_log, "malformed-message"),
     "a count outside the bands": (Count, lambda m: dataclasses.replace(m, low=2, high=2), "wrong-count"),
     "another count than signed": (Count, lambda m: dataclasses.replace(m, low=0, high=0), "bad-signature"),
     "a release of another row": (Released, other_row, "bad-proof"),
