@@ -28,7 +28,9 @@ PassphraseFile = Annotated[
         help="A private file whose first line is the passphrase; without it you are asked.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of text; errors stay text, on standard error.")
+]
 By = Annotated[
     str,
     typer.Option("--by", metavar="LABEL", help="Who does this, as your organisation calls them; goes into the log."),

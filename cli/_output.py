@@ -6,6 +6,7 @@ Colour is a help and never the only sign; NO_COLOR and pipes switch it off.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,12 @@ from rich.text import Text
 __all__ = ["DEFAULT_COLUMNS", "Printer", "Step", "note", "safe", "show", "working"]
 
 DEFAULT_COLUMNS = 80
-"""Width of what is not printed to a terminal, in characters."""
+"""Width of what is not printed to a terminal, in characters; COLUMNS says otherwise."""
+
+MIN_COLUMNS, MAX_COLUMNS = 40, 1000
+"""Bounds for COLUMNS, in characters."""
+
+_WHOLE_CHARACTERS = 32
 
 Reply = Mapping[str, Any]
 Step = Callable[[Mapping[str, Any]], None]
@@ -68,13 +74,21 @@ class Printer:
             grid.add_row(Text(name), _cell(value))
         self._console.print(grid)
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
-        """A table; long cells fold, nothing is cut. `empty` is said when there are no rows."""
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str, whole: Sequence[str] = ()
+    ) -> None:
+        """A table; long cells fold, nothing is cut. `empty` is said when there are no rows.
+
+        The columns in `whole` hold what a person types again, so they stay on one line where there is room.
+        """
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
-        for name in columns:
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*[_cell(value) for value in row])
+        cells = [[_cell(value) for value in row] for row in rows]
+        for place, name in enumerate(columns):
+            longest = max((len(row[place]) for row in cells), default=0)
+            fits = longest <= min(_WHOLE_CHARACTERS, self._console.width // 3)
+            table.add_column(name, overflow="fold", no_wrap=name in whole and fits)
+        for row in cells:
+            table.add_row(*row)
         if table.row_count:
             self._console.print(table)
         else:
@@ -115,8 +129,13 @@ def working(what: str) -> Iterator[Step]:
 
 
 def _console(stream: Any) -> Console:
-    width = None if stream.isatty() else DEFAULT_COLUMNS
+    width = None if stream.isatty() else _columns(os.environ.get("COLUMNS", ""))
     return Console(file=stream, markup=False, emoji=False, highlight=False, width=width)
+
+
+def _columns(said: str) -> int:
+    fits = said.isascii() and said.isdigit() and MIN_COLUMNS <= int(said[:9]) <= MAX_COLUMNS
+    return int(said) if fits else DEFAULT_COLUMNS
 
 
 def _cell(value: object) -> Text:

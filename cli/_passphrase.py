@@ -23,6 +23,9 @@ __all__ = ["MAX_PASSPHRASE_BYTES", "ask", "ask_twice", "at_terminal", "read_file
 MAX_PASSPHRASE_BYTES = 1024
 """Longest passphrase, in bytes of UTF-8. (A terminal passes on at most 4095 bytes of a line.)"""
 
+TRIES = 3
+"""How often a person may try to type a new passphrase twice the same."""
+
 _TERMINAL = "/dev/tty"
 
 
@@ -69,14 +72,20 @@ def ask(question: str) -> SecretBytes:
             os.write(terminal, b"\n")
 
 
-def ask_twice() -> SecretBytes:
-    """A new passphrase, typed twice the same."""
-    first = ask("New passphrase (at least 12 characters; four or five random words make a good one): ")
-    with ask("The same again: ") as second:
-        if not hmac.compare_digest(first.view(), second.view()):
-            first.wipe()
-            raise UserError("The two passphrases differ.", advice="Nothing was made. Try again.")
-    return first
+def ask_twice(at_least: int = 1) -> SecretBytes:
+    """A new passphrase of `at_least` so many bytes, typed twice the same. UserError after three tries."""
+    trouble = ""
+    for _ in range(TRIES):
+        first = ask(f"{trouble}New passphrase (at least 12 characters; four or five random words make a good one): ")
+        if first.size < at_least:
+            trouble = "That is too short. "
+        else:
+            with ask("The same again: ") as second:
+                if hmac.compare_digest(first.view(), second.view()):
+                    return first
+            trouble = "The two passphrases differ. "
+        first.wipe()
+    raise UserError(trouble.strip(), advice="Nothing was made. Try again.")
 
 
 @contextmanager

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
 from cli._files import read_text
 from cli._output import Printer
 from cli._rounds_shown import show_results
@@ -22,11 +20,19 @@ MAX_RECORDS_FILE_BYTES = 16 * 1024 * 1024
 """Largest file of references, in bytes: some hundred thousand of them."""
 
 
-def chosen_references(ask: Ask, round_id: str, *, lead: Sequence[int], records_file: Path | None) -> list[str]:
-    """The chosen references of our own records. UserError for a number that no lead has."""
+TRIES = 3
+"""How often a person is asked to say yes."""
+
+
+def chosen_references(
+    ask: Ask, round_id: str, *, lead: Sequence[int], records_file: Path | None
+) -> tuple[list[str], str]:
+    """The chosen references of our own records, and in words how many leads those are. UserError for a number that no
+    lead has."""
     if records_file is not None:
         text = read_text(records_file, what="file of references", max_bytes=MAX_RECORDS_FILE_BYTES)
-        return [line.strip() for line in text.splitlines() if line.strip()]
+        references = [line.strip() for line in text.splitlines() if line.strip()]
+        return references, f"{len(set(references))} leads"
     results = all_results(ask, round_id)
     if not lead:
         show_results(Printer(), results)
@@ -37,7 +43,9 @@ def chosen_references(ask: Ask, round_id: str, *, lead: Sequence[int], records_f
             f"This round has no lead number {unknown[0]}. Nothing was released.",
             advice="`blindmatch round results` shows the numbers.",
         )
-    return [by_number[number] for number in lead]
+    numbers = sorted(set(lead))
+    said = f"{len(numbers)} of {len(by_number)} leads" + (f" ({', '.join(map(str, numbers))})" if numbers else "")
+    return [by_number[number] for number in numbers], said
 
 
 def all_results(ask: Ask, round_id: str) -> Reply:
@@ -73,7 +81,9 @@ def _ask(most: int) -> list[int]:
     question = "Which leads may the other side learn? Numbers (1, 3), all, or none: "
     while (numbers := numbers_in(input(question), most)) is None:
         sys.stdout.write(f"Numbers from 1 to {most}, all, or none.\n")
-    sure = input(f"Release {len(numbers)} of {most}? It cannot be called back. Type yes: ")
-    if sure.strip().lower() != "yes":
-        raise typer.Abort
-    return numbers
+    question = f"Release {len(numbers)} of {most}? It cannot be called back. Type yes: "
+    for _ in range(TRIES):
+        if input(question).strip().lower() == "yes":
+            return numbers
+        sys.stdout.write("Not released. Type yes in full, or stop with Ctrl-C.\n")
+    raise UserError("Nothing was released.", advice="Run the command again when it is decided.")

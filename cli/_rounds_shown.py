@@ -6,7 +6,16 @@ from typing import Any
 
 from cli._output import Printer
 
-__all__ = ["KEY_NAMES", "agreement_words", "show_list", "show_results", "show_round", "show_terms"]
+__all__ = [
+    "KEY_NAMES",
+    "agreement_words",
+    "show_list",
+    "show_released",
+    "show_results",
+    "show_round",
+    "show_templates",
+    "show_terms",
+]
 
 KEY_NAMES = {
     "birth_date": "date of birth",
@@ -39,7 +48,28 @@ def show_list(printer: Printer, reply: dict[str, Any]) -> None:
             for r in reply["rounds"]
         ],
         empty="No rounds yet. `blindmatch round propose` makes one.",
+        whole=["round", "state"],
     )  # fmt: skip
+
+
+def show_released(printer: Printer, reply: dict[str, Any], said: str) -> None:
+    """`round release`: `said` is what was decided, in words."""
+    printer.line(f"Round {reply['round']['round_id'][:8]}: {said} will be released to the other side.", style="bold")
+    printer.line("This is on its way; if the node does not run, it goes out when it does. It cannot be changed.")
+
+
+def show_templates(printer: Printer, reply: dict[str, Any]) -> None:
+    """`round templates`."""
+    ready = [template for template in reply["templates"] if template["fillable"]]
+    printer.table(
+        ["job", "what it finds", "limits"],
+        [(t["id"], t["title"], " ".join(t["limits"])) for t in ready],
+        empty="None can be filled in.",
+        whole=["job"],
+    )
+    printer.line()
+    printer.line("Not built yet:", style="bold")
+    printer.bullets(f"{t['id']}, {t['title']}: needs {t['missing']}" for t in reply["templates"] if t not in ready)
 
 
 def show_terms(printer: Printer, reply: dict[str, Any]) -> None:
@@ -66,6 +96,9 @@ def show_results(printer: Printer, reply: dict[str, Any]) -> None:
     """`round results`."""
     printer.line(f"Round {reply['round']['round_id'][:8]}: {reply['round']['turn']}", style="bold")
     printer.line()
+    if not (reply["learned"] or reply["leads"] or reply["count"] is not None):
+        printer.line("Nothing was learned yet.")
+        return
     if reply["learned"] or reply["leads"]:
         printer.table(
             ["no", "your record", "agrees in", "match handle", "status"],
@@ -86,8 +119,9 @@ def show_results(printer: Printer, reply: dict[str, Any]) -> None:
         low, high = reply["count"]
         number = f"{low}" if low == high else f"{low} to {high}"
         printer.line(f"Declared by the first learner: {number} of its records agree.")
-    printer.line()
-    printer.line(reply["note"])
+    if reply["leads"] or reply["count"] is not None:
+        printer.line()
+        printer.line(reply["note"])
 
 
 def _round(printer: Printer, found: dict[str, Any]) -> None:

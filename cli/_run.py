@@ -1,15 +1,13 @@
 """Runs one command line and turns whatever happens into a message and an exit code."""
 
 import sys
-import traceback
-from pathlib import Path
 
 import typer
 from typer.exceptions import TyperException
 
 from cli._exit import Exit, exit_code
 from cli._tree import app
-from node.errors import NodeError
+from node.errors import NodeError, place_of
 from psi.errors import PsiError
 
 __all__ = ["run"]
@@ -32,7 +30,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  the last place that can catch it
         _say(
             "Error: Something went wrong inside blindmatch that it does not know how to explain "
-            f"({type(error).__name__} at {_place(error)}).",
+            f"({type(error).__name__} at {place_of(error)}).",
             "Run `blindmatch doctor`, and report what it says and which command this was.",
         )
         return Exit.DEFECT
@@ -48,12 +46,6 @@ def _usage(error: TyperException) -> int:
     else:
         show()
     return Exit.USAGE
-
-
-def _place(error: Exception) -> str:
-    """The innermost line of the trace, as "module.line": says where, and nothing about data."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).stem}.{frames[-1].lineno}" if frames else "unknown"
 
 
 def _say(*lines: str) -> None:

@@ -125,6 +125,22 @@ class Session:
         return _passphrase.ask("Passphrase of this node: ")
 
     @contextmanager
+    def naming_the_file(self) -> Iterator[None]:
+        """Around the use of a passphrase: a wrong one is told with the file that it was read from."""
+        from node.store.keyring import WrongPassphrase
+
+        try:
+            yield
+        except WrongPassphrase as error:
+            if self.passphrase_file is None:
+                raise
+            raise UserError(
+                error.sentence,
+                advice=f"It was read from {self.passphrase_file} (--passphrase-file or BLINDMATCH_PASSPHRASE_FILE): "
+                "is that the file of this node?",
+            ) from None
+
+    @contextmanager
     def _opened(self, progress: Progress) -> Iterator[Ask]:
         """The same operations without a running node. Busy if somebody holds the folder."""
         from node.app import harden, open_node
@@ -134,7 +150,11 @@ class Session:
         harden()
         with StateDir(self.folder).lock():
             pass  # nobody is asked for a passphrase in vain
-        with self.passphrase() or nullcontext() as passphrase, open_node(self.folder, passphrase) as parts:
+        with (
+            self.passphrase() or nullcontext() as passphrase,
+            self.naming_the_file(),
+            open_node(self.folder, passphrase) as parts,
+        ):
             dispatcher = Dispatcher(parts, OPERATIONS)
 
             def ask(operation: str, request: Mapping[str, Any]) -> Reply:

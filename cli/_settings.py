@@ -8,15 +8,17 @@ The node checks names and values; here only the form is read.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from cli._files import read_text
+from node.errors import UserError
 
-__all__ = ["read_settings"]
+__all__ = ["check_names", "read_settings"]
 
 MAX_SETTINGS_BYTES = 64 * 1024
 """Largest settings file, in bytes."""
@@ -24,15 +26,15 @@ MAX_SETTINGS_BYTES = 64 * 1024
 
 def read_settings(file: Path | None, entries: Sequence[str]) -> dict[str, Any]:
     """The settings together, later ones on top. typer.BadParameter if an entry has not the form."""
-    settings: dict[str, Any] = {}
+    settings: Any = {}
     if file is not None:
         text = read_text(file, what="settings file", max_bytes=MAX_SETTINGS_BYTES)
         try:
             settings = json.loads(text)
         except (ValueError, RecursionError):
-            settings = None  # type: ignore[assignment]
-        if not isinstance(settings, dict):
-            raise typer.BadParameter("The file is not a JSON object.", param_hint="--settings")
+            settings = None
+    if not isinstance(settings, dict):
+        raise typer.BadParameter("The file is not a JSON object.", param_hint="--settings")
     for entry in entries:
         key, equals, value = entry.partition("=")
         steps = key.split(".")
@@ -45,6 +47,30 @@ def read_settings(file: Path | None, entries: Sequence[str]) -> dict[str, Any]:
                 raise typer.BadParameter(f"{step} is not a group of settings.", param_hint="--set")
         place[steps[-1]] = _value(value)
     return settings
+
+
+def check_names(settings: Mapping[str, Any], members: Sequence[str]) -> None:
+    """UserError that names a setting which does not exist, and what there is. The node checks the values."""
+    from node.rounds.templates import MEMBER_SETTINGS, REPLY_SETTINGS, SETTINGS
+
+    _known(settings, SETTINGS, "")
+    _known(settings.get("reply"), REPLY_SETTINGS, "reply.")
+    _known(settings.get("members"), members, "members.")
+    for alias in members:
+        _known((settings.get("members") or {}).get(alias), MEMBER_SETTINGS, f"members.{alias}.")
+
+
+def _known(given: Any, names: Iterable[str], before: str) -> None:
+    for name in given if isinstance(given, Mapping) else ():
+        if name in names:
+            continue
+        close = get_close_matches(name, list(names), n=1)
+        raise UserError(
+            f"There is no setting {before}{name}.",
+            advice=(f"Did you mean {before}{close[0]}? " if close else "")
+            + f"There are: {', '.join(before + known for known in sorted(names))}. "
+            "What belongs to one member is set as members.ALIAS.records=256.",
+        )
 
 
 def _value(text: str) -> Any:

@@ -5,16 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from cli._datasets_shown import show_added, show_list, show_preview, show_removed
 from cli._options import AsJson, By, Folder, PassphraseFile
-from cli._output import Printer, show, working
+from cli._output import show, working
 from cli._session import Session
 
 __all__ = ["app"]
 
 app = typer.Typer(name="dataset", help="What this node can compare: look, add, list, remove.", no_args_is_help=True)
-
-PROBLEMS_SHOWN = 40
-"""Problem cells printed for a person; `--json` has all that the node reports."""
 
 _Source = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or XLSX file.")]
 _RecordClass = Annotated[
@@ -36,8 +34,24 @@ _Delimiter = Annotated[str | None, typer.Option(metavar="CHAR", help="Of a CSV f
 _Sheet = Annotated[str | None, typer.Option(metavar="NAME", help="Of an XLSX file; the first if not given.")]
 _HeaderRow = Annotated[int | None, typer.Option(metavar="N", min=1, help="Row with the column names; detected.")]
 
+_EPILOG = """\b
+Roles for --map COLUMN=ROLE:
+  reference        your own case number; never leaves this node
+  phone  email  handle (an account)
+  handle:facebook  handle:instagram  handle:snapchat  handle:telegram
+  handle:tiktok  handle:vk  handle:x      where cells hold bare account names
+  given_name  family_name  full_name  father_name  birth_date  birth_place
+  sex  nationality  street_number  address_1  address_2  locality  postcode
+  region
+  consent          yes or no, row by row
+  consent_until  consent_kinds  consent_receivers    its limits
+  child            yes or no: children are kept out of rounds
+  record_class     what kind of record the row is
+  ignore           leave the column out
+"""
 
-@app.command()
+
+@app.command(epilog=_EPILOG)
 def preview(
     file: _Source,
     record_class: _RecordClass,
@@ -54,7 +68,10 @@ def preview(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how a file would be understood, cell by cell. Nothing is stored and nothing is sent."""
+    """Show how a file would be understood, cell by cell. Nothing is stored and nothing is sent.
+
+    If the mapping is not whole yet, the columns are shown, and what is still needed.
+    """
     request = {
         **_source(file, encoding, delimiter, sheet, header_row),
         **_terms(record_class, basis, legal_reference, region, mapping),
@@ -62,10 +79,10 @@ def preview(
     }
     with working("Reading the file"):
         reply = Session(folder, passphrase_file).call("dataset.preview", request)
-    show(reply, as_json, _preview)
+    show(reply, as_json, show_preview)
 
 
-@app.command()
+@app.command(epilog=_EPILOG)
 def add(
     file: _Source,
     name: Annotated[str, typer.Option(metavar="NAME", help="What to call the data set.")],
@@ -92,13 +109,13 @@ def add(
     }
     with working("Preparing") as step:
         reply = Session(folder, passphrase_file).call("dataset.add", request, step)
-    show(reply, as_json, _added)
+    show(reply, as_json, show_added)
 
 
 @app.command("list")
 def list_datasets(folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
     """List the data sets of this node."""
-    show(Session(folder, passphrase_file).call("dataset.list", {}), as_json, _list)
+    show(Session(folder, passphrase_file).call("dataset.list", {}), as_json, show_list)
 
 
 @app.command()
@@ -110,7 +127,7 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Remove a data set from this node. The file it was made from stays as it is."""
-    show(Session(folder, passphrase_file).call("dataset.remove", {"name": name, "by": by}), as_json, _list)
+    show(Session(folder, passphrase_file).call("dataset.remove", {"name": name, "by": by}), as_json, show_removed)
 
 
 def _source(
@@ -142,77 +159,3 @@ def _terms(
         "region": region,
         "mapping": columns,
     }
-
-
-def _preview(printer: Printer, reply: dict[str, Any]) -> None:
-    how = {"format": reply["format"]}
-    if reply["encoding"]:
-        how["encoding"] = f"{reply['encoding']}{' (a guess)' if reply['encoding_guessed'] else ''}"
-    if reply["delimiter"]:
-        how["delimiter"] = "tab" if reply["delimiter"] == "\t" else reply["delimiter"]
-    if reply["sheet"]:
-        how["sheet"] = f"{reply['sheet']} (of {', '.join(reply['sheets'])})"
-    how["mapping"] = "remembered from last time" if reply["remembered"] else "suggested, with what you said on top"
-    printer.facts(how)
-    printer.line()
-    printer.table(
-        ["column", "name", "role"],
-        [(c["letter"], c["name"], c["role"] or "not read") for c in reply["columns"]],
-        empty="The file has no columns.",
-    )
-    names = {column["letter"]: column for column in reply["columns"]}
-    for row in reply["rows"]:
-        printer.line()
-        child = ", about a child" if row["child"] else ""
-        printer.line(f"Row {row['number']}: {'takes part' if row['takes_part'] else 'left out'}{child}", style="bold")
-        printer.bullets(row["notes"])
-        printer.table(
-            ["cell", "role", "as it stands", "as it is compared"],
-            [
-                (f"{letter}{row['number']}", names[letter]["role"], cell["text"], "; ".join(cell["forms"]))
-                for letter, cell in row["cells"].items()
-                if cell["text"]
-            ],
-            empty="",
-        )
-    printer.line()
-    _counts(printer, reply["counts"])
-
-
-def _added(printer: Printer, reply: dict[str, Any]) -> None:
-    dataset = reply["dataset"]
-    printer.line(f"{dataset['name']}: {dataset['usable']} of {dataset['records']} rows take part.", style="bold")
-    _counts(printer, dataset["counts"])
-    problems = reply["problems"]
-    if problems:
-        printer.line()
-        printer.table(
-            ["where", "what", "what to do"],
-            [(p["address"], p["sentence"], p["fix"]) for p in problems[:PROBLEMS_SHOWN]],
-            empty="",
-        )
-    if len(problems) > PROBLEMS_SHOWN:
-        printer.line(f"{len(problems) - PROBLEMS_SHOWN} more; --json has them all.")
-
-
-def _counts(printer: Printer, counts: dict[str, Any]) -> None:
-    kinds = ", ".join(f"{number} {kind}" for kind, number in counts["identifiers"].items() if number)
-    printer.facts(
-        {
-            "rows that take part": counts["usable"],
-            "rows left out": counts["left_out"],
-            "of those, about children": counts["children"],
-            "records with": kinds or "none",
-        }
-    )
-
-
-def _list(printer: Printer, reply: dict[str, Any]) -> None:
-    printer.table(
-        ["name", "class", "basis", "records", "take part", "from", "made"],
-        [
-            (d["name"], d["record_class"], d["basis"], d["records"], d["usable"], d["source"], d["created_at"][:10])
-            for d in reply["datasets"]
-        ],
-        empty="No data sets yet. `blindmatch dataset preview FILE --record-class CLASS` shows how one would be read.",
-    )

@@ -58,12 +58,14 @@ def confirm(
     as_json: AsJson = False,
 ) -> None:
     """Confirm a card as a second person, with the words that the other side reads to you."""
-    if heard is None:
-        if not sys.stdin.isatty():
-            raise typer.BadParameter("Give the words, or run this at a terminal.", param_hint="--words")
-        heard = input("The eight words that the other side reads to you: ")
-    request = {"name": name, "words": heard, "by": by}
-    show(Session(folder, passphrase_file).call("member.confirm", request), as_json, _changed)
+    if heard is None and not sys.stdin.isatty():
+        raise typer.BadParameter("Give the words, or run this at a terminal.", param_hint="--words")
+    with Session(folder, passphrase_file).connect() as ask:
+        if heard is None:
+            ask("member.words", {"name": name})  # nobody types eight words for an alias that does not exist
+            heard = input("The eight words that the other side reads to you: ")
+        reply = ask("member.confirm", {"name": name, "words": heard, "by": by})
+    show(reply, as_json, _changed)
 
 
 @app.command("list")
@@ -91,6 +93,8 @@ def check(name: _Alias, folder: Folder = None, passphrase_file: PassphraseFile =
 def _words(printer: Printer, reply: dict[str, Any]) -> None:
     member = reply["member"]
     printer.facts({"alias": member["alias"], "state": member["state"], **card_facts(member["card"])})
+    if reply.get("was"):
+        printer.line(f"This card was known as {reply['was']}; it is now {member['alias']}.")
     printer.line()
     printer.line("Check words:")
     printer.line(" ".join(reply["words"]), style="bold")
@@ -116,6 +120,7 @@ def _list(printer: Printer, reply: dict[str, Any]) -> None:
         ["alias", "state", "name", "class", "in", "endpoint", "expires"],
         rows,
         empty="No members yet. `blindmatch member add FILE --by NAME` adds the card of one.",
+        whole=["alias", "state"],
     )
 
 

@@ -1,5 +1,7 @@
 """`blindmatch node`: make a node, run it, look at it."""
 
+import os
+import shlex
 import signal
 import sys
 import time
@@ -10,6 +12,7 @@ import typer
 
 from cli._options import AsJson, Folder, PassphraseFile
 from cli._output import Printer, note, show
+from cli._profile import CLASSES, profile_of
 from cli._session import FOLDER_WAIT_SECONDS, POLL_SECONDS, Session
 from node.errors import Busy, UserError
 
@@ -17,18 +20,14 @@ __all__ = ["app"]
 
 app = typer.Typer(name="node", help="Make a node, run it, look at it.", no_args_is_help=True)
 
-DEFAULT_PORT = 7443
-
 
 @app.command()
 def init(
     folder: Folder = None,
     name: Annotated[str | None, typer.Option(help="The organisation's name, as others shall read it.")] = None,
-    member_class: Annotated[
-        str | None, typer.Option("--class", help="ngo, shelter, hotline, police, prosecutor, coordinator, ...")
-    ] = None,
-    country: Annotated[str | None, typer.Option(help="Two capital letters, for example RO.")] = None,
-    language: Annotated[list[str] | None, typer.Option(help="Small letters, for example ro; may be repeated.")] = None,
+    member_class: Annotated[str | None, typer.Option("--class", metavar="CLASS", help=f"One of {CLASSES}.")] = None,
+    country: Annotated[str | None, typer.Option(help="Two letters, for example RO.")] = None,
+    language: Annotated[list[str] | None, typer.Option(help="Its code, for example ro; may be repeated.")] = None,
     contact: Annotated[str | None, typer.Option(help="How people reach you: a role, a telephone, an address.")] = None,
     endpoint: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where other members' nodes reach this one.")
@@ -49,27 +48,28 @@ def init(
     if no_passphrase and passphrase_file is not None:
         raise typer.BadParameter("--no-passphrase and --passphrase-file exclude each other.")
     place = Session(folder, None).folder
-    ask = _Asker()
-    profile = {
-        "name": name or ask("Name of the organisation"),
-        "member_class": member_class or ask("Class (ngo, shelter, hotline, police, coordinator, ...)"),
-        "country": country or ask("Country (two capital letters)"),
-        "languages": language or ask("Languages (small letters, with blanks between them)").split(),
-        "contact": contact or ask("Contact (how people reach you)"),
-        "endpoint": endpoint or ask("Endpoint (host:port where other nodes reach this one)"),
-    }
     from node.app import create_node, harden
-    from node.identity.cards import Profile
     from node.store import StateDir
     from node.store.keyring import MIN_PASSPHRASE_BYTES
 
-    checked = Profile.of(profile)
-    state = StateDir(place)
-    if state.key.exists():
+    # Before anything is asked: what would make the answers useless.
+    if StateDir(place).key.exists():
         raise UserError(
             f"There is already a node in the folder {place}.",
             advice="Start it with `blindmatch node run`, or choose another folder.",
         )
+    if listen is not None:
+        _check_listen(listen)
+    checked = profile_of(
+        {
+            "name": name,
+            "member_class": member_class,
+            "country": country,
+            "languages": language,
+            "contact": contact,
+            "endpoint": endpoint,
+        }
+    )
     harden()
     address = listen or _listen_for(checked.endpoint)
     if no_passphrase:
@@ -79,7 +79,7 @@ def init(
         with (
             _passphrase.read_file(passphrase_file)
             if passphrase_file is not None
-            else _passphrase.ask_twice()
+            else _passphrase.ask_twice(MIN_PASSPHRASE_BYTES)
             if _passphrase.at_terminal()
             else _nobody()
         ) as passphrase:
@@ -121,7 +121,8 @@ def run(
         until = time.monotonic() + FOLDER_WAIT_SECONDS
         while not started:
             try:
-                run_node(session.folder, passphrase, log_style="json" if log == "json" else "console", ready=ready)
+                with session.naming_the_file():
+                    run_node(session.folder, passphrase, log_style="json" if log == "json" else "console", ready=ready)
             except Busy:
                 # Another command may have the folder for a moment; another node keeps it.
                 if started or session.node_answers() or time.monotonic() > until:
@@ -137,17 +138,15 @@ def status(folder: Folder = None, passphrase_file: PassphraseFile = None, as_jso
     show(Session(folder, passphrase_file).call("node.status", {}), as_json, _status)
 
 
-class _Asker:
-    """Asks a person for what was not given; a usage error where nobody is there."""
+def _check_listen(address: str) -> None:
+    from pydantic import ValidationError
 
-    def __call__(self, question: str) -> str:
-        if not sys.stdin.isatty():
-            raise typer.BadParameter(
-                "Give --name, --class, --country, --language, --contact and --endpoint, or run this at a terminal."
-            )
-        while not (answer := input(f"{question}: ").strip()):
-            pass
-        return answer
+    from node.config import NodeSection
+
+    try:
+        NodeSection(listen=address)
+    except ValidationError:
+        raise typer.BadParameter("Write host:port, for example 0.0.0.0:7443.", param_hint="--listen") from None
 
 
 def _listen_for(endpoint: str) -> str:
@@ -169,13 +168,17 @@ def _made(printer: Printer, made: dict[str, Any]) -> None:
     printer.facts({"folder": made["folder"], "member id": made["member_id"], "listens at": made["listen"]})
     printer.line()
     printer.line("Next:")
+    usual = made["folder"] in (os.environ.get("BLINDMATCH_STATE"), str(Session(None, None).folder))
+    place = "" if usual else f" --folder {shlex.quote(made['folder'])}"
     printer.bullets(
         [
-            "`blindmatch node run` starts it",
-            "`blindmatch card export FILE` writes the card to send to others",
-            "`blindmatch member add FILE --by NAME` adds the card of another organisation",
+            f"`blindmatch node run{place}` starts it",
+            f"`blindmatch card export FILE{place}` writes the card to send to others",
+            f"`blindmatch member add FILE --by NAME{place}` adds the card of another organisation",
         ]
     )
+    if place:
+        printer.line(f"Or say once, instead of --folder: export BLINDMATCH_STATE={shlex.quote(made['folder'])}")
 
 
 def _status(printer: Printer, reply: dict[str, Any]) -> None:

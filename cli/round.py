@@ -15,9 +15,9 @@ from cli._exit import Exit
 from cli._options import AsJson, By, Folder, PassphraseFile, RoundId
 from cli._output import note, show, working
 from cli._release import all_results, chosen_references
-from cli._rounds_shown import show_list, show_results, show_round, show_terms
+from cli._rounds_shown import show_list, show_released, show_results, show_round, show_templates, show_terms
 from cli._session import Session
-from cli._settings import read_settings
+from cli._settings import check_names, read_settings
 
 __all__ = ["app"]
 
@@ -30,7 +30,9 @@ _ENDS = frozenset({"finished", "refused", "cancelled", "failed"})
 
 @app.command()
 def propose(
-    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="The job, for example J1.")],
+    template: Annotated[
+        str, typer.Argument(metavar="TEMPLATE", help="The job, for example J1; `round templates` lists them.")
+    ],
     by: By,
     members: Annotated[
         list[str],
@@ -45,17 +47,21 @@ def propose(
         Path | None, typer.Option("--settings", metavar="FILE", help="Settings as a JSON file; --set goes on top.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show who would learn what and what the rules say; send nothing.")
+        bool, typer.Option("--dry-run", help="Show who would learn what and what the rules say; send nothing. Exit "
+                     "code 5 if a rule objects.")
     ] = False,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Propose a round to two members."""
+    settings = read_settings(settings_file, set_ or [])
+    if settings:
+        check_names(settings, members)
     request = {
         "template": template,
         "members": members,
-        "settings": read_settings(settings_file, set_ or []),
+        "settings": settings,
         "by": by,
         "dry_run": dry_run,
     }
@@ -63,6 +69,15 @@ def propose(
     show(reply, as_json, show_terms)
     if not dry_run:
         note(f"Proposed. `blindmatch round status {reply['round']['round_id'][:8]}` shows who has signed.")
+        note("It is delivered in the background; whoever cannot be reached now gets it when both nodes run.")
+    elif not all(verdict["ok"] for verdict in reply["verdicts"]):
+        raise typer.Exit(Exit.NOT_ALLOWED)
+
+
+@app.command()
+def templates(folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
+    """List the jobs that a round can be proposed for, and what those that cannot be still lack."""
+    show(Session(folder, passphrase_file).call("round.templates", {}), as_json, show_templates)
 
 
 @app.command("show")
@@ -121,8 +136,8 @@ def cancel(
 def status(
     round_id: RoundId,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until the round has moved on to a state that waits for a person, "
-                           "or is over.")
+        bool, typer.Option("--wait", help="Wait until the round moves on and a person has to do something, here or "
+                           "at another node, or until it is over.")
     ] = False,
     timeout: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Longest wait; then exit code 6. 0: no limit.")
@@ -139,17 +154,17 @@ def status(
     until = time.monotonic() + timeout if timeout else None
     with session.connect(running=True) as ask, working("Waiting"):
         reply = ask("round.status", {"round": round_id})
-        first, said = reply["round"]["state"], ""
-        while (state := reply["round"]["state"]) not in _ENDS and (state == first or state in _BUSY_STATES):
+        first, said = _moment(reply), ""
+        while not _moved_on(reply, first):
             if reply["round"]["turn"] != said:
                 said = reply["round"]["turn"]
-                note(f"{state}: {said}")
+                note(f"{reply['round']['state']}: {said}")
             if until is not None and time.monotonic() > until:
                 break
             time.sleep(_WAIT_POLL_SECONDS)
             reply = ask("round.status", {"round": round_id})
     show(reply, as_json, show_round)
-    if state not in _ENDS and (state == first or state in _BUSY_STATES):
+    if not _moved_on(reply, first):
         note("The wait ended before the round moved on.")
         raise typer.Exit(Exit.BUSY)
 
@@ -180,12 +195,24 @@ def release(
         raise typer.BadParameter("Say what is released: --lead, --all, --none or --records-file.")
     with Session(folder, passphrase_file).connect() as ask:
         request: dict[str, Any] = {"round": round_id, "by": by, "everything": everything}
-        if not everything:
-            request["references"] = (
-                [] if nothing else chosen_references(ask, round_id, lead=lead or [], records_file=records_file)
-            )
+        said = "Every lead" if everything else "No lead"
+        if nothing:
+            request["references"] = []
+        elif not everything:
+            request["references"], said = chosen_references(ask, round_id, lead=lead or [], records_file=records_file)
         reply = ask("round.release", request)
-    show(reply, as_json, show_round)
+    show(reply, as_json, lambda printer, _reply: show_released(printer, reply, said))
+
+
+def _moment(reply: dict[str, Any]) -> tuple[str, bool]:
+    """The state here, and whether a person at another node has to decide."""
+    found = reply["round"]
+    return found["state"], "deciding" in found["reports"].values()
+
+
+def _moved_on(reply: dict[str, Any], first: tuple[str, bool]) -> bool:
+    state, decided_elsewhere = moment = _moment(reply)
+    return state in _ENDS or (moment != first and (state not in _BUSY_STATES or decided_elsewhere))
 
 
 @app.command()

@@ -82,11 +82,14 @@ def create_node(
     If a step fails, or is interrupted, nothing of it stays: a half-made node would be in the way of the next try.
     """
     state = StateDir(folder)
+    new = not state.path.exists()
     state.create()
     try:
         return _furnish(state, profile, passphrase, listen, clock or SystemClock())
     except BaseException:
         state.discard()
+        if new:
+            state.path.rmdir()
         raise
 
 
@@ -148,7 +151,6 @@ def serving(
             service=service,
             refusals=refusals,
             clock=parts.clock,
-            max_message_bytes=limits.max_message_bytes,
             workers=limits.workers,
         )
         control = ControlServer(state.path, Dispatcher(parts, OPERATIONS))

@@ -20,8 +20,6 @@ __all__ = ["MAX_CONFIG_BYTES", "Budget", "Config", "Limits", "NodeSection", "loa
 MAX_CONFIG_BYTES = 64 * 1024
 """Largest settings file read, in bytes."""
 
-KIB, MIB = 1024, 1024 * 1024
-
 
 def _address(value: str) -> str:
     host, separator, port = value.rpartition(":")
@@ -61,8 +59,6 @@ class Budget(_Section):
 class Limits(_Section):
     """What this node takes on."""
 
-    max_message_bytes: int = Field(default=MIB, ge=256 * KIB, le=16 * MIB)
-    """Largest message accepted from a peer, in bytes."""
     inbox_messages: int = Field(default=1_000, ge=10, le=100_000)
     """Messages of one peer that may wait to be processed, in number; more are answered with "try later"."""
     workers: int = Field(default=8, ge=2, le=128)

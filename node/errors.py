@@ -10,9 +10,12 @@
     └── StateDamaged        files of this node are missing, altered or from a newer version
 
 `node/rpc/status.py` is the only place that turns them into gRPC codes, `cli/_exit.py` the only one that turns them
-into exit codes. A sentence never holds an identifier, a record reference or a key.
+into exit codes. A sentence never holds an identifier, a record reference or a key. Of an error that is none of these
+only the class and the place (`place_of`) are ever told: its text may hold data.
 """
 
+import traceback
+from pathlib import Path
 from typing import ClassVar
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "RefusedByPolicy",
     "StateDamaged",
     "UserError",
+    "place_of",
 ]
 
 
@@ -68,3 +72,9 @@ class PeerUnreachable(NodeError):
 
 class StateDamaged(NodeError):
     code = "state-damaged"
+
+
+def place_of(error: BaseException) -> str:
+    """The innermost line of the trace, as "module.line": says where, and nothing about data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).stem.strip('_').lower()}.{frames[-1].lineno}" if frames else "unknown"

@@ -66,7 +66,6 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "tree_size": "count",
         "chunks": "count",
         "sequence": "count",
-        "attempts": "count",
         "days": "count",
         "key_number": "count",
         "dropped": "count",

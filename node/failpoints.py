@@ -7,7 +7,7 @@ that no code hits (a test compares).
 
 from collections.abc import Callable
 
-__all__ = ["POINTS", "arm", "disarm", "hit"]
+__all__ = ["POINTS", "arm", "hit"]
 
 POINTS = frozenset(
     {
@@ -37,11 +37,6 @@ def arm(name: str, action: Callable[[], None]) -> None:
     if name not in POINTS:
         raise ValueError(f"no failpoint is called {name}")
     _armed[name] = action
-
-
-def disarm() -> None:
-    """Forget every armed point."""
-    _armed.clear()
 
 
 def hit(name: str) -> None:

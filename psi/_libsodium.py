@@ -7,14 +7,14 @@ each time, and fails where programs may not be loaded from there. So rbcl is nev
     find    the text, by the metadata of the installed wheel
     cut     the literal out of it; nothing is evaluated
     check   SHA-256 of the library against the table below: other bytes are never loaded
-    load    Linux: from a sealed memory file (memfd), which has no name and is on no disk
-            macOS: from a private folder (mode 0700) that is removed as soon as the library is loaded
+    load    from a sealed memory file (memfd), which has no name and is on no disk
 
-On Linux no folder is ever used, so there is nothing to find in TMPDIR and a noexec mount does not matter. macOS has no
-memory files. The text and the bytes are released before `load` returns; only the mapped library stays.
+No folder is ever used, so there is nothing to find in TMPDIR and a noexec mount does not matter. The text and the bytes
+are released before `load` returns; only the mapped library stays.
 
-Limits: the table names the wheels that were checked. Another machine (Windows, musl, 32 bit) gets `BackendUnavailable`
-and no attempt. The check covers the bytes we load, not the interpreter or the kernel that loads them.
+Limits: Linux with glibc only; the table names the wheels that were checked. Another machine (macOS, Windows, musl,
+32 bit) gets `BackendUnavailable` and no attempt. The check covers the bytes we load, not the interpreter or the kernel
+that loads them.
 """
 
 import binascii
@@ -22,9 +22,7 @@ import ctypes
 import hashlib
 import os
 import platform
-import shutil
 import sys
-import tempfile
 from importlib.metadata import PackageNotFoundError, distribution
 
 from psi.errors import BackendUnavailable
@@ -35,12 +33,20 @@ MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Largest text we read, in bytes; rbcl 1.1.2 has 5.6 million."""
 
 PINNED = {
-    ("linux", "x86_64"): "e6d9b7f1cf7688f86702e2d370cfaa2a4a979d79492ae2e35196ca661c44f726",
-    ("linux", "aarch64"): "d62c1611a973526a66c84f77f0ecadc6a8cdc52eefaaae3e63518ddd03193317",
-    ("darwin", "arm64"): "dfd1d75ba8b49847fb3e389fbdf986a43b83ca9209608a4c60040d988e49d8c2",
-    ("darwin", "x86_64"): "f645413a071b046351d032a922e646e457acfeac0146d6861fe809188ae97d63",
+    ("linux", "x86_64"): frozenset(
+        {
+            "e6d9b7f1cf7688f86702e2d370cfaa2a4a979d79492ae2e35196ca661c44f726",  # the wheel for Python 3.11
+            "b756e6628f69a0d916b0b7c6e0c2d1d3b079ec19d262f305a0be01de96dd5242",  # those for 3.12 and later
+        }
+    ),
+    ("linux", "aarch64"): frozenset(
+        {
+            "d62c1611a973526a66c84f77f0ecadc6a8cdc52eefaaae3e63518ddd03193317",  # the wheel for Python 3.11
+            "216e323326d9489f4ea001fa22f4b751d6f8e081d8055a3127545a43cf15d189",  # those for 3.12 and later
+        }
+    ),
 }
-"""SHA-256 of the library in each wheel of rbcl 1.1.2 that we load, by `sys.platform` and `platform.machine()`."""
+"""SHA-256 of the library in the wheels of rbcl 1.1.2 that we load, by `sys.platform` and `platform.machine()`."""
 
 _BEFORE = b"sodium_bs = bytes.fromhex('"
 _AFTER = b"')"
@@ -54,26 +60,24 @@ _REINSTALL = "Install blindmatch again in a fresh environment, then run `blindma
 
 def load() -> ctypes.CDLL:
     """The library, checked and loaded. BackendUnavailable, with what to do, where that is not possible."""
-    pin = PINNED.get((sys.platform, platform.machine()))
-    if pin is None:
+    pins = PINNED.get((sys.platform, platform.machine()))
+    if pins is None:
         raise BackendUnavailable(
             "There is no tested cryptographic library for this kind of computer.",
-            advice="Use Linux (x86-64 or ARM, with glibc) or macOS.",
+            advice="Use Linux with glibc, on x86-64 or 64-bit ARM.",
         )
     library = _cut(_read())
-    if hashlib.sha256(library).hexdigest() != pin:
+    if hashlib.sha256(library).hexdigest() not in pins:
         raise BackendUnavailable(
             "The cryptographic library on this computer is not the one blindmatch was tested with. It was not used.",
             advice=_REINSTALL,
         )
     try:
-        if sys.platform == "linux":
-            return _load_from_memory(library)
-        return _load_from_private_folder(library)
+        return _load_from_memory(library)
     except OSError as error:
         raise BackendUnavailable(
             "This computer did not allow blindmatch to load its cryptographic library.",
-            advice="Ask your administrator: /proc must be mounted and memory files (memfd_create) allowed on Linux.",
+            advice="Ask your administrator: /proc must be mounted and memory files (memfd_create) allowed.",
         ) from error
 
 
@@ -119,21 +123,6 @@ def _load_from_memory(library: bytes) -> ctypes.CDLL:
         return ctypes.CDLL(f"/proc/self/fd/{file}")
     finally:
         os.close(file)  # the mapping keeps the memory alive
-
-
-def _load_from_private_folder(library: bytes) -> ctypes.CDLL:
-    """Load from a folder that only this user can enter and that is gone afterwards."""
-    folder = tempfile.mkdtemp(prefix="blindmatch-")  # mode 0700
-    try:
-        path = os.path.join(folder, "libsodium")  # noqa: PTH118 - psi does not import pathlib
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _write(file, library)
-        finally:
-            os.close(file)
-        return ctypes.CDLL(path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(file: int, data: bytes) -> None:

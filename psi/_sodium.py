@@ -54,10 +54,10 @@ class SodiumBackend:
         library = load()
 
         def bind(name: str, *arguments: type, result: type | None = ctypes.c_int) -> "ctypes._NamedFuncPointer":
-            function = getattr(library, name)
+            function: ctypes._NamedFuncPointer = getattr(library, name)
             function.argtypes = arguments
             function.restype = result
-            return function  # type: ignore[no-any-return]
+            return function
 
         pointer, size = ctypes.c_void_p, ctypes.c_size_t
         if bind("sodium_init")() < 0:

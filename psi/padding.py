@@ -33,7 +33,8 @@ MAX_TOKENS_PER_RECORD = 1024
 """Most tokens that one record may have. "Any 3 of 8 fields" makes 56."""
 
 MAX_ELEMENTS = 1 << 27
-"""Largest size class, in elements (134,217,728): one list of them is 4 GiB."""
+"""Largest size class, in elements (134,217,728): one list of them is 4 GiB. Chunk numbers and counters stay far from
+their ends."""
 
 _LAST_POWER = 1 << 16
 """Up to here classes are powers of two; above, eighths."""

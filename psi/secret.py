@@ -90,7 +90,7 @@ class SecretBytes:
             return
         self._wiped = True
         # A real call into C on memory that others can reach: unlike a C compiler, ctypes drops no dead store.
-        ctypes.memset(self._address, 0, self._size)
+        _memset(self._address, 0, self._size)
         if self.locked:
             _unlock(self._address, self._size)
 

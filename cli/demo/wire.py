@@ -59,15 +59,16 @@ class Meter:
                 selectors.DefaultSelector() as selector,
             ):
                 near.settimeout(5)
-                selector.register(near, selectors.EVENT_READ, far)
-                selector.register(far, selectors.EVENT_READ, near)
+                selector.register(near, selectors.EVENT_READ, (near, far))
+                selector.register(far, selectors.EVENT_READ, (far, near))
                 while not self._stopping.is_set():
                     for key, _events in selector.select(_TICK_SECONDS):
-                        data = key.fileobj.recv(_CHUNK_BYTES)  # type: ignore[union-attr]
+                        source, sink = key.data
+                        data = source.recv(_CHUNK_BYTES)
                         if not data:
                             return
-                        if key.fileobj is near:
+                        if source is near:
                             self.inward += len(data)
                         else:
                             self.outward += len(data)
-                        key.data.sendall(data)
+                        sink.sendall(data)

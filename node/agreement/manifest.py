@@ -40,6 +40,7 @@ from node.wire import strict_json
 from psi.errors import RefusedValue
 from psi.identifiers import Rule
 from psi.padding import size_class
+from psi.protocol.limits import MAX_RELEASED
 from psi.transcript import Label, digest
 
 __all__ = ["FORMAT", "MAX_MANIFEST_BYTES", "MAX_MATCH_RULES", "REFUSE_LABEL", "SIGN_LABEL", "Manifest"]
@@ -113,6 +114,10 @@ class Manifest(Part):
         single = [rule.kind for rule in rules if rule.kind != "person"]
         if len(set(self.match)) != len(self.match) or len(set(single)) != len(single):
             raise ValueError("each kind is matched once")
+        if self.reply.max_released * self.tokens_per_record > MAX_RELEASED:
+            raise ValueError(
+                f"so many released records could take more than the {MAX_RELEASED:,} elements that a round releases"
+            )
         for member in self.members:
             size_class(member.records, self.tokens_per_record)
         return self
@@ -182,13 +187,6 @@ class Manifest(Part):
     def count_bands(self) -> tuple[tuple[int, int], ...]:
         """The only counts that may be said, lowest and highest both included; empty where counts are exact or none."""
         return () if self.reply.count == "exact" else tuple(self._count_ranges(0))
-
-    def count_range(self, records: int) -> tuple[int, int]:
-        """What is declared for a true count of the first learner's records: lowest and highest, both included."""
-        for low, high in self._count_ranges(records):
-            if low <= records <= high:
-                return low, high
-        raise ValueError("no count was agreed, or it is larger than the record class")
 
     def allows_count(self, low: int, high: int) -> bool:
         """Whether a declared range is one that the agreement provides for."""

@@ -79,7 +79,7 @@ class DatasetBook:
         self.memory = MappingMemory(store)
         folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
         with store.read() as connection:
-            remove_leftovers(folder, connection.execute(select(datasets.c.spool)).scalars())
+            remove_leftovers(folder, connection.execute(select(datasets.c.dataset_id)).scalars())
 
     def add(
         self,
@@ -208,7 +208,6 @@ class DatasetBook:
                 usable=report.usable,
                 counts=json.dumps(report.counts(), separators=(",", ":")),
                 details=self._store.cells.seal("datasets", file_id, "details", plain),
-                spool=file_id,
                 created_at=timestamp(self._clock.now()),
             )
         )

@@ -13,11 +13,12 @@ import io
 import re
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
-from typing import IO, Self
+from typing import IO
 
 from node.datasets.encodings import check_encoding, detect_encoding
-from node.datasets.tables import MAX_CELL_CHARACTERS, MAX_COLUMNS, Facts, Row
+from node.datasets.header import guess_header
+from node.datasets.sourcefile import SourceFile
+from node.datasets.tables import MAX_CELL_CHARACTERS, MAX_COLUMNS, Facts, Row, Table
 from node.errors import UserError
 
 __all__ = ["DELIMITERS", "CsvTable"]
@@ -32,26 +33,27 @@ _SAMPLE_RECORDS = 50
 _SEPARATOR_LINE = re.compile(r'^\ufeff?"?sep=(.)"?\r?\n?$', re.IGNORECASE)
 
 
-class CsvTable:
+class CsvTable(Table):
     """One open CSV file."""
 
     def __init__(
-        self, path: Path, *, encoding: str | None = None, delimiter: str | None = None, header_row: int | None = None
+        self, source: SourceFile, *, encoding: str | None = None, delimiter: str | None = None, header_row: int | None = None
     ) -> None:
-        self._path = path
+        self._source = source
         guessed = False
         if encoding is None:
-            encoding, guessed = detect_encoding(path)
+            encoding, guessed = detect_encoding(source)
         else:
             encoding = check_encoding(encoding)
         self._encoding = encoding
         with self._open() as text:
             self._skip_lines = 1 if _SEPARATOR_LINE.match(_readline(text, encoding)) else 0
         self._delimiter = self._choose_delimiter(delimiter)
+        wanted = header_row or guess_header(self._read(0))
         number = 0
         for row in self._read(0):
             number = row.number
-            if number == header_row or (header_row is None and (row.problem or any(str(c).strip() for c in row.cells))):
+            if number == wanted:
                 break
         else:
             if header_row is not None and number:
@@ -66,8 +68,8 @@ class CsvTable:
                 f"The header has more than {MAX_COLUMNS:,} columns.",
                 advice="Check the delimiter, or name the right one.",
             )
-        self._header = tuple(str(cell).strip() for cell in row.cells)
-        self._facts = Facts(
+        self.header = tuple(str(cell).strip() for cell in row.cells)
+        self.facts = Facts(
             format="csv",
             header_row=number,
             encoding=encoding,
@@ -75,28 +77,11 @@ class CsvTable:
             delimiter=self._delimiter,
         )
 
-    @property
-    def facts(self) -> Facts:
-        return self._facts
-
-    @property
-    def header(self) -> tuple[str, ...]:
-        return self._header
-
-    def rows(self) -> Iterator[Row]:
-        return self._read(self._facts.header_row)
-
     def close(self) -> None:
-        """Nothing is held between calls: every pass opens the file for itself."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self._source.close()
 
     def _open(self) -> io.TextIOWrapper:
-        return self._path.open("r", encoding=self._encoding, errors="strict", newline="")
+        return io.TextIOWrapper(self._source.reader(), encoding=self._encoding, errors="strict", newline="")
 
     def _choose_delimiter(self, asked: str | None) -> str:
         if asked is not None:
@@ -117,7 +102,6 @@ class CsvTable:
         return max(DELIMITERS, key=lambda mark: _fit(sample, mark))
 
     def _read(self, after: int) -> Iterator[Row]:
-        """Every row with a number above `after`."""
         with self._open() as text:
             for _ in range(self._skip_lines):
                 text.readline()
@@ -155,7 +139,8 @@ class CsvTable:
 def _fit(sample: str, mark: str) -> tuple[float, int]:
     """How well a delimiter explains a sample: the share of records as wide as the first, then the width."""
     records = [record for record in islice(_lenient(sample, mark), _SAMPLE_RECORDS) if record]
-    width = len(records[0]) if records else 0
+    # Title lines above the header hold no delimiter; they count against every one alike.
+    width = next((len(record) for record in records if len(record) > 1), 0)
     if width < 2:
         return 0.0, 0
     return round(sum(len(record) == width for record in records) / len(records), 1), width

@@ -9,10 +9,10 @@ answer is marked as a guess, and the preview shows it.
 
 import codecs
 import re
-from pathlib import Path
 
 from charset_normalizer import from_bytes
 
+from node.datasets.sourcefile import SourceFile
 from node.errors import UserError
 
 __all__ = ["check_encoding", "detect_encoding"]
@@ -38,16 +38,16 @@ _MAX_CONTROL_SHARE = 0.01
 _TEXT_CONTROLS = frozenset("\t\r\n\f\v")
 
 
-def detect_encoding(path: Path) -> tuple[str, bool]:
+def detect_encoding(source: SourceFile) -> tuple[str, bool]:
     """The encoding and whether it is only a guess. UserError if the file is not text."""
-    with path.open("rb") as file:
+    with source.reader() as file:
         start = file.read(_SAMPLE_BYTES)
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             return encoding, False
     if b"\0" in start and (encoding := _unmarked_utf16(start)):
         return encoding, True
-    evidence = _not_utf8(path)
+    evidence = _not_utf8(source)
     if evidence is None:
         if _control_share(start.decode("utf-8", errors="ignore")) > _MAX_CONTROL_SHARE:
             raise _not_text()
@@ -73,11 +73,11 @@ def check_encoding(name: str) -> str:
     return "utf-8-sig" if info.name == "utf-8" else info.name
 
 
-def _not_utf8(path: Path) -> bytes | None:
+def _not_utf8(source: SourceFile) -> bytes | None:
     """None if the file is UTF-8; else lines with other bytes than ASCII, up to a sample."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        with path.open("rb") as file:
+        with source.reader() as file:
             while chunk := file.read(_CHUNK_BYTES):
                 decoder.decode(chunk)
             decoder.decode(b"", final=True)
@@ -86,7 +86,7 @@ def _not_utf8(path: Path) -> bytes | None:
     else:
         return None
     evidence = bytearray()
-    with path.open("rb") as file:
+    with source.reader() as file:
         while len(evidence) < _SAMPLE_BYTES and (line := file.readline(_SAMPLE_BYTES)):
             if not line.isascii():
                 evidence += line

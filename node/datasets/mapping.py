@@ -8,7 +8,8 @@
     ignore                                          the same as leaving the column out
 
 A column that is *about* something refused outright (health, religion, notes ...) takes no role but `ignore`, and the
-refusal says why. Columns without a role are never read. `suggest` proposes; only a person decides.
+refusal says why. Columns without a role are never read (a preview shows the first cell of each to their owner).
+`suggest` proposes; only a person decides.
 """
 
 import difflib
@@ -26,7 +27,19 @@ from node.datasets.words import FORBIDDEN_WORDS, HEADER_WORDS, fold
 from node.errors import UserError
 from psi.identifiers import CATALOGUE, FORBIDDEN, PERSON_FIELDS, PLATFORMS
 
-__all__ = ["IDENTIFIER_ROLES", "ROLES", "Binding", "Mapping", "fingerprint", "suggest"]
+__all__ = [
+    "IDENTIFIER_ROLES",
+    "ROLES",
+    "ROW_ROLES",
+    "SEVERAL",
+    "Binding",
+    "Mapping",
+    "check_column",
+    "find_column",
+    "fingerprint",
+    "is_forbidden",
+    "suggest",
+]
 
 IDENTIFIER_ROLES = (
     *(name for name, kind in CATALOGUE.items() if kind.supported and name != "person"),
@@ -44,7 +57,10 @@ MAX_MAPPED_COLUMNS = 200
 MAX_HEADER_CHARACTERS = 200
 """Characters in the name of a mapped column."""
 
-_MANY = frozenset((*IDENTIFIER_ROLES, "ignore"))
+SEVERAL = frozenset((*IDENTIFIER_ROLES, "ignore"))
+"""Roles that more than one column may have."""
+_HALF_NAMES = frozenset(("name", "nume", "naam", "nom"))
+"""Beside a column of first names these mean the family name: Vorname and Name, prenume and nume, prénom and nom."""
 _QUALIFIER = re.compile(r"\([^)]*\)|[0-9]+\s*$")
 
 
@@ -60,8 +76,8 @@ class Mapping(BaseModel):
     def _check(cls, columns: dict[str, str]) -> dict[str, str]:
         used: dict[str, str] = {}
         for name, role in columns.items():
-            _check_column(name, role)
-            if role not in _MANY and used.setdefault(role, name) != name:
+            check_column(name, role)
+            if role not in SEVERAL and used.setdefault(role, name) != name:
                 raise UserError(
                     f'The columns "{used[role]}" and "{name}" are both mapped to {role}.', advice="Keep one of them."
                 )
@@ -117,7 +133,7 @@ class Mapping(BaseModel):
         for name, role in self.columns.items():
             if role == "ignore":
                 continue
-            index = _find(name, header)
+            index = find_column(name, header)
             if owners.setdefault(index, name) != name:
                 raise UserError(
                     f'The mapping names column {column_letter(index)} twice, as "{owners[index]}" and as "{name}".',
@@ -159,6 +175,8 @@ def suggest(header: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     taken: set[str] = set()
     names = [fold(name) for name in header]
+    apart = {HEADER_WORDS.get(name) for name in names}
+    half_names = _HALF_NAMES if "given_name" in apart and "family_name" not in apart else frozenset()
     for name, folded in zip(header, names, strict=True):
         plain = fold(_QUALIFIER.sub(" ", name))
         role = HEADER_WORDS.get(folded) or HEADER_WORDS.get(plain)
@@ -166,7 +184,9 @@ def suggest(header: Sequence[str]) -> dict[str, str]:
             role = f"handle:{plain}"
         if role is None and folded.replace(" ", "_") in ROLES:
             role = folded.replace(" ", "_")
-        if role is None or role == "ignore" or names.count(folded) > 1 or _forbidden(name) or role in taken - _MANY:
+        if role == "full_name" and plain in half_names:
+            role = "family_name"
+        if role is None or role == "ignore" or names.count(folded) > 1 or is_forbidden(name) or role in taken - SEVERAL:
             continue
         taken.add(role)
         found[name] = role
@@ -178,7 +198,8 @@ def _split(role: str) -> tuple[str, str | None]:
     return kind, platform or None
 
 
-def _check_column(name: str, role: str) -> None:
+def check_column(name: str, role: str) -> None:
+    """UserError if a column of this name cannot have this role."""
     if not name.strip() or len(name) > MAX_HEADER_CHARACTERS:
         raise UserError(
             f"A mapped column needs a name of 1 to {MAX_HEADER_CHARACTERS} characters.",
@@ -186,7 +207,7 @@ def _check_column(name: str, role: str) -> None:
         )
     if role == "ignore":
         return
-    about = role if role in FORBIDDEN else FORBIDDEN_WORDS.get(fold(role)) or _forbidden(name)
+    about = role if role in FORBIDDEN else FORBIDDEN_WORDS.get(fold(role)) or is_forbidden(name)
     if about is not None:
         raise UserError(_refusal(name, about), advice="Leave the column out; it is then never read.")
     if role not in ROLES:
@@ -196,11 +217,12 @@ def _check_column(name: str, role: str) -> None:
         close = difflib.get_close_matches(role, ROLES, n=1)
         raise UserError(
             f'The column "{name}" is mapped to a role that does not exist.',
-            advice=f"Did you mean {close[0]}?" if close else f"The roles are: {', '.join(ROLES)}.",
+            advice=(f"Did you mean {close[0]}? " if close else "") + f"The roles are: {', '.join(ROLES)}.",
         )
 
 
-def _forbidden(name: str) -> str | None:
+def is_forbidden(name: str) -> str | None:
+    """What a column of this name is about, if that is refused whatever its role."""
     return FORBIDDEN_WORDS.get(fold(name)) or FORBIDDEN_WORDS.get(fold(_QUALIFIER.sub(" ", name)))
 
 
@@ -208,7 +230,7 @@ def _refusal(name: str, about: str) -> str:
     return f'The column "{name}" is about {about.replace("_", " ")}, which is refused: {FORBIDDEN[about]}.'
 
 
-def _find(name: str, header: Sequence[str]) -> int:
+def find_column(name: str, header: Sequence[str]) -> int:
     """The column of that name: exactly, else without case, accents and punctuation."""
     for wanted, known in ((name, list(header)), (fold(name), [fold(column) for column in header])):
         places = [index for index, column in enumerate(known) if wanted and column == wanted]

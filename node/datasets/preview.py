@@ -4,16 +4,18 @@ The one place of `datasets` that hands out values: what each cell becomes, so th
 or a wrong country at a glance. A preview goes to the person who asked, never to a log, a report or an error.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 
-from node.datasets.mapping import Mapping
+from node.datasets.mapping import Mapping, is_forbidden
 from node.datasets.report import Report
 from node.datasets.rows import RowReader
-from node.datasets.tables import Facts, Row, Table, column_letter
+from node.datasets.tables import Facts, Row, Table, column_letter, is_blank, plain
 from node.datasets.terms import Terms
 
-__all__ = ["PREVIEW_ROWS", "Preview", "PreviewCell", "PreviewColumn", "PreviewRow", "preview"]
+__all__ = ["PREVIEW_ROWS", "Preview", "PreviewCell", "PreviewColumn", "PreviewRow", "glance", "preview"]
 
 PREVIEW_ROWS = 20
 """Rows shown unless asked otherwise."""
@@ -21,15 +23,22 @@ PREVIEW_ROWS = 20
 MAX_PREVIEW_ROWS = 1_000
 """Rows shown at most."""
 
+EXAMPLE_ROWS = 100
+"""Rows searched for an example of each column."""
+
+_EXAMPLE_CHARACTERS = 30
 _TEXT_CHARACTERS = 80
 """Characters shown of a cell."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewColumn:
+    """`example` is the first cell below the header that is not blank; "" for a column about something refused."""
+
     letter: str
     name: str
     role: str
+    example: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,7 +52,8 @@ class PreviewCell:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PreviewRow:
-    """One row: does it take part, if not why not, and its mapped cells by column letter."""
+    """One row: does it take part, or is it prepared but kept out of rounds as a `child`'s, or left out; why; and its
+    mapped cells by column letter."""
 
     number: int
     takes_part: bool
@@ -83,7 +93,7 @@ def preview(table: Table, mapping: Mapping, terms: Terms, *, today: date, rows: 
         shown.append(
             PreviewRow(
                 number=row.number,
-                takes_part=reading.record is not None,
+                takes_part=reading.record is not None and not reading.record.child,
                 child=reading.record is not None and reading.record.child,
                 notes=tuple(
                     f"{problem.address}: {problem.sentence} {problem.fix}".strip() for problem in reading.problems
@@ -91,10 +101,23 @@ def preview(table: Table, mapping: Mapping, terms: Terms, *, today: date, rows: 
                 cells=_cells(reader, row, roles),
             )
         )
-    columns = tuple(
-        PreviewColumn(column_letter(index), name, roles.get(index, "ignore")) for index, name in enumerate(table.header)
+    return Preview(table.facts, glance(table, roles), tuple(shown), report)
+
+
+def glance(table: Table, roles: AnyMapping[int, str]) -> tuple[PreviewColumn, ...]:
+    """Every column with its role (by index, as far as it has one) and an example, so that a person can say what it is.
+
+    The only place where a column without a role is read, and its cells go nowhere else.
+    """
+    examples: dict[int, str] = {}
+    for row in islice(table.rows(), EXAMPLE_ROWS):
+        for index, value in enumerate(row.cells[: len(table.header)]):
+            if index not in examples and not is_blank(value) and is_forbidden(table.header[index]) is None:
+                examples[index] = plain(value)[:_EXAMPLE_CHARACTERS]
+    return tuple(
+        PreviewColumn(column_letter(index), name, roles.get(index, "ignore"), examples.get(index, ""))
+        for index, name in enumerate(table.header)
     )
-    return Preview(table.facts, columns, tuple(shown), report)
 
 
 def _cells(reader: RowReader, row: Row, roles: dict[int, str]) -> dict[str, PreviewCell]:

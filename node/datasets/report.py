@@ -11,10 +11,17 @@ from typing import Any
 
 from node.datasets.records import PreparedRecord
 
-__all__ = ["MAX_REPORTED_CELLS", "ROW_REASONS", "Problem", "Report"]
+__all__ = ["MAX_REPORTED_CELLS", "ROW_REASONS", "USUAL_ROOM", "Problem", "Report"]
 
 MAX_REPORTED_CELLS = 1_000
 """Entries in the list of a report; counts go on beyond it."""
+
+USUAL_ROOM: Mapping[str, tuple[int, str]] = {
+    "phone": (3, "telephone numbers"),
+    "email": (2, "e-mail addresses"),
+    "handle": (2, "accounts"),
+}
+"""Values of each kind for which the usual agreements have room in one record (`node.rounds.jobs`), and their name."""
 
 # Reasons of whole rows: code -> (sentence, fix). Reasons of single identifier cells come from psi.identifiers.
 ROW_REASONS: Mapping[str, tuple[str, str]] = {
@@ -43,6 +50,14 @@ ROW_REASONS: Mapping[str, tuple[str, str]] = {
         "Nothing in this row can be compared, so it was left out.",
         "Fill in at least one of the mapped columns.",
     ),
+    **{
+        f"row/many-{kind}": (
+            f"This row holds more than {room} {words}. Most agreements have room for {room}; a data set with more "
+            "cannot be signed for them.",
+            "Keep the ones that matter, or agree on more room.",
+        )
+        for kind, (room, words) in USUAL_ROOM.items()
+    },
     "reference/blank": (
         "This row has no case number, so it was left out.",
         "Give the row a case number: results name your records by it.",
@@ -83,7 +98,8 @@ ROW_REASONS: Mapping[str, tuple[str, str]] = {
         "Write yes or no.",
     ),
     "child/born-recently": (
-        "By the date of birth the person may be under 18, so the record is treated as a child's.",
+        "By the date of birth the person may be under 18: it is kept out of rounds (only agreements for children could "
+        "include it).",
         "Check the date of birth.",
     ),
     "class/blank": ("This row does not say what kind of record it is, so it was left out.", "Fill in the cell."),
@@ -115,7 +131,8 @@ class Problem:
 
 @dataclass(slots=True)
 class Report:
-    """The quality report of one preparation. `rows` is every row that is not blank, `usable` what takes part."""
+    """The quality report of one preparation. `rows` is every row that is not blank, `usable` what was
+    prepared; the `children` among those are kept out of rounds."""
 
     rows: int = 0
     usable: int = 0
@@ -134,7 +151,7 @@ class Report:
             self.problems.append(problem)
 
     def take(self, record: PreparedRecord) -> None:
-        """Count a record that takes part."""
+        """Count a prepared record."""
         self.usable += 1
         self.children += record.child
         self.identifiers.update(record.identifiers.keys())

@@ -13,7 +13,7 @@ from datetime import date
 
 from node.datasets.mapping import Binding
 from node.datasets.records import Consent, PreparedRecord
-from node.datasets.report import Problem
+from node.datasets.report import USUAL_ROOM, Problem
 from node.datasets.tables import Row, Value, column_letter, is_blank, plain
 from node.datasets.terms import Terms, read_child, read_class, read_consent
 from psi.errors import RefusedValue
@@ -92,6 +92,12 @@ class RowReader:
         if not child and person is not None and self._born_recently(person):
             child = True
             problems.append(Problem.of("child/born-recently", f"row {row.number}"))
+        if not child:
+            problems.extend(
+                Problem.of(f"row/many-{kind}", f"row {row.number}")
+                for kind, (room, _) in USUAL_ROOM.items()
+                if len(identifiers.get(kind, ())) > room
+            )
         return Reading(PreparedRecord(reference, identifiers, person, consent, child), tuple(problems))
 
     def forms(self, row: Row) -> dict[int, tuple[str, ...]]:

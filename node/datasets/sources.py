@@ -5,11 +5,10 @@ right one (the preview shows it, and it can be named), or that an error value in
 than an empty cell (python-calamine hides it).
 """
 
-import os
-import stat
 from pathlib import Path
 
 from node.datasets.csv_source import CsvTable
+from node.datasets.sourcefile import SourceFile
 from node.datasets.tables import Table
 from node.datasets.xlsx_source import XlsxTable
 from node.errors import UserError
@@ -35,53 +34,42 @@ def open_table(
     header_row: int | None = None,
 ) -> Table:
     """Open a CSV or XLSX file, told apart by its content. UserError if it is neither or cannot be read."""
-    path = Path(path)
     if header_row is not None and header_row < 1:
         raise UserError(
             "Rows are counted from 1, as the spreadsheet shows them.", advice="Give the number of the header's row."
         )
-    start = _first_bytes(path)
-    if start.startswith(_ZIP):
-        return XlsxTable(path, sheet=sheet, header_row=header_row)
+    source = SourceFile(Path(path))
+    try:
+        start = _start(source)
+        if start.startswith(_ZIP):
+            return XlsxTable(source, sheet=sheet, header_row=header_row)
+        if sheet is not None:
+            raise UserError("A CSV file has no sheets.", advice="Leave the sheet out.")
+        return CsvTable(source, encoding=encoding, delimiter=delimiter, header_row=header_row)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _start(source: SourceFile) -> bytes:
+    """The first bytes. UserError if they are those of something that is no table."""
+    with source.reader() as file:
+        start = file.read(len(_OLE))
+    if not start:
+        raise UserError("This file is empty.", advice="Save the table again and check that it has a header row.")
     if start.startswith(_OLE):
-        raise _refuse_ole(path)
+        raise _refuse_ole(source)
     for magic, what in _NOT_TABLES.items():
         if start.startswith(magic):
             raise UserError(f"This file is {what}, not a table.", advice="Give a CSV or XLSX file.")
-    if sheet is not None:
-        raise UserError("A CSV file has no sheets.", advice="Leave the sheet out.")
-    return CsvTable(path, encoding=encoding, delimiter=delimiter, header_row=header_row)
-
-
-def _first_bytes(path: Path) -> bytes:
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise UserError("This is a folder, not a file.", advice="Give the path of one CSV or XLSX file.")
-        if not stat.S_ISREG(mode):
-            # Opening a pipe would wait for ever, and a pipe cannot be read twice.
-            raise UserError("This is not an ordinary file.", advice="Save the table as a CSV or XLSX file first.")
-        with path.open("rb") as file:
-            start = file.read(len(_OLE))
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError("There is no file at this path.", advice="Check the spelling and the folder.") from None
-    except PermissionError:
-        raise UserError(
-            "This file may not be read by the account that runs the node.", advice="Change its permissions, or copy it."
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "the path is not valid"
-        raise UserError(f"This file cannot be read: {reason.lower()}.", advice="Try with a copy of the file.") from None
-    if not start:
-        raise UserError("This file is empty.", advice="Save the table again and check that it has a header row.")
     return start
 
 
-def _refuse_ole(path: Path) -> UserError:
+def _refuse_ole(source: SourceFile) -> UserError:
     """A password-protected XLSX file is wrapped in the container of the old formats."""
     marker = "EncryptedPackage".encode("utf-16-le")
     tail = b""
-    with path.open("rb") as file:
+    with source.reader() as file:
         while chunk := file.read(1 << 20):
             if marker in tail + chunk:
                 return UserError(

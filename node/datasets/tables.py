@@ -5,9 +5,10 @@ number it has there (blank rows count, a line break inside a quoted cell does no
 stays a number: `721123456.0` where a phone number should be is evidence of what the spreadsheet did to it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 __all__ = [
     "MAX_CELL_CHARACTERS",
@@ -59,22 +60,29 @@ class Row:
         return f"<Row {self.number}, {len(self.cells)} cells>"
 
 
-class Table(Protocol):
-    """An open table. `rows()` starts after the header, can be called again, and yields every row, blank ones too."""
+class Table(ABC):
+    """An open table; a context manager. A subclass sets `facts` and `header` when it opens the file."""
 
-    @property
-    def facts(self) -> Facts: ...
+    facts: Facts
+    header: tuple[str, ...]
 
-    @property
-    def header(self) -> tuple[str, ...]: ...
+    def rows(self) -> Iterator[Row]:
+        """Every row after the header, blank ones too; can be called again."""
+        return self._read(self.facts.header_row)
 
-    def rows(self) -> Iterator[Row]: ...
+    @abstractmethod
+    def _read(self, after: int) -> Iterator[Row]:
+        """Every row with a number above `after`."""
 
-    def close(self) -> None: ...
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of what is held between calls."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def column_letter(index: int) -> str:

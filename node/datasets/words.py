@@ -44,12 +44,20 @@ def _table(text: str) -> dict[str, str]:
 
 
 HEADER_WORDS = _table("""
-    reference: case, case id, case number, case no, case ref, reference, ref, record, record id, file
-        number, id, Fall, Fallnummer, Fall-Nr, Aktenzeichen, Az, referință, caz, număr caz, nr caz, dosar,
-        nr dosar, номер, случай, номер на случай, дело, zaak, zaaknummer, dossier, dossiernummer, référence,
-        numéro de dossier, affaire
-    phone: phone, phone number, telephone, telephone number, mobile, mobile number, mobile phone, cell
-        phone, tel, Telefon, Telefonnummer, Handy, Handynummer, Mobiltelefon, Rufnummer, telefon mobil,
+    reference: case, case id, case number, case no, case ref, case reference, case file, reference, reference
+        number, ref, ref no, our ref, our reference, record, record id, record number, file, file number, file
+        no, file ref, docket, docket number, matter, client id, client number, client no, id, Fall, Fallnummer,
+        Fall-Nr, Fall-ID, Aktenzeichen, Aktennummer, Akten-Nr, Akte, Az, Vorgang, Vorgangsnummer, Vorgangs-Nr,
+        Vorgangsnr, Geschäftszeichen, Gz, Kennzeichen, unser Zeichen, Klientennummer, Klienten-Nr, Klienten-ID,
+        referință, nr referință, caz, număr caz, număr de caz, nr caz, id caz, cod caz, dosar, dosar nr, nr
+        dosar, număr dosar, număr de dosar, номер, случай, случай №, номер на случай, дело, дело №, номер на
+        дело, преписка, преписка №, номер на преписка, zaak, zaaknummer, zaak nr, zaaknr, dossier,
+        dossiernummer, dossier nr, dossiernr, kenmerk, ons kenmerk, casus, casusnummer, referentie,
+        cliëntnummer, référence, réf dossier, référence dossier, numéro de dossier, numéro dossier, n° dossier,
+        n° de dossier, affaire, n° affaire, numéro d'affaire, cas, procédure, numéro de procédure
+    phone: phone, phone number, phone no, telephone, telephone number, telephone no, mobile, mobile number,
+        mobile no, mobile phone, cell phone, tel, tel no, tel nr, Telefon, Telefonnummer, Telefonnr, Telefon-Nr,
+        Handy, Handynummer, Handy-Nr, Mobil, Mobilnummer, Mobiltelefon, Rufnummer, telefon mobil,
         număr de telefon, nr telefon, телефон, телефонен номер, мобилен, мобилен телефон, gsm, telefoon,
         telefoonnummer, mobiel, téléphone, portable, numéro de téléphone
     email: email, e-mail, email address, e-mail address, mail, E-Mail-Adresse, adresă de email, имейл,
@@ -59,14 +67,20 @@ HEADER_WORDS = _table("""
         име, профил, gebruikersnaam, gebruiker, utilisateur, nom d'utilisateur, pseudo, compte
     given_name: given name, given names, first name, forename, firstname, Vorname, prenume, име, собствено
         име, voornaam, prénom
-    family_name: family name, surname, last name, lastname, Nachname, Familienname, nume de familie,
+    family_name: family name, surname, last name, lastname, Nachname, Familienname, Zuname, nume de familie,
         фамилия, фамилно име, achternaam, familienaam, nom de famille
     full_name: name, full name, Name, vollständiger Name, nume, nume complet, nume și prenume, имена, пълно
         име, naam, volledige naam, nom, nom complet, nom et prénom
     father_name: father's name, father name, patronymic, Vatersname, prenumele tatălui, numele tatălui,
         бащино име, презиме, vadersnaam, nom du père, prénom du père
-    birth_date: birth date, birthdate, date of birth, dob, born, Geburtsdatum, geboren, geb, data nașterii,
-        data de naștere, дата на раждане, роден, родена, geboortedatum, date de naissance, né le, née le
+    birth_date: birth date, birthdate, date of birth, dob, d.o.b., born, born on, date born, birthday, birth day,
+        birth year, year of birth, Geburtsdatum, Geburts-Datum, Geburtsdat, Geburtstag, Geburtsjahr, Jahrgang,
+        geboren, geboren am, geb, geb. am, geb.-Datum, Gebdatum, geb. Dat., Gebdat, Gebtag, data nașterii, data
+        de naștere, data naștere, ziua nașterii, ziua de naștere, anul nașterii, an naștere, născut, născută,
+        născut la, născută la, дата на раждане, дата раждане, рождена дата, рожден ден, ден на раждане, година
+        на раждане, роден, родена, роден на, родена на, д.р., geboortedatum, geboorte datum, geboortedag,
+        geboortejaar, geboren op, geb.datum, verjaardag, date de naissance, date naissance, jour de naissance,
+        année de naissance, naissance, anniversaire, né le, née le, né(e) le, ddn
     birth_place: birth place, birthplace, place of birth, Geburtsort, locul nașterii, loc de naștere, място
         на раждане, месторождение, geboorteplaats, lieu de naissance
     sex: sex, gender, Geschlecht, gen, пол, geslacht, sexe, genre
@@ -91,8 +105,8 @@ HEADER_WORDS = _table("""
         съгласие за, toestemming voor, consentement pour
     consent_receivers: consent receivers, consent with, share with, Einwilligung Empfänger, consimțământ
         destinatari, съгласие получатели, toestemming ontvangers, consentement destinataires
-    child: child, minor, under 18, Kind, minderjährig, copil, minor sub 18, дете, непълнолетен, minderjarig,
-        enfant, mineur
+    child: child, minor, under 18, Kind, minderjährig, unter 18, copil, minor sub 18, sub 18 ani, дете,
+        непълнолетен, под 18, minderjarig, onder 18, enfant, mineur, moins de 18 ans
     record_class: record class, class, Personenart, Art der Person, clasă, categorie, категория, categorie
         persoon, catégorie, role, Rolle, rol, роля, rôle
 """)

@@ -34,6 +34,7 @@ from node.wire.signing import SIGNATURE_BYTES, Signer, labelled, verify
 from node.wire.strict_json import canonical, parse
 
 __all__ = [
+    "FIELDS",
     "FORMAT",
     "LABEL",
     "MAX_CARD_BYTES",
@@ -93,6 +94,17 @@ class MemberClass(StrEnum):
     RESEARCH = "research"
     INTERGOVERNMENTAL = "intergovernmental"
     COORDINATOR = "coordinator"
+
+
+FIELDS: Mapping[str, str] = {
+    "name": f"one line of at most {MAX_NAME_CHARACTERS} characters, without ones that cannot be seen",
+    "member_class": f"one of {', '.join(MemberClass)}",
+    "country": "the two capital letters of a country, for example RO",
+    "languages": f"up to {MAX_LANGUAGES} codes of two or three small letters, for example ro",
+    "contact": f"one line of at most {MAX_CONTACT_CHARACTERS} characters, without ones that cannot be seen",
+    "endpoint": "host:port, for example node.example.org:7443",
+}
+"""What a person may write into each field of a `Profile`, in words."""
 
 
 def check_text(text: str) -> str:
@@ -291,5 +303,5 @@ def _field_error(error: ValidationError) -> UserError:
         return UserError("The certificate in the card is not a valid one for its owner.", advice="Ask for a new card.")
     return UserError(
         f"The field {known[0]} of the card is missing or not acceptable.",
-        advice="See the section on member cards in node/README.md for what each field may hold.",
+        advice=f"It holds {FIELDS[known[0]]}." if known[0] in FIELDS else "Ask for the card file again.",
     )

@@ -15,39 +15,23 @@ What is trusted is read from the store at every question; there is no cached cop
 is taken from the sealed card, not from the column beside it, which only finds the row.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from anyascii import anyascii
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, or_, select
 
 from node.clock import Clock, timestamp
 from node.errors import NotAllowed, NotFound, StateDamaged, UserError
-from node.facts import is_staff_label
+from node.identity.admission import already_confirmed, check_card, check_room, choose_alias, staff_label
 from node.identity.cards import Card, MemberClass, SignedCard, parse_card
 from node.identity.keys import Identity
 from node.identity.words import check_words, words_agree
 from node.store import Store
 from node.store.schema import members
 
-__all__ = [
-    "MAX_ALIAS_CHARACTERS",
-    "MAX_MEMBERS",
-    "AuditTrail",
-    "Member",
-    "MemberBook",
-    "MemberState",
-]
-
-MAX_MEMBERS = 500
-"""Members in one book, removed ones included; all confirmed ones are trust roots of our TLS server."""
-MAX_ALIAS_CHARACTERS = 24
-
-_ALIAS = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_ALIAS_CHARACTERS - 1}}}")
+__all__ = ["AuditTrail", "Member", "MemberBook", "MemberState"]
 
 
 class AuditTrail(Protocol):
@@ -122,15 +106,15 @@ class MemberBook:
         """
         signed = parse_card(card_file)
         card = signed.card
-        person = _person(by)
+        person = staff_label(by)
         now = self._clock.now()
-        self._check_card(card, now)
+        check_card(card, self._identity, now)
         with self._store.transaction() as tx:
             known = self._find(tx, members.c.member_id == card.member_id)
             if known is not None and known.state is MemberState.CONFIRMED:
-                raise _already_confirmed(known, card)
-            self._check_room(tx, card)
-            chosen = self._alias(tx, card, alias or (known.alias if known else None))
+                raise already_confirmed(known.alias, known.card, card)
+            check_room(tx, card)
+            chosen = choose_alias(tx, card, alias or (known.alias if known else None))
             values = {
                 "alias": chosen,
                 "member_class": card.member_class.value,
@@ -160,7 +144,7 @@ class MemberBook:
 
         Raises UserError when the member is not pending or the words differ, NotAllowed for the same person.
         """
-        person = _person(by)
+        person = staff_label(by)
         member = self.get(name)
         if member.state is not MemberState.PENDING:
             raise UserError(f"{member.alias} is not waiting for confirmation: it is {member.state.value}.")
@@ -194,7 +178,7 @@ class MemberBook:
 
     def remove(self, name: str, by: str) -> Member:
         """Stop trusting a member, from its next call on. Raises NotFound, or UserError if it is removed already."""
-        person = _person(by)
+        person = staff_label(by)
         with self._store.transaction() as tx:
             member = self._named(tx, name)
             if member.state is MemberState.REMOVED:
@@ -223,56 +207,11 @@ class MemberBook:
             member = self._find(tx, members.c.tls_key_hash == tls_key_hash)
         return member if member is not None and member.tls_key_hash == tls_key_hash else None
 
-    def pinned(self, tls_key_hash: bytes) -> Member | None:
-        """The confirmed member that has this TLS key, if there is one."""
-        member = self.holder(tls_key_hash)
-        return member if member is not None and member.state is MemberState.CONFIRMED else None
-
     def confirmed(self, member_id: str) -> Member | None:
         """The member with this id if it is confirmed."""
         with self._store.read() as tx:
             member = self._find(tx, members.c.member_id == member_id)
         return member if member is not None and member.state is MemberState.CONFIRMED else None
-
-    def _check_card(self, card: Card, now: datetime) -> None:
-        own = self._identity
-        if card.member_id == own.member_id or card.certificate.key_hash == own.certificate.key_hash:
-            raise UserError("This is your own card.", advice="Send it to the other organisation and add theirs.")
-        problem = card.certificate.date_problem(now)
-        if problem:
-            raise UserError(
-                f"The certificate in this card {problem}.",
-                advice="Check this computer's clock. If it is right, ask for a new card.",
-            )
-
-    def _check_room(self, tx: Connection, card: Card) -> None:
-        others = select(members.c.alias).where(members.c.member_id != card.member_id)
-        shared = tx.execute(others.where(members.c.tls_key_hash == card.certificate.key_hash)).scalar()
-        if shared is not None:
-            raise UserError(
-                f"This card uses the same TLS key as {shared}, so the two could not be told apart.",
-                advice="Ask for a card from a newly made node.",
-            )
-        if tx.execute(select(func.count()).select_from(others.subquery())).scalar_one() >= MAX_MEMBERS:
-            raise UserError(f"A node can know at most {MAX_MEMBERS} members.")
-
-    def _alias(self, tx: Connection, card: Card, wanted: str | None) -> str:
-        def taken(alias: str) -> bool:
-            clash = (members.c.alias == alias) & (members.c.member_id != card.member_id)
-            return tx.execute(select(members.c.alias).where(clash)).first() is not None
-
-        if wanted is not None:
-            if not _ALIAS.fullmatch(wanted):
-                raise UserError(
-                    f"An alias has at most {MAX_ALIAS_CHARACTERS} lower-case letters, digits and hyphens.",
-                    advice="For example: harbour-house",
-                )
-            if taken(wanted):
-                raise UserError(f"The alias {wanted} is in use.", advice="Choose another one with --alias.")
-            return wanted
-        words = re.findall(r"[a-z0-9]+", anyascii(card.name).lower())
-        made = "-".join(words)[: MAX_ALIAS_CHARACTERS - 5].strip("-") or "member"
-        return f"{made}-{card.member_id[:4]}" if taken(made) else made
 
     def _named(self, tx: Connection, name: str) -> Member:
         member = self._find(tx, or_(members.c.alias == name, members.c.member_id == name))
@@ -304,22 +243,3 @@ class MemberBook:
     def _tell_watchers(self) -> None:
         for watcher in self._watchers:
             watcher()
-
-
-def _person(by: str) -> str:
-    if not is_staff_label(by):
-        raise UserError(
-            "The name of the person who does this is missing or cannot be written into the audit log.",
-            advice="Use a short label that your organisation knows, such as a first name or a role, in Latin letters.",
-        )
-    return by
-
-
-def _already_confirmed(known: Member, card: Card) -> UserError:
-    if known.card.digest == card.digest:
-        return UserError(f"{known.alias} is a confirmed member with this very card.")
-    return UserError(
-        f"{known.alias} is a confirmed member with another card.",
-        advice=f"If the organisation told you in person that its card changed, run `blindmatch member remove "
-        f"{known.alias}`, add the new card, and compare the words again.",
-    )

@@ -24,7 +24,7 @@ from functools import cache
 
 from mnemonic import Mnemonic
 
-__all__ = ["SCRYPT_BLOCK_SIZE", "SCRYPT_COST", "WORDS", "check_words", "words_agree"]
+__all__ = ["SCRYPT_BLOCK_SIZE", "SCRYPT_COST", "WORDS", "check_words", "slip_in", "words_agree"]
 
 WORDS = 8
 SCRYPT_COST = 2**17
@@ -62,6 +62,18 @@ def words_agree(expected: tuple[str, ...], typed: str) -> bool:
     """
     given = " ".join(re.findall(r"[a-z]+", typed.lower()))
     return hmac.compare_digest(" ".join(expected).encode("ascii"), given.encode("ascii"))
+
+
+def slip_in(typed: str) -> str:
+    """A sentence on what cannot be any check words: their number is wrong, or one is not in the list. Else "".
+
+    It tells a slip of the keyboard from words that differ, which are a reason for alarm.
+    """
+    given = re.findall(r"[a-z]+", typed.lower())
+    if len(given) != WORDS:
+        return f"There are {WORDS} check words; {len(given)} were given."
+    unknown = [place for place, word in enumerate(given, start=1) if word not in _word_list()]
+    return f"Word {unknown[0]} is not one that check words are made of." if unknown else ""
 
 
 @cache

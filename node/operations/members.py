@@ -5,8 +5,10 @@ from typing import Any
 from pydantic import Field
 
 from node.clock import timestamp
+from node.errors import UserError
 from node.identity.cards import Card
 from node.identity.members import Member
+from node.identity.words import slip_in
 from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation, Reply, Request
 
@@ -55,8 +57,11 @@ class CardReply(Reply):
 
 
 class MemberReply(Reply):
+    """`was`: the alias that the card had before, if that has changed."""
+
     member: MemberView
     words: list[str]
+    was: str | None = None
 
 
 class MemberList(Reply):
@@ -122,8 +127,10 @@ def _show_card(parts: Parts, _request: Nothing, _progress: Progress) -> CardRepl
 
 
 def _add(parts: Parts, request: AddRequest, _progress: Progress) -> MemberReply:
+    before = {known.member_id: known.alias for known in parts.members.list()}
     member = parts.members.add(request.file.encode(), request.by, request.alias)
-    return _with_words(parts, member)
+    was = before.get(member.member_id, member.alias)
+    return _with_words(parts, member).model_copy(update={"was": None if was == member.alias else was})
 
 
 def _words(parts: Parts, request: NameRequest, _progress: Progress) -> MemberReply:
@@ -131,6 +138,9 @@ def _words(parts: Parts, request: NameRequest, _progress: Progress) -> MemberRep
 
 
 def _confirm(parts: Parts, request: ConfirmRequest, _progress: Progress) -> MemberReply:
+    parts.members.get(request.name)
+    if slip := slip_in(request.words):
+        raise UserError(f"{slip} Nothing was changed.", advice="Type all eight, in the order in which you hear them.")
     member = parts.members.confirm(request.name, request.words, request.by)
     return MemberReply(member=_member_view(member), words=[])
 

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from node.agreement.manifest import Manifest
+from node.clock import timestamp
 from node.errors import UserError
 from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation, Reply, Request
@@ -318,7 +319,13 @@ def _view(parts: Parts, found: Round) -> RoundView:
     deciding = [
         entry.name for entry in found.manifest.members if found.reports.get(entry.member_id) == RoundState.DECIDING
     ]
-    if found.state is RoundState.PROPOSED:
+    free_at = None if found.over else parts.engine.waits_for_budget(found.round_id)
+    if free_at is not None:
+        turn = (
+            "This node waits until enough of its budget for the other side is free again, at "
+            f"{timestamp(free_at)}. Nobody has to do anything."
+        )
+    elif found.state is RoundState.PROPOSED:
         turn = f"Waiting for the signature of {' and '.join(waiting)}."
     elif found.state in (RoundState.PREPARING, RoundState.RUNNING) and deciding:
         turn = f"A person at {deciding[0]} must decide what is released."
@@ -326,8 +333,6 @@ def _view(parts: Parts, found: Round) -> RoundView:
         turn = "The members' nodes are at work."
     else:
         turn = _TURNS[found.state]
-    names = {entry.member_id: entry.name for entry in found.manifest.members}
-    blamed = None if found.blamed is None else names.get(found.blamed, found.blamed)
     return RoundView(
         round_id=found.round_id,
         state=found.state.value,
@@ -348,9 +353,17 @@ def _view(parts: Parts, found: Round) -> RoundView:
         deadline=found.manifest.deadline,
         expires_at=found.manifest.expires_at,
         failure=found.failure_sentence,
-        blamed=blamed,
+        blamed=None if found.blamed is None else _name(parts, found, found.blamed),
         reports=dict(found.reports),
     )
+
+
+def _name(parts: Parts, found: Round, member_id: str) -> str:
+    """What a party of a round is called: as the agreement says, or for a convener that is no member, as its card."""
+    for entry in found.manifest.members:
+        if entry.member_id == member_id:
+            return entry.name
+    return parts.members.get(member_id).name
 
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (

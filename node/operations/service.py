@@ -1,4 +1,4 @@
-"""Operations on the node itself and on its audit log."""
+"""Operations on the node itself: its state, its audit log, the jobs it knows."""
 
 import platform
 import unicodedata
@@ -10,6 +10,7 @@ from node.identity.members import MemberState
 from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation, Reply, Request
 from node.policy import Limits
+from node.rounds.jobs import TEMPLATES
 from psi.identifiers import NORMALISER_VERSION
 from psi.messages import PROTOCOL_VERSION, SUITE
 
@@ -20,6 +21,8 @@ __all__ = [
     "BudgetView",
     "EntryView",
     "StatusReply",
+    "TemplateList",
+    "TemplateView",
     "VerifyReply",
     "VersionsView",
     "versions",
@@ -76,6 +79,20 @@ class EntryView(Reply):
 class AuditReply(Reply):
     entries: list[EntryView]
     total: int
+
+
+class TemplateView(Reply):
+    """`missing` names what a job that cannot be filled in still needs; `limits` what a fillable one does not do yet."""
+
+    id: str
+    title: str
+    fillable: bool
+    missing: str
+    limits: list[str]
+
+
+class TemplateList(Reply):
+    templates: list[TemplateView]
 
 
 class VerifyReply(Reply):
@@ -159,8 +176,18 @@ def _audit_verify(parts: Parts, _request: Nothing, _progress: Progress) -> Verif
     )
 
 
+def _templates(_parts: Parts, _request: Nothing, _progress: Progress) -> TemplateList:
+    return TemplateList(
+        templates=[
+            TemplateView(id=t.id, title=t.title, fillable=not t.missing, missing=t.missing, limits=list(t.limits))
+            for t in TEMPLATES.values()
+        ]
+    )
+
+
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation("node.status", Nothing, _status),
+    Operation("round.templates", Nothing, _templates),
     Operation("audit.show", AuditRequest, _audit_show),
     Operation("audit.verify", Nothing, _audit_verify),
 )

@@ -1,11 +1,12 @@
 """Rules on the form of an agreement: who, which versions, which features, how long, how much."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from node.agreement.manifest import Manifest
+from node.agreement.terms import moment
 from node.policy.budgets import charge_for
-from node.policy.verdict import Context, Verdict
+from node.policy.verdict import Context, NamedRule, Verdict
 from psi.identifiers import NORMALISER_VERSION
 from psi.messages import PROTOCOL_VERSION, SUITE
 
@@ -26,57 +27,51 @@ CLOCK_SKEW = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class OurRound:
+class OurRound(NamedRule):
     """This node is a member, or convenes and holds nothing."""
 
-    name: str = "our-round"
+    name = "our-round"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         ids = {member.member_id for member in manifest.members} | {manifest.convener}
         if context.me in ids:
-            return Verdict(self.name, ok=True)
-        return Verdict(self.name, False, "This node is not a member of the agreement and does not convene it.")
+            return self._yes()
+        return self._no("This node is not a member of the agreement and does not convene it.")
 
 
 @dataclass(frozen=True)
-class ConfirmedMembers:
+class ConfirmedMembers(NamedRule):
     """Everyone named is confirmed here, with the very card that the agreement names: our own pins decide."""
 
-    name: str = "confirmed-members"
+    name = "confirmed-members"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         if manifest.convener not in context.cards:
-            return Verdict(
-                self.name,
-                False,
+            return self._no(
                 "The convener of the agreement is not a confirmed member here.",
                 "Exchange cards with the convener, compare the check words, and let a second person confirm.",
             )
         for member in manifest.members:
             card = context.cards.get(member.member_id)
             if card is None:
-                return Verdict(
-                    self.name,
-                    False,
+                return self._no(
                     f"{member.name} is not a confirmed member here.",
                     "Exchange cards, compare the check words, and let a second person confirm.",
                 )
             named = (member.card_digest, member.name, member.member_class, member.country)
             if named != (card.digest.hex(), card.name, card.member_class, card.country):
-                return Verdict(
-                    self.name,
-                    False,
+                return self._no(
                     f"The agreement names another card of {member.name} than the one confirmed here.",
                     "One side has an old card: exchange cards again and propose the round anew.",
                 )
-        return Verdict(self.name, ok=True)
+        return self._yes()
 
 
 @dataclass(frozen=True)
-class SameVersions:
+class SameVersions(NamedRule):
     """Both ends must turn a cell into the same element, bit for bit, or a shared person would be missed silently."""
 
-    name: str = "same-versions"
+    name = "same-versions"
     protocol: int = PROTOCOL_VERSION
     suite: str = SUITE
     normaliser: str = NORMALISER_VERSION
@@ -87,20 +82,18 @@ class SameVersions:
             ("protocol", "suite", "normaliser"), theirs, (self.protocol, self.suite, self.normaliser), strict=True
         ):
             if asked != have:
-                return Verdict(
-                    self.name,
-                    False,
+                return self._no(
                     f"The agreement asks for {what} version {asked}; this node has {have}.",
                     "The side with the older software should update it; then propose the round again.",
                 )
-        return Verdict(self.name, ok=True)
+        return self._yes()
 
 
 @dataclass(frozen=True)
-class Supported:
+class Supported(NamedRule):
     """Refuses what an agreement can say and this version cannot do."""
 
-    name: str = "supported"
+    name = "supported"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         missing = (
@@ -114,113 +107,95 @@ class Supported:
         )
         for asked, what in missing:
             if asked:
-                return Verdict(
-                    self.name,
-                    False,
+                return self._no(
                     f"The agreement asks for {what}; this version does not have that yet.",
                     "Propose the round without it.",
                 )
-        return Verdict(self.name, ok=True)
+        return self._yes()
 
 
 @dataclass(frozen=True)
-class Purposes:
+class Purposes(NamedRule):
     """The purpose is one that this node takes part in."""
 
+    name = "purposes"
     allowed: frozenset[str]
-    name: str = "purposes"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         if manifest.purpose in self.allowed:
-            return Verdict(self.name, ok=True)
+            return self._yes()
         purpose = manifest.purpose.replace("_", " ")
-        return Verdict(self.name, False, f"This node takes part in no round whose purpose is to {purpose}.")
+        return self._no(f"This node takes part in no round whose purpose is to {purpose}.")
 
 
 @dataclass(frozen=True)
-class Times:
+class Times(NamedRule):
     """The agreement is not over, not from the future, and does not run for years."""
 
+    name = "times"
     longest_days: int
-    name: str = "times"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
-        created, deadline, expires = map(_time, (manifest.created_at, manifest.deadline, manifest.expires_at))
+        created, deadline, expires = map(moment, (manifest.created_at, manifest.deadline, manifest.expires_at))
         if deadline <= context.now:
-            return Verdict(
-                self.name, False, f"The deadline of the agreement, {manifest.deadline}, is over.", "Propose it again."
-            )
+            return self._no(f"The deadline of the agreement, {manifest.deadline}, is over.", "Propose it again.")
         if created > context.now + CLOCK_SKEW:
-            return Verdict(
-                self.name,
-                False,
+            return self._no(
                 f"The agreement was made at {manifest.created_at}, which is in the future here.",
                 "One of the two clocks is wrong: set it and propose the round again.",
             )
         if expires > created + timedelta(days=self.longest_days):
-            return Verdict(
-                self.name, False, f"The agreement would hold for more than {self.longest_days} days.", "Shorten it."
-            )
-        return Verdict(self.name, ok=True)
+            return self._no(f"The agreement would hold for more than {self.longest_days} days.", "Shorten it.")
+        return self._yes()
 
 
 @dataclass(frozen=True)
-class Retention:
+class Retention(NamedRule):
     """Nobody keeps results longer than this."""
 
+    name = "retention"
     longest_days: int
-    name: str = "retention"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         for member in manifest.members:
             if member.retention_days > self.longest_days:
-                return Verdict(
-                    self.name,
-                    False,
+                return self._no(
                     f"{member.name} would keep results for {member.retention_days} days; "
                     f"at most {self.longest_days} are allowed.",
                     "Propose the round with a shorter time.",
                 )
-        return Verdict(self.name, ok=True)
+        return self._yes()
 
 
 @dataclass(frozen=True)
-class MinimumDeclared:
+class MinimumDeclared(NamedRule):
     """A list of one or two asks about a person, not about an overlap. It is a declaration, not a proof."""
 
+    name = "minimum-declared"
     least: int
-    name: str = "minimum-declared"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         for member in manifest.members:
             if member.minimum_records < self.least:
-                return Verdict(
-                    self.name,
-                    False,
+                return self._no(
                     f"{member.name} declares to bring at least {member.minimum_records} records; "
                     f"{self.least} is the least, because a hit on a shorter list would point at a person.",
                 )
-        return Verdict(self.name, ok=True)
+        return self._yes()
 
 
 @dataclass(frozen=True)
-class Caps:
+class Caps(NamedRule):
     """The cap of each member is enough for what the agreement lets it have evaluated, and no more."""
 
-    name: str = "caps"
+    name = "caps"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         for member in manifest.members:
             needed = charge_for(manifest, member.member_id)
             if member.max_elements != needed:
-                return Verdict(
-                    self.name,
-                    False,
+                return self._no(
                     f"The cap of {member.name} is {member.max_elements:,} elements; the agreement needs {needed:,}.",
                     "Propose the round with matching caps.",
                 )
-        return Verdict(self.name, ok=True)
-
-
-def _time(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        return self._yes()

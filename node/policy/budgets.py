@@ -30,7 +30,7 @@ from node.errors import RefusedByPolicy
 from node.store import Store
 from node.store.schema import audit_entries, charges
 
-__all__ = ["APPROVAL_FLOOR_YEARS", "COUNTRY_NUMBERS", "Budget", "Limits", "charge_for", "years_to_walk"]
+__all__ = ["APPROVAL_FLOOR_YEARS", "COUNTRY_NUMBERS", "Budget", "BudgetSpent", "Limits", "charge_for", "years_to_walk"]
 
 COUNTRY_NUMBERS = 10**8
 """Telephone numbers that a large country can give out."""
@@ -82,6 +82,14 @@ class Limits:
         return said
 
 
+class BudgetSpent(RefusedByPolicy):
+    """Not now, but later: enough of the budget is free again at `free_at` (aware, UTC)."""
+
+    def __init__(self, sentence: str, *, advice: str, free_at: datetime) -> None:
+        super().__init__(sentence, advice=advice)
+        self.free_at = free_at
+
+
 def charge_for(manifest: Manifest, member_id: str) -> int:
     """The most elements that can be charged to a member under an agreement; NotFound if it is no member."""
     if manifest.position(member_id) == "first" or manifest.mode == "ordered":
@@ -105,7 +113,8 @@ class Budget:
         """Charge `elements` to a peer inside the caller's transaction; False if this very charge stands already.
 
         `cap` is the peer's `max_elements` in the agreement. Raises RefusedByPolicy, and writes nothing, where the
-        agreement, the peer or all peers together would go over; ValueError for a negative number.
+        agreement, the peer or all peers together would go over; that is BudgetSpent where it is a matter of time.
+        ValueError for a negative number.
         """
         if elements < 0:
             raise ValueError("a charge cannot be negative")
@@ -126,12 +135,17 @@ class Budget:
                 advice="Agree on a new round with a higher cap, if that is right.",
             )
         now = self._now(tx)
-        for who, limit in ((peer, self._limits.elements_per_peer), (None, self._limits.elements_in_all)):
-            self._fits(tx, now, who, limit, elements)
+        self._fit(tx, now, peer, elements)
         tx.execute(
             insert(charges).values(peer=peer, round_id=round_id, reason=reason, elements=elements, at=timestamp(now))
         )
         return True
+
+    def check(self, peer: str, elements: int) -> None:
+        """Whether `elements` could be charged to a peer now, for any agreement; raises as `charge` does."""
+        if elements:
+            with self._store.read() as connection:
+                self._fit(connection, self._now(connection), peer, elements)
 
     def remaining(self, peer: str) -> int:
         """Elements that may be evaluated for a peer now: the smaller of its own rest and the rest over all peers."""
@@ -159,6 +173,10 @@ class Budget:
             query = query.where(charges.c.peer == peer)
         return [(row.elements, row.at) for row in connection.execute(query)]
 
+    def _fit(self, connection: Connection, now: datetime, peer: str, elements: int) -> None:
+        for who, limit in ((peer, self._limits.elements_per_peer), (None, self._limits.elements_in_all)):
+            self._fits(connection, now, who, limit, elements)
+
     def _fits(self, tx: Connection, now: datetime, peer: str | None, limit: int, elements: int) -> None:
         counted = self._window(tx, now, peer)
         over = _spent(counted) + elements - limit
@@ -172,8 +190,10 @@ class Budget:
                 said, advice="It will never be enough: agree on smaller lists, or have the budget raised."
             )
         frees = _time(_freeing(counted, over)) + timedelta(days=self._limits.days, seconds=1)
-        raise RefusedByPolicy(
-            said, advice=f"Enough of it is free again from {timestamp(frees)} on: propose the round again then."
+        raise BudgetSpent(
+            said,
+            advice=f"Enough of it is free again from {timestamp(frees)} on: propose the round again then.",
+            free_at=frees,
         )
 
 

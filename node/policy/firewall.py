@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from node.agreement.manifest import Manifest
 from node.identity.cards import MemberClass
-from node.policy.verdict import Context, Verdict
+from node.policy.verdict import Context, NamedRule, Verdict
 
 __all__ = ["PROTECTED", "SUPPORT", "ChildrenExcluded", "ClassTable", "FirstLearner", "ReleasedByHand"]
 
@@ -22,86 +22,82 @@ SUPPORT = frozenset({MemberClass.NGO, MemberClass.SHELTER, MemberClass.HOTLINE})
 
 
 @dataclass(frozen=True)
-class ClassTable:
+class ClassTable(NamedRule):
     """Which member classes and record classes never meet."""
 
-    name: str = "class-table"
+    name = "class-table"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         protected = [member for member in manifest.members if member.record_class in PROTECTED]
         for member in manifest.members:
             if member.member_class == MemberClass.COORDINATOR:
-                return self._no(f"{member.name} is a coordinator, and a coordinator brings no records.")
+                return self._never(f"{member.name} is a coordinator, and a coordinator brings no records.")
             if protected and member.member_class == MemberClass.IMMIGRATION:
-                return self._no("An immigration authority never takes part in a round that holds records of victims.")
+                return self._never(
+                    "An immigration authority never takes part in a round that holds records of victims."
+                )
             if member.record_class in SUSPECTS and any(other is not member for other in protected):
-                return self._no("Records of victims are not compared with records of suspects.")
-        return Verdict(self.name, ok=True)
+                return self._never("Records of victims are not compared with records of suspects.")
+        return self._yes()
 
-    def _no(self, sentence: str) -> Verdict:
-        return Verdict(self.name, False, sentence, "There is no setting that allows it: propose another round.")
+    def _never(self, sentence: str) -> Verdict:
+        return self._no(sentence, "There is no setting that allows it: propose another round.")
 
 
 @dataclass(frozen=True)
-class ChildrenExcluded:
+class ChildrenExcluded(NamedRule):
     """Records of children stay out of every round that is not agreed for children alone."""
 
-    name: str = "children-excluded"
+    name = "children-excluded"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         if manifest.children == "excluded":
-            return Verdict(self.name, ok=True)
-        return Verdict(
-            self.name,
-            False,
+            return self._yes()
+        return self._no(
             "Rounds about children need their own members and approvers, which this version does not have.",
             "Propose the round with children excluded.",
         )
 
 
 @dataclass(frozen=True)
-class FirstLearner:
+class FirstLearner(NamedRule):
     """Who is answered first can stop before the other side learns anything: that is the side that holds victims.
 
     Where both hold them and exactly one is an organisation that people turn to for help, it is that one.
     """
 
-    name: str = "first-learner"
+    name = "first-learner"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         holders = [member for member in manifest.members if member.record_class in PROTECTED]
         support = [member for member in holders if member.member_class in SUPPORT]
         should = support or holders
         if not should or any(member.member_id == manifest.first_learner for member in should):
-            return Verdict(self.name, ok=True)
-        return Verdict(
-            self.name,
-            False,
+            return self._yes()
+        return self._no(
             f"{should[0].name} holds the records that need protection and must be answered first.",
             f"Propose the round with {should[0].name} as first learner.",
         )
 
 
 @dataclass(frozen=True)
-class ReleasedByHand:
+class ReleasedByHand(NamedRule):
     """No reply in order out of protected records to a side that does not hold such records itself or that is no
     organisation people turn to for help while the answering one is: it could walk the register with guesses."""
 
-    name: str = "released-by-hand"
+    name = "released-by-hand"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         if manifest.mode != "ordered":
-            return Verdict(self.name, ok=True)
+            return self._yes()
         answering = manifest.member(manifest.first_learner)
         if answering.record_class in PROTECTED:
             for member in manifest.members:
                 outside = answering.member_class in SUPPORT and member.member_class not in SUPPORT
                 if outside or member.record_class not in PROTECTED:
-                    return Verdict(
-                        self.name,
-                        False,
+                    return self._no(
                         f"The records of {answering.name} need protection: {member.name} may get a count, or the rows "
                         "that a person releases, but not an answer to its whole list.",
                         "Propose the round with the reply 'released', 'count' or 'none'.",
                     )
-        return Verdict(self.name, ok=True)
+        return self._yes()

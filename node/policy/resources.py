@@ -54,7 +54,8 @@ class DatasetFits:
 
 @dataclass(frozen=True)
 class BudgetSuffices:
-    """What the agreement would charge to the other side is left in its budget here."""
+    """What the agreement would charge to the other side is left in its budget here. Asked before signing; a round that
+    has started waits for its budget instead (`Budget.check`)."""
 
     name: str = "budget-suffices"
 
@@ -70,7 +71,7 @@ class BudgetSuffices:
                     False,
                     f"The round would use {needed:,} elements of the budget of {manifest.member(peer).name}; "
                     f"{context.remaining:,} are left.",
-                    "Wait until the budget is free again, agree on smaller lists, or have the budget raised.",
+                    "Wait until enough of it is free and sign then, agree on smaller lists, or have the budget raised.",
                 )
         return Verdict(self.name, ok=True)
 

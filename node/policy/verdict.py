@@ -7,12 +7,12 @@ is written for the person who has to decide, and names organisations as the agre
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from node.agreement.manifest import Manifest
 from node.identity.cards import Card
 
-__all__ = ["Context", "DatasetFacts", "Rule", "Verdict"]
+__all__ = ["Context", "DatasetFacts", "NamedRule", "Rule", "Verdict"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,15 @@ class Rule(Protocol):
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         """The verdict on one agreement; raises nothing."""
         ...
+
+
+class NamedRule:
+    """What rules have in common: a name for all objects of the class, and short words for the two verdicts."""
+
+    name: ClassVar[str]
+
+    def _yes(self) -> Verdict:
+        return Verdict(self.name, ok=True)
+
+    def _no(self, sentence: str, advice: str = "") -> Verdict:
+        return Verdict(self.name, ok=False, sentence=sentence, advice=advice)

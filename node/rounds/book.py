@@ -88,7 +88,6 @@ class RoundBook:
             rounds.insert().values(
                 round_id=round_id,
                 manifest=manifest.canonical(),
-                manifest_digest=manifest.digest(),
                 convener=manifest.convener,
                 position=manifest.position(me) if member else "none",
                 peer=manifest.other(me).member_id if member else None,

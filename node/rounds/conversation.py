@@ -59,10 +59,9 @@ class Conversation:
     files: ExitStack
 
     def close(self) -> None:
-        """Close the files and wipe the scalar in memory; what is stored stays."""
+        """Wipe the scalar in memory and close the files; what is stored stays."""
+        self.forget_scalar()  # first: closing a file can fail
         self.files.close()
-        if self.scalar is not None:
-            self.scalar.wipe()
 
     def forget_scalar(self) -> None:
         if self.scalar is not None:

@@ -18,7 +18,7 @@ from node import failpoints
 from node.audit import AuditLog
 from node.identity.keys import Identity
 from node.rounds.book import Round, RoundBook
-from node.rounds.mailbox import Inbox, Letter, Outbox
+from node.rounds.mailbox import Inbox, Letter, Outbox, Unreadable
 from node.rounds.parties import tell, write_note
 from node.rounds.states import RoundState
 from node.store import Store
@@ -83,18 +83,25 @@ class Ends:
         blamed: str | None = None,
         letter: Letter | None = None,
         undeliverable: int | None = None,
+        unreadable: Unreadable | None = None,
     ) -> None:
         """End a round with nothing more released. The others learn that it failed and by which code.
 
-        `letter`: what came from the blamed member and caused this; `undeliverable`: the row of the outbox that did.
-        A round that is over already stays as it is.
+        `letter`: what came from the blamed member and caused this; `undeliverable`: the row of the outbox that did;
+        `unreadable`: what should have been sent and is damaged. A round that is over already stays as it is, but where
+        the others should have heard so from what is damaged, they hear that our side failed.
         """
         with self.store.transaction() as tx:
             if letter is not None:
                 self.inbox.done(tx, letter)
             if undeliverable is not None:
                 self.outbox.acknowledged(tx, undeliverable)
+            if unreadable is not None:
+                self.outbox.withdraw(tx, unreadable.row)
             if self.book.get(found.round_id).over:
+                # Not for a note of that kind itself: where it is damaged again and again, this has to come to an end.
+                if unreadable is not None and unreadable.kind is not EnvelopeKind.STATUS:
+                    self.report(tx, found, RoundState.FAILED, code)
                 return
             facts: dict[str, Any] = {"round_id": found.round_id, "code": code}
             if blamed is not None:

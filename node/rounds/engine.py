@@ -18,22 +18,24 @@ the audit log (`ends`); the node goes on.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from node import failpoints
 from node.agreement.terms import moment
 from node.audit import AuditLog
 from node.audit.witness import Witness
 from node.clock import Clock
-from node.errors import Busy, NodeError
+from node.errors import Busy, NodeError, NotAllowed
 from node.identity.keys import Identity
 from node.identity.members import MemberBook
 from node.policy import Budget
+from node.policy.budgets import BudgetSpent
 from node.rounds.book import Round, RoundBook
 from node.rounds.conversation import Workshop
 from node.rounds.ends import LIVE, Ends, OvertakenError, StoppedError
 from node.rounds.hearing import Hearing
 from node.rounds.leads import LeadBook
-from node.rounds.mailbox import Inbox, Outbox
+from node.rounds.mailbox import Inbox, Outbox, Unreadable
 from node.rounds.negotiation import Negotiation
 from node.rounds.opened import Opened
 from node.rounds.parties import peer_of
@@ -51,13 +53,18 @@ __all__ = ["RoundEngine", "Step"]
 BUSY_PAUSE_SECONDS = 5.0
 """Until the next try when this computer could not do a step: a full disk, a database in other hands."""
 
+BUDGET_PAUSE_SECONDS = 30.0
+"""Until the next look at a budget that is spent: it may be free earlier than it seemed."""
+
 
 @dataclass
 class Step:
-    """What one step did, and in how many seconds another try is due, if one is."""
+    """What one step did, and in how many seconds another try is due, if one is. `free_at`: when the budget is free
+    again that the round waits for, if it does."""
 
     moved: bool = False
     retry_in: float | None = None
+    free_at: datetime | None = None
 
 
 @dataclass
@@ -80,6 +87,7 @@ class RoundEngine:
     witness: Witness
     progress: Callable[[str, int], None] = lambda _round_id, _records: None
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _waiting: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._opened = Opened(self.workshop, self.store, self.audit, self.identity, self.members)
@@ -127,7 +135,15 @@ class RoundEngine:
                 done.moved = True
             found = self.book.peek(round_id)
             self._opened.settle(round_id, resting=found is None or found.state is not RoundState.RUNNING)
+            if done.free_at is None:
+                self._waiting.pop(round_id, None)
+            else:
+                self._waiting[round_id] = done.free_at
         return done
+
+    def waits_for_budget(self, round_id: str) -> datetime | None:
+        """When enough budget will be free for a round to go on, if that is what it waits for; as of its last step."""
+        return self._waiting.get(round_id)
 
     def give_up(self, round_id: str) -> None:
         """End a round that this node cannot bring forward because of a defect or damage of its own."""
@@ -170,7 +186,9 @@ class RoundEngine:
             done.retry_in = delivery.retry_in
             if delivery.refused is not None and found is not None:
                 row, error = delivery.refused
-                self._ends.fail(found, "refused-by-peer", error.diagnostics(), undeliverable=row)
+                # Our carrier knows no such member any more; what the other side refuses is a PeerRefused.
+                code = "member-removed" if isinstance(error, NotAllowed) else "refused-by-peer"
+                self._ends.fail(found, code, error.diagnostics(), undeliverable=row)
                 return True
             return self._read_one(found, round_id) or (found is not None and self._go_on(found))
         except OvertakenError:
@@ -183,6 +201,14 @@ class RoundEngine:
             self._opened.let_go(round_id)
             done.retry_in = BUSY_PAUSE_SECONDS
             return False
+        except BudgetSpent as error:
+            again = self._wait(self.book.get(round_id), error, done)
+            self._opened.let_go(round_id)
+            return again
+        except Unreadable as error:
+            self._opened.let_go(round_id)
+            self._ends.fail(self.book.get(round_id), error.code, error.diagnostics(), unreadable=error)
+            return True
         except (NodeError, PsiError) as error:
             self._opened.let_go(round_id)
             found = self.book.peek(round_id)
@@ -211,6 +237,17 @@ class RoundEngine:
             )
             return True
         return self._speaking.prepare(found) if found.state is RoundState.PREPARING else self._speaking.speak(found)
+
+    def _wait(self, found: Round, error: BudgetSpent, done: Step) -> bool:
+        """Our budget for the other side is spent: later, unless that is too late. True if the round has ended."""
+        terms = found.manifest
+        until = terms.expires_at if self._has_been_answered(found) else terms.deadline
+        if error.free_at > moment(until):
+            self._ends.fail(found, error.code, error.diagnostics())
+            return True
+        done.free_at = error.free_at
+        done.retry_in = BUDGET_PAUSE_SECONDS if done.retry_in is None else min(done.retry_in, BUDGET_PAUSE_SECONDS)
+        return False
 
     def _expired(self, found: Round) -> bool:
         """The first learner is answered by the deadline; nothing leaves after the end of the agreement."""
@@ -244,6 +281,7 @@ class RoundEngine:
                 self.inbox.drop_round(tx, found.round_id)
                 if unsent:
                     self.outbox.drop_round(tx, found.round_id)
+                    self.post.forget(found.round_id)
 
     def _progressed(self, round_id: str, records: int) -> None:
         if self._stopping.is_set():

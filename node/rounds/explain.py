@@ -37,6 +37,7 @@ def explain(manifest: Manifest, me: str) -> list[str]:
         f"{_name(member, me)} {_verb(member, me, 'keep')} results for {member.retention_days} days at most."
         for member in manifest.members
     ]
+    sentences.append("These times are agreed; this version deletes nothing by itself when they are over.")
     sentences.append(
         f"Lists are exchanged from {manifest.start_not_before} to {manifest.deadline}; "
         f"nothing is released after {manifest.expires_at}."

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from node.errors import StateDamaged
 from node.store import Store
 from node.store.schema import inbox, outbox
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from node.wire.signing import Signer
 from psi.errors import ChangedAnswer, MalformedMessage, UnexpectedMessage
 
-__all__ = ["MOST_NOTES", "PROTOCOL_LINE", "Inbox", "Letter", "Outbox"]
+__all__ = ["MOST_NOTES", "PROTOCOL_LINE", "Inbox", "Letter", "Outbox", "Unreadable"]
 
 MOST_NOTES = 64
 """Envelopes about one round that one sender may ever send, in number. An honest one needs fewer than ten."""
@@ -33,10 +34,13 @@ MOST_NOTES = 64
 PROTOCOL_LINE = 1 << 31
 """Sequence numbers above this one belong to the protocol's messages, those below to all others."""
 
+SEQUENCE_END = 1 << 32
+"""No sequence number reaches this one."""
+
 
 def _line(kind: EnvelopeKind) -> tuple[int, int]:
     """First and last sequence number of the line of a kind; both are never used themselves."""
-    return (PROTOCOL_LINE, 1 << 32) if kind is EnvelopeKind.ROUND else (0, PROTOCOL_LINE)
+    return (PROTOCOL_LINE, SEQUENCE_END) if kind is EnvelopeKind.ROUND else (0, PROTOCOL_LINE)
 
 
 def _digest(envelope: Envelope) -> bytes:
@@ -53,6 +57,15 @@ class Letter:
     sequence: int
     kind: EnvelopeKind
     payload: bytes
+
+
+class Unreadable(StateDamaged):
+    """An envelope in the outbox does not open any more. `row` is its number in the table."""
+
+    def __init__(self, row: int, kind: EnvelopeKind, error: StateDamaged) -> None:
+        super().__init__(error.sentence, advice=error.advice)
+        self.row = row
+        self.kind = kind
 
 
 class Inbox:
@@ -122,7 +135,7 @@ class Inbox:
     def next(self, round_id: str, *, protocol: bool) -> Letter | None:
         """The next unread envelope of a round: notes before messages of its protocol, which come only with `protocol`,
         each in the order in which they came."""
-        top = 1 << 32 if protocol else PROTOCOL_LINE
+        top = SEQUENCE_END if protocol else PROTOCOL_LINE
         with self._store.read() as connection:
             row = connection.execute(
                 select(inbox)
@@ -175,12 +188,14 @@ class Outbox:
                 kind=kind.name,
                 envelope=self._store.cells.seal("outbox", name, "envelope", envelope.to_bytes()),
                 acknowledged=False,
-                attempts=0,
             )
         )
 
     def next(self, round_id: str, recipient: str) -> tuple[int, Envelope] | None:
-        """The oldest envelope to a recipient that it has not acknowledged, with its number in the table."""
+        """The oldest envelope to a recipient that it has not acknowledged, with its number in the table.
+
+        Unreadable if it was altered in the database.
+        """
         with self._store.read() as connection:
             row = connection.execute(
                 select(outbox)
@@ -195,11 +210,29 @@ class Outbox:
         if row is None:
             return None
         name = f"{row.round_id}/{row.recipient}/{row.sequence}"
-        return row.id, Envelope.from_bytes(self._store.cells.unseal("outbox", name, "envelope", row.envelope))
+        try:
+            return row.id, Envelope.from_bytes(self._store.cells.unseal("outbox", name, "envelope", row.envelope))
+        except StateDamaged as error:
+            raise Unreadable(row.id, EnvelopeKind[row.kind], error) from None
 
     def acknowledged(self, tx: Connection, row: int) -> None:
         """The recipient has stored it, or will never take it: it need not be sent again."""
         tx.execute(outbox.update().where(outbox.c.id == row).values(acknowledged=True, envelope=b""))
+
+    def withdraw(self, tx: Connection, row: int) -> None:
+        """An envelope cannot be read any more, and what stands behind it would wait for it at the recipient for ever.
+
+        A note goes with all later ones, and the next note gets its number. What is of the protocol is never made anew:
+        nothing of that leaves any more. A recipient that has the lost note already, which takes a crash at the wrong
+        moment besides the damage, will see a changed answer and end the round.
+        """
+        here = (outbox.c.round_id, outbox.c.recipient, outbox.c.sequence)
+        round_id, recipient, sequence = tx.execute(select(*here).where(outbox.c.id == row)).one()
+        if sequence > PROTOCOL_LINE:
+            self.drop_protocol(tx, round_id)
+            return
+        same = (outbox.c.round_id == round_id, outbox.c.recipient == recipient)
+        tx.execute(outbox.delete().where(*same, outbox.c.sequence >= sequence, outbox.c.sequence < PROTOCOL_LINE))
 
     def drop_protocol(self, tx: Connection, round_id: str) -> None:
         """The round has broken off: nothing of its protocol leaves any more."""
@@ -224,9 +257,6 @@ class Outbox:
                 outbox.c.round_id == round_id, outbox.c.acknowledged.is_(False), outbox.c.sequence > PROTOCOL_LINE
             )
             return int(connection.execute(query).scalar_one())
-
-    def tried(self, tx: Connection, row: int) -> None:
-        tx.execute(outbox.update().where(outbox.c.id == row).values(attempts=outbox.c.attempts + 1))
 
     def recipients(self, round_id: str) -> list[str]:
         """To whom something of a round still has to go."""

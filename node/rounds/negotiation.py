@@ -24,16 +24,18 @@ from node.datasets import Dataset, DatasetBook, PreparedRecord
 from node.errors import NotAllowed, RefusedByPolicy, UserError
 from node.identity.keys import Identity, verify
 from node.identity.members import MemberBook, MemberState
-from node.policy import Budget, Context, DatasetFacts, enforce, evaluate
+from node.policy import RULES, Budget, Context, DatasetFacts, charge_for, enforce, evaluate
+from node.policy.resources import BudgetSuffices
 from node.policy.verdict import Verdict as RuleVerdict
 from node.rounds.book import Round, RoundBook, Verdict, round_id_of
 from node.rounds.ends import end
 from node.rounds.mailbox import Letter, Outbox
-from node.rounds.parties import others, read_note, require_member, tell, write_note
+from node.rounds.parties import others, peer_of, read_note, require_member, tell, write_note
 from node.rounds.preparing import records_without_room
 from node.rounds.states import ENDS, RoundState
 from node.store import Store
 from node.wire.envelope import EnvelopeKind
+from node.wire.signing import SIGNATURE_BYTES
 from psi.errors import BadSignature, MalformedMessage, UnexpectedMessage, WrongParty
 
 __all__ = ["MAX_ROUNDS_PER_CONVENER", "Negotiation"]
@@ -77,13 +79,16 @@ class Negotiation:
         """What every rule of this node says about an agreement."""
         return evaluate(manifest, self._context(manifest, dataset))
 
-    def enforce(self, found: Round) -> Dataset:
-        """Ask the rules once more, right before the list is made; RefusedByPolicy if one objects."""
+    def enforce(self, found: Round) -> None:
+        """Ask the rules once more, right before the list is made; RefusedByPolicy if one objects, BudgetSpent if there
+        is nothing but to wait for the budget."""
         if found.dataset_id is None:
             raise UserError("No data set was chosen for this round.", advice="Sign it with --dataset.")
         dataset = self.datasets.by_id(found.dataset_id)
-        enforce(found.manifest, self._context(found.manifest, dataset))
-        return dataset
+        rules = [rule for rule in RULES if not isinstance(rule, BudgetSuffices)]
+        enforce(found.manifest, self._context(found.manifest, dataset), rules)
+        peer = peer_of(found)
+        self.budget.check(peer, charge_for(found.manifest, peer))
 
     def records(self, found: Round) -> Iterator[PreparedRecord]:
         """The records of the data set that was chosen for a round, in order."""
@@ -247,7 +252,7 @@ class Negotiation:
         if letter.sender not in {member.member_id for member in found.manifest.members}:
             raise UnexpectedMessage("A party that is no member answered the proposal.")
         member = require_member(self.members, letter.sender)
-        if len(letter.payload) != 64:
+        if len(letter.payload) != SIGNATURE_BYTES:
             raise MalformedMessage("The other side sent something that is not a signature.")
         if not verify(member.identity_key, label, found.manifest.digest(), letter.payload):
             raise BadSignature("The other side's signature is not one over this agreement.")

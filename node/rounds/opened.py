@@ -53,10 +53,12 @@ class Opened:
             self.let_go(round_id)  # what is in memory may be ahead of what is stored
             raise
         finally:
-            if self._closed:
-                self.let_go(round_id)
+            # In one go: `close` leaves to us what it saw in our hands.
             with self._lock:
                 self._held.discard(round_id)
+                left = self._open.pop(round_id, None) if self._closed else None
+            if left is not None:
+                left.close()
 
     def voice(self, found: Round) -> NodeVoice:
         """How the protocol speaks for us in this round; NotFound if the other side is no member any more."""
@@ -81,7 +83,7 @@ class Opened:
             self.let_go(round_id)
 
     def let_go(self, round_id: str) -> None:
-        """Close the files and wipe the key in memory; what is stored stays."""
+        """Wipe the key in memory and close the files; what is stored stays."""
         with self._lock:
             conversation = self._open.pop(round_id, None)
         if conversation is not None:
@@ -89,8 +91,8 @@ class Opened:
 
     def close(self) -> None:
         """Let go of everything: at once what nobody holds, the rest when its step ends."""
-        self._closed = True
         with self._lock:
-            idle = [round_id for round_id in self._open if round_id not in self._held]
-        for round_id in idle:
-            self.let_go(round_id)
+            self._closed = True
+            idle = [self._open.pop(round_id) for round_id in set(self._open) - self._held]
+        for conversation in idle:
+            conversation.close()

@@ -25,6 +25,9 @@ FIRST_LATER_SECONDS = 0.05
 LONGEST_LATER_SECONDS = 5.0
 """Pauses while the recipient is there but asks to come later: it may be making its list, or still lack the proposal."""
 
+_Pause = tuple[float, float]
+"""When the next try is due (monotonic), and how long the pause before it is, in seconds."""
+
 
 @dataclass
 class Delivery:
@@ -45,26 +48,35 @@ class Post:
     carrier: Carrier
     clock: Clock
     random_bytes: RandomBytes
-    _pauses: dict[str, tuple[float, float]] = field(default_factory=dict)
-    _laters: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    _pauses: dict[str, _Pause] = field(default_factory=dict)
+    _laters: dict[str, dict[str, _Pause]] = field(default_factory=dict)
 
     def deliver(self, round_id: str) -> Delivery:
         """Send everything of a round that can be sent now."""
         result = Delivery()
-        for recipient in self.outbox.recipients(round_id):
-            self._deliver_to(round_id, recipient, result)
+        recipients = self.outbox.recipients(round_id)
+        # Only one thread is at a round at a time. What waits no more needs no pause.
+        laters = {key: pause for key, pause in self._laters.pop(round_id, {}).items() if key in recipients}
+        for recipient in recipients:
+            self._deliver_to(round_id, recipient, laters, result)
             if result.refused is not None:
                 break
+        if laters:
+            self._laters[round_id] = laters
         return result
 
     def heard_from(self, sender: str) -> None:
         """It is there again: what waits for it need not wait longer."""
         self._pauses.pop(sender, None)
 
-    def _deliver_to(self, round_id: str, recipient: str, result: Delivery) -> None:
+    def forget(self, round_id: str) -> None:
+        """Nothing of the round waits any more."""
+        self._laters.pop(round_id, None)
+
+    def _deliver_to(self, round_id: str, recipient: str, laters: dict[str, _Pause], result: Delivery) -> None:
         while (waiting := self.outbox.next(round_id, recipient)) is not None:
             due, pause = self._pauses.get(recipient, (0.0, 0.0))
-            later, later_pause = self._laters.get((round_id, recipient), (0.0, 0.0))
+            later, later_pause = laters.get(recipient, (0.0, 0.0))
             wait = max(due, later) - self.clock.monotonic()
             if wait > 0:
                 return self._later(result, wait)
@@ -72,8 +84,6 @@ class Post:
             try:
                 receipt = self.carrier.deliver(envelope)
             except (PeerUnreachable, Busy):
-                with self.store.transaction() as tx:
-                    self.outbox.tried(tx, row)
                 pause = min(max(FIRST_PAUSE_SECONDS, 2 * pause), LONGEST_PAUSE_SECONDS)
                 wait = pause * (0.5 + self.random_bytes(1)[0] / 512)
                 self._pauses[recipient] = (self.clock.monotonic() + wait, pause)
@@ -88,15 +98,15 @@ class Post:
             self._pauses.pop(recipient, None)
             if receipt is ReceiptKind.RETRY_LATER:
                 pause = min(max(FIRST_LATER_SECONDS, 2 * later_pause), LONGEST_LATER_SECONDS)
-                self._laters[round_id, recipient] = (self.clock.monotonic() + pause, pause)
+                laters[recipient] = (self.clock.monotonic() + pause, pause)
                 return self._later(result, pause)
-            self._laters.pop((round_id, recipient), None)
+            laters.pop(recipient, None)
             failpoints.hit("round.after-send")
             with self.store.transaction() as tx:
                 self.outbox.acknowledged(tx, row)
             failpoints.hit("round.after-acknowledge")
             result.sent += 1
-        self._laters.pop((round_id, recipient), None)
+        laters.pop(recipient, None)
         return None
 
     @staticmethod

@@ -36,11 +36,16 @@ def record_tokens(record: PreparedRecord, rules: Sequence[Rule]) -> list[tuple[s
     return [(rule.kind, token) for rule in rules for token in tokens(rule, record.identifiers, record.person)]
 
 
+def _may_take_part(record: PreparedRecord) -> bool:
+    """Whether a record can take part in any round: what it holds does not matter otherwise."""
+    return record.consent.given and not record.child
+
+
 def records_without_room(records: Iterable[PreparedRecord], rules: Sequence[Rule]) -> dict[str, int]:
     """Kind -> how many records that may take part hold more values of it than the agreement has room for."""
     crowded: Counter[str] = Counter()
     for record in records:
-        if record.consent.given and not record.child:
+        if _may_take_part(record):
             for rule in rules:
                 crowded[rule.kind] += len(record.identifiers.get(rule.kind, ())) > rule.per_record
     return {kind: count for kind, count in crowded.items() if count}
@@ -111,9 +116,10 @@ class Taking:
 
     def _covered(self, record: PreparedRecord) -> Iterator[tuple[str | None, Token]]:
         """The record's tokens; the kind is None where the record does not take part with it."""
+        if not _may_take_part(record):
+            return
         for kind, token in record_tokens(record, self._rules):
-            covered = not record.child and record.consent.covers(kind, self._receiver, self._today)
-            yield (kind if covered else None), token
+            yield (kind if record.consent.covers(kind, self._receiver, self._today) else None), token
 
     def _count(self, taking: bool) -> None:
         self.counts.taking_part += taking

@@ -20,12 +20,15 @@ from psi.errors import LocalError
 from psi.identifiers import Rule
 from psi.protocol.listing import PADDING
 from psi.spool import CHUNK_ROWS, Spool, chunks
-from psi.transcript import Label, digest, tags
+from psi.transcript import TAG_BYTES, Label, digest, tags
 
 __all__ = ["HANDLE_BYTES", "Agreement", "Lead", "agreeing_records", "find_leads", "release_rows"]
 
 HANDLE_BYTES = 8
 """Bytes of a match handle, shown as 16 hex characters."""
+
+_NUMBER_BYTES = 8
+"""Bytes of every number in a row of a list, big-endian: a position, a token, a record, a place."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def release_rows(conversation: Conversation, records: Iterable[PreparedRecord], 
         if chosen is None or reference in chosen
         for token, _place in links[number]
     }
-    return [position.to_bytes(8, "big") for position in sorted(positions)]
+    return [position.to_bytes(_NUMBER_BYTES, "big") for position in sorted(positions)]
 
 
 def _agreeing_tokens(conversation: Conversation) -> dict[int, int]:
@@ -99,17 +102,16 @@ def _agreeing_tokens(conversation: Conversation) -> dict[int, int]:
     agreeing: dict[int, int] = {}
     at, places = -1, b""
     for chunk in chunks(conversation.session.spools.matches):
-        for start in range(0, len(chunk), 16):
-            own = int.from_bytes(chunk[start : start + 8], "big")
+        for start in range(0, len(chunk), conversation.session.spools.matches.width):
+            own, theirs = _number(chunk, start), _number(chunk, start + _NUMBER_BYTES)
             if own // CHUNK_ROWS != at:
                 at = own // CHUNK_ROWS
                 places = conversation.order.read(at)
-            offset = own % CHUNK_ROWS * 8
-            token = int.from_bytes(places[offset : offset + 8], "big")
+            token = _number(places, own % CHUNK_ROWS * _NUMBER_BYTES)
             if token == PADDING:
                 # Nobody can guess a random element of ours but by a break of the group or a defect.
                 raise LocalError("An element without meaning seems to agree.", advice="Please report this defect.")
-            agreeing[token] = int.from_bytes(chunk[start + 8 : start + 16], "big")
+            agreeing[token] = theirs
     return agreeing
 
 
@@ -118,10 +120,14 @@ def _links_of(conversation: Conversation, wanted: set[int]) -> dict[int, list[tu
     links: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for chunk in chunks(conversation.links):
         for start in range(0, len(chunk), LINK_BYTES):
-            token, record, place = (int.from_bytes(chunk[start + at : start + at + 8], "big") for at in (0, 8, 16))
+            token, record, place = (_number(chunk, at) for at in range(start, start + LINK_BYTES, _NUMBER_BYTES))
             if token in wanted:
                 links[record].append((token, place))
     return links
+
+
+def _number(rows: bytes, at: int) -> int:
+    return int.from_bytes(rows[at : at + _NUMBER_BYTES], "big")
 
 
 def _handles(conversation: Conversation, positions: list[int]) -> dict[int, str]:
@@ -134,7 +140,7 @@ def _handles(conversation: Conversation, positions: list[int]) -> dict[int, str]
         if position // CHUNK_ROWS != at:
             at = position // CHUNK_ROWS
             found = tags(context, evaluated.read(at))
-        start = position % CHUNK_ROWS * 16
-        handle = digest(Label.HANDLE, context, found[start : start + 16])
+        start = position % CHUNK_ROWS * TAG_BYTES
+        handle = digest(Label.HANDLE, context, found[start : start + TAG_BYTES])
         handles[position] = handle[:HANDLE_BYTES].hex()
     return handles

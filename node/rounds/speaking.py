@@ -158,10 +158,12 @@ class Speaking:
             rows = release_rows(conversation, records, None if chosen is None else set(chosen))
             for start in range(0, len(rows), CHUNK_ROWS):
                 spool.append(b"".join(rows[start : start + CHUNK_ROWS]))
-            self._charge(found, "release", len(rows))
+            reason, elements = "release", len(rows)
         else:
-            self._charge(found, "answer", conversation.session.terms.peer_size)
+            reason, elements = "answer", conversation.session.terms.peer_size
+        # In this order: what the protocol refuses costs nothing. Permitted is it in memory only, until it is stored.
         conversation.session.permit_release()
+        self._charge(found, reason, elements)
         if found.state is RoundState.DECIDING:
             with self.store.transaction() as tx:
                 self.ends.still(found, *LIVE)

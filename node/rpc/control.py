@@ -141,7 +141,7 @@ def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(dict(value)).encode("ascii")
 
 
-class _OwnerOnly(grpc.ServerInterceptor):  # type: ignore[misc,unused-ignore]
+class _OwnerOnly(grpc.ServerInterceptor):
     """Serves only what the access table gives to the owner; the socket itself let in nobody else."""
 
     def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:

@@ -52,7 +52,7 @@ class _Refused(Exception):
         self.reason, self.error, self.member = reason, error, member
 
 
-class MembersOnly(grpc.ServerInterceptor):  # type: ignore[misc,unused-ignore]
+class MembersOnly(grpc.ServerInterceptor):
     """Lets confirmed members call what the access table gives them, and nobody else anything."""
 
     def __init__(self, book: MemberBook, refusals: RefusalLog, clock: Clock) -> None:

@@ -21,7 +21,7 @@ from node.identity.members import MemberBook, MemberState
 from node.rpc.interceptors import MembersOnly
 from node.rpc.peer import PeerService
 from node.rpc.refusals import RefusalLog
-from node.wire.limits import MAX_CONCURRENT_CALLS, MAX_MESSAGE_BYTES, WORKERS, server_options
+from node.wire.limits import MAX_CONCURRENT_CALLS, WORKERS, server_options
 
 __all__ = ["STOP_GRACE_SECONDS", "PeerServer"]
 
@@ -43,7 +43,6 @@ class PeerServer:
         service: PeerService,
         refusals: RefusalLog,
         clock: Clock,
-        max_message_bytes: int = MAX_MESSAGE_BYTES,
         workers: int = WORKERS,
     ) -> None:
         self._listen = listen
@@ -55,7 +54,7 @@ class PeerServer:
             self._workers,
             handlers=[service.handler()],
             interceptors=[MembersOnly(book, refusals, clock)],
-            options=server_options(max_message_bytes),
+            options=server_options(),
             maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS,
             compression=grpc.Compression.NoCompression,
         )

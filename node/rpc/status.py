@@ -5,9 +5,7 @@ own conduct; what goes wrong on our side, or what our rules say, is told in gene
 INTERNAL with a bland sentence for both; our log gets its type and place, never its text, which may hold data.
 """
 
-import traceback
 from enum import Enum
-from pathlib import Path
 from typing import NoReturn
 
 import grpc
@@ -22,6 +20,7 @@ from node.errors import (
     RefusedByPolicy,
     StateDamaged,
     UserError,
+    place_of,
 )
 from node.wire.problem import METADATA_KEY, Problem
 from psi.errors import PeerError, PsiError, VersionMismatch
@@ -81,7 +80,7 @@ def code_of(error: BaseException) -> grpc.StatusCode:
 def problem_of(error: Exception, audience: Audience, where: str) -> Problem:
     """What that audience is told. `where` names the call for our log, in lower-case letters."""
     if not isinstance(error, NodeError | PsiError):
-        _log.error("unforeseen-error", method=where, position=_place(error), error=type(error).__name__)
+        _log.error("unforeseen-error", method=where, position=place_of(error), error=type(error).__name__)
         return _UNFORESEEN if audience is Audience.OWNER else _FAILED_HERE
     if audience is Audience.OWNER or isinstance(error, _ABOUT_THE_PEER):
         return Problem(error.code, error.sentence, error.advice)
@@ -94,9 +93,3 @@ def abort(context: grpc.ServicerContext, error: Exception, where: str) -> NoRetu
     code = grpc.StatusCode.INTERNAL if problem is _FAILED_HERE else code_of(error)
     context.set_trailing_metadata(((METADATA_KEY, problem.to_bytes()),))
     context.abort(code, problem.code)
-
-
-def _place(error: Exception) -> str:
-    """The innermost line of the trace, as "module.line": says where, and nothing about data."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).stem.strip('_').lower()}.{frames[-1].lineno}" if frames else "unknown"

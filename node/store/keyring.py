@@ -33,7 +33,7 @@ from node.ids import RandomBytes
 from node.store.files import FILE_MODE, replace_file
 from psi.secret import SecretBytes
 
-__all__ = ["KEY_BYTES", "MIN_PASSPHRASE_BYTES", "KeyRing", "PassphraseCost"]
+__all__ = ["KEY_BYTES", "MIN_PASSPHRASE_BYTES", "KeyRing", "PassphraseCost", "WrongPassphrase"]
 
 KEY_BYTES = 32
 """Bytes of every key: AES-256."""
@@ -49,6 +49,10 @@ NONCE_BYTES = 12
 SALT_BYTES = 16
 TAG_BYTES = 16
 _DAMAGED_ADVICE = "Restore the file `key` from a backup or from your recovery key."
+
+
+class WrongPassphrase(UserError):
+    """The passphrase does not open this key file. Whoever read it from a file can say which."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ class KeyRing:
         """Read the key file.
 
         Raises NotFound without one, StateDamaged if other accounts may read it or it was altered, UserError if the
-        passphrase is missing, wrong, or given where the file has none.
+        passphrase is missing, wrong, or given where the file has none, or if this account may not read the file.
         """
         file = _read(path)
         if file.protection is None:
@@ -140,7 +144,7 @@ class KeyRing:
                 try:
                     master = _unwrap(wrapping, file.master, _master_label(file.protection))
                 except InvalidTag:
-                    raise UserError(
+                    raise WrongPassphrase(
                         "The passphrase is wrong, or the key file was altered.", advice="Try again."
                     ) from None
         try:
@@ -196,6 +200,11 @@ def _read(path: Path) -> _KeyFile:
     except FileNotFoundError:
         raise NotFound(
             f"There is no key file in the folder {path.parent}.", advice="Make a node with `blindmatch node init`."
+        ) from None
+    except PermissionError:
+        raise UserError(
+            f"You may not read the key file {path}.",
+            advice="Run blindmatch as the account that the node's folder belongs to.",
         ) from None
     except OSError as error:
         raise StateDamaged(f"The key file {path} cannot be opened: {error.strerror}.", advice=_DAMAGED_ADVICE) from None

@@ -85,7 +85,6 @@ datasets = Table(
     Column("usable", Integer, nullable=False),
     Column("counts", Text, nullable=False),  # JSON, numbers only
     Column("details", LargeBinary, nullable=False),  # sealed: name of the source file, mapping
-    Column("spool", Text, nullable=False),
     Column("created_at", Text, nullable=False),
 )
 
@@ -94,7 +93,6 @@ rounds = Table(
     metadata,
     Column("round_id", Text, primary_key=True),
     Column("manifest", LargeBinary, nullable=False),
-    Column("manifest_digest", LargeBinary, nullable=False),
     Column("convener", Text, nullable=False),
     Column("position", Text, nullable=False),
     Column("dataset_id", Text, ForeignKey("datasets.dataset_id", ondelete="SET NULL")),
@@ -139,7 +137,6 @@ outbox = Table(
     Column("kind", Text, nullable=False),
     Column("envelope", LargeBinary, nullable=False),  # sealed; row = round_id/recipient/sequence
     Column("acknowledged", Boolean, nullable=False),
-    Column("attempts", Integer, nullable=False),
     UniqueConstraint("round_id", "recipient", "sequence"),
     Index(None, "acknowledged", "recipient"),
 )

@@ -21,7 +21,8 @@ import errno
 import os
 import re
 import struct
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -73,7 +74,7 @@ class SealedSpool:
     def append(self, data: bytes) -> None:
         """Add one chunk and flush it to the disk: whole rows, CHUNK_ROWS of them unless it is the last.
 
-        Raises ValueError for anything else, Busy if the disk is full (the spool is then as it was before).
+        Raises ValueError for anything else, Busy if the disk is full. After an error the spool is as it was before.
         """
         rows, rest = divmod(len(data), self._width)
         if rest or not 0 < rows <= CHUNK_ROWS or self._rows % CHUNK_ROWS:
@@ -81,17 +82,16 @@ class SealedSpool:
         chunk = self._rows // CHUNK_ROWS
         nonce = self._random_bytes(NONCE_BYTES)
         sealed = nonce + self._cipher.encrypt(nonce, data, self._place(chunk, rows))
-        try:
-            # What a crash may have left of a torn slot must not stand behind a shorter one.
-            os.ftruncate(self._descriptor, self._offset(chunk))
-            write_all(self._descriptor, sealed, self._offset(chunk))
-            os.fdatasync(self._descriptor)
-        except OSError as error:
-            with suppress(OSError):
+        with _disk():
+            try:
+                # What a crash may have left of a torn slot must not stand behind a shorter one.
                 os.ftruncate(self._descriptor, self._offset(chunk))
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise Busy("The disk is full. The list was not saved.", advice="Free some space and resume.") from None
-            raise StateDamaged("A list could not be written to the disk.", advice="Check the disk.") from None
+                write_all(self._descriptor, sealed, self._offset(chunk))
+                os.fdatasync(self._descriptor)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(self._descriptor, self._offset(chunk))
+                raise
         self._rows += rows
 
     def read(self, chunk: int) -> bytes:
@@ -116,13 +116,15 @@ class SealedSpool:
             return
         if rows < 0 or rows % CHUNK_ROWS:
             raise ValueError("a spool is cut between chunks only")
-        os.ftruncate(self._descriptor, self._offset(rows // CHUNK_ROWS))
-        os.fsync(self._descriptor)
+        with _disk():
+            os.ftruncate(self._descriptor, self._offset(rows // CHUNK_ROWS))
+            os.fsync(self._descriptor)
         self._rows = rows
 
     def close(self) -> None:
         """Close the file. The spool cannot be used after."""
-        os.close(self._descriptor)
+        with _disk():
+            os.close(self._descriptor)
 
     def _offset(self, chunk: int) -> int:
         return _HEADER.size + chunk * (self._width * CHUNK_ROWS + OVERHEAD)
@@ -131,7 +133,8 @@ class SealedSpool:
         return self._id + struct.pack(">IQI", self._width, chunk, rows)
 
     def _open_slot(self, chunk: int, rows: int) -> bytes | None:
-        sealed = os.pread(self._descriptor, rows * self._width + OVERHEAD, self._offset(chunk))
+        with _disk():
+            sealed = os.pread(self._descriptor, rows * self._width + OVERHEAD, self._offset(chunk))
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self._place(chunk, rows))
         except (InvalidTag, ValueError):
@@ -139,7 +142,8 @@ class SealedSpool:
 
     def _find_rows(self) -> int:
         """Rows that the file holds, from its size; a torn last slot does not count. Nothing is changed."""
-        size = os.fstat(self._descriptor).st_size - _HEADER.size
+        with _disk():
+            size = os.fstat(self._descriptor).st_size - _HEADER.size
         full, rest = divmod(size, self._width * CHUNK_ROWS + OVERHEAD)
         if rest:
             last, odd = divmod(rest - OVERHEAD, self._width)
@@ -152,13 +156,17 @@ class SealedSpool:
 
 
 class SpoolFolder:
-    """The folder of all spools. `key` is a sub-key of the node's key ring, kept by the caller."""
+    """The folder of all spools. `key` is a sub-key of the node's key ring, kept by the caller.
+
+    What the operating system refuses is raised as Busy if another try may go through, else as StateDamaged.
+    """
 
     def __init__(self, path: Path, key: SecretBytes, random_bytes: RandomBytes = os.urandom) -> None:
         self._path = path
         self._cipher = AESGCM(key.view())
         self._random_bytes = random_bytes
-        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        with _disk():
+            path.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
     def create(self, name: str, width: int) -> SealedSpool:
         """A new, empty spool. FileExistsError if the name is taken: delete it first."""
@@ -169,17 +177,23 @@ class SpoolFolder:
             raise FileExistsError(name)
         spool_id, nonce = self._random_bytes(ID_BYTES), self._random_bytes(NONCE_BYTES)
         key = self._cipher.encrypt(nonce, self._random_bytes(KEY_BYTES), _header_place(name, width, spool_id))
-        replace_file(path, _HEADER.pack(MAGIC, width, spool_id, nonce, key))
+        with _disk():
+            replace_file(path, _HEADER.pack(MAGIC, width, spool_id, nonce, key))
         return self.open(name)
 
     def open(self, name: str) -> SealedSpool:
         """An existing spool. NotFound without it, StateDamaged if it is not a spool of this name and node."""
+        path = self._file(name)
+        with _disk():
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                raise NotFound(
+                    "A saved list is missing.", advice="Prepare the data again, or cancel the round."
+                ) from None
         try:
-            descriptor = os.open(self._file(name), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            raise NotFound("A saved list is missing.", advice="Prepare the data again, or cancel the round.") from None
-        try:
-            header = os.pread(descriptor, _HEADER.size, 0)
+            with _disk():
+                header = os.pread(descriptor, _HEADER.size, 0)
             magic, width, spool_id, nonce, sealed = _HEADER.unpack(header)
             key = self._cipher.decrypt(nonce, sealed, _header_place(name, width, spool_id))
             if magic != MAGIC or header != _HEADER.pack(magic, width, spool_id, nonce, sealed):
@@ -188,22 +202,47 @@ class SpoolFolder:
         except (struct.error, InvalidTag):
             os.close(descriptor)
             raise _damaged() from None
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     def delete(self, name: str) -> None:
         """Remove a spool; nothing happens if there is none. Nothing is overwritten: see the top of this file."""
-        with suppress(FileNotFoundError):
-            self._file(name).unlink()
+        path = self._file(name)
+        with _disk(), suppress(FileNotFoundError):
+            path.unlink()
             sync_folder(self._path)
 
     def names(self) -> list[str]:
         """The names of all spools, sorted."""
-        return sorted(path.stem for path in self._path.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.stem))
+        with _disk():
+            return sorted(path.stem for path in self._path.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.stem))
 
     def _file(self, name: str) -> Path:
         # The names are ours (round and dataset ids), never a peer's or a file's: anything else is a mistake.
         if not _NAME.fullmatch(name):
             raise ValueError("not a spool name")
         return self._path / f"{name}{SUFFIX}"
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Around every call that the operating system may refuse: an OSError leaves as an error with a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Busy(
+                "The disk is full. The list was not saved.", advice="Free some space: the round then goes on by itself."
+            ) from None
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise Busy(
+                "Too many files are open on this computer.", advice="Close some: the round then goes on by itself."
+            ) from None
+        raise StateDamaged(
+            "A list could not be written to the disk or read from it.",
+            advice="Check the disk, and who owns the node's folder.",
+        ) from None
 
 
 def _header_place(name: str, width: int, spool_id: bytes) -> bytes:

@@ -45,7 +45,7 @@ class StateDir:
 
     def create(self) -> None:
         """Make the folder for a new node. UserError if there is something in it already."""
-        if self.key.exists():
+        if self._holds_node():
             raise UserError(
                 f"There is already a node in the folder {self.path}.",
                 advice="Start it with `blindmatch node run`, or choose another folder.",
@@ -73,8 +73,9 @@ class StateDir:
                 path.unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Refuse to go on without the folder (NotFound), or with one that other accounts may enter (StateDamaged)."""
-        if not self.key.exists():
+        """Refuse to go on without the folder (NotFound), with one that this account may not enter (UserError), or with
+        one that other accounts may enter (StateDamaged)."""
+        if not self._holds_node():
             raise NotFound(
                 f"There is no node in the folder {self.path}.", advice="Make one with `blindmatch node init`."
             )
@@ -97,7 +98,13 @@ class StateDir:
     def lock(self) -> Iterator[None]:
         """Hold the folder. Busy if another process has it; the system lets go when the holder ends, however it ends."""
         self.check()
-        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        except OSError as error:
+            raise StateDamaged(
+                f"The file {self.lock_file} cannot be used: {error.strerror}.",
+                advice="Check who owns the node's folder and what is in it.",
+            ) from None
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,3 +116,17 @@ class StateDir:
             yield
         finally:
             os.close(descriptor)
+
+    def _holds_node(self) -> bool:
+        """Whether there is a key file. UserError if this account may not even look."""
+        try:
+            return self.key.exists()
+        except PermissionError:
+            raise UserError(
+                f"You may not enter the folder {self.path}.",
+                advice="Run blindmatch as the account that it belongs to, or name another folder.",
+            ) from None
+        except OSError as error:
+            raise UserError(
+                f"The folder {self.path} cannot be used: {error.strerror}.", advice="Name another folder."
+            ) from None

@@ -43,7 +43,7 @@ def explain(error: grpc.RpcError, member: Member) -> NodeError:
     if status is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
         return PeerRefused(
             f"The message is larger than {name} accepts.",
-            advice="Both organisations need the same message limit in their configuration.",
+            advice="The limit is part of blindmatch, so their version is another one: compare `blindmatch --version`.",
             reason="too-large",
         )
     if problem is not None or status is grpc.StatusCode.RESOURCE_EXHAUSTED:

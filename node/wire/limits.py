@@ -29,7 +29,8 @@ __all__ = [
 Options = list[tuple[str, str | int]]
 
 MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES + MAX_ENVELOPE_OVERHEAD_BYTES
-"""Largest message of a peer, in bytes: 1 MiB. A larger one ends the call with RESOURCE_EXHAUSTED."""
+"""Largest message of a peer, in bytes: 1 MiB. A larger one ends the call with RESOURCE_EXHAUSTED. Both ends
+must agree on it, so it is no setting; the longest message of the protocol has half of it."""
 MAX_METADATA_BYTES = 8 * 1024
 """Largest headers or trailers of a call, in bytes."""
 WORKERS = 8
@@ -68,10 +69,10 @@ def _common(max_message_bytes: int) -> Options:
     ]
 
 
-def server_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> Options:
+def server_options() -> Options:
     """For the server that peers call."""
     return [
-        *_common(max_message_bytes),
+        *_common(MAX_MESSAGE_BYTES),
         # Without this a second node could share our port, and every other call would go to it.
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", MAX_CALLS_PER_CONNECTION),
@@ -85,10 +86,10 @@ def server_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> Options:
     ]
 
 
-def client_options(server_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Options:
+def client_options(server_name: str) -> Options:
     """For a channel to one peer, whose certificate carries `server_name`."""
     return [
-        *_common(max_message_bytes),
+        *_common(MAX_MESSAGE_BYTES),
         ("grpc.ssl_target_name_override", server_name),
         # Neither the environment nor the DNS has a say in how we reach a peer, and the round engine does the retries.
         ("grpc.enable_http_proxy", 0),

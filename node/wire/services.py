@@ -8,11 +8,10 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from node.wire import control_pb2, peer_pb2
 
-__all__ = ["CONTROL", "DELIVER", "HELLO", "INVOKE", "PEER", "SERVICES", "method_names", "short_name"]
+__all__ = ["CONTROL", "DELIVER", "HELLO", "INVOKE", "PEER", "method_names", "short_name"]
 
 PEER: ServiceDescriptor = peer_pb2.DESCRIPTOR.services_by_name["Peer"]
 CONTROL: ServiceDescriptor = control_pb2.DESCRIPTOR.services_by_name["Control"]
-SERVICES = (PEER, CONTROL)
 
 
 def method_names(service: ServiceDescriptor) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ class _Platform:
 
 def _row(name: str, hosts: str, account: str, **rest: object) -> _Platform:
     words = {key: frozenset(value.split()) if isinstance(value, str) else value for key, value in rest.items()}
-    return _Platform(name, frozenset(hosts.split()), re.compile(account), **words)  # type: ignore[arg-type]
+    return _Platform(name, frozenset(hosts.split()), re.compile(account), **words)  # type: ignore[arg-type]  # _TABLE below gives each field its own type
 
 
 _TABLE: Final = (

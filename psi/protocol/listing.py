@@ -25,7 +25,7 @@ from psi.group import ELEMENT_BYTES, WIDE_BYTES
 from psi.hash_to_group import DST
 from psi.matching import ascending, first_disorder
 from psi.messages import Open
-from psi.protocol.limits import MAX_LIST_ELEMENTS
+from psi.padding import MAX_ELEMENTS
 from psi.secret import SecretBytes
 from psi.spool import CHUNK_ROWS, Spool, chunk_rows
 from psi.transcript import Label, MerkleEdge, digest
@@ -80,9 +80,9 @@ def blind_list(
     `batches` gives distinct identifier messages, at most CHUNK_ROWS at a time. Raises ListDoesNotFit if there are more
     than `size`, LocalError if two messages are the same.
     """
-    if not 0 < size <= MAX_LIST_ELEMENTS:
+    if not 0 < size <= MAX_ELEMENTS:
         raise ListDoesNotFit(
-            f"A list of {size} elements is outside what the protocol allows (1 to {MAX_LIST_ELEMENTS}).",
+            f"A list of {size} elements is outside what the protocol allows (1 to {MAX_ELEMENTS}).",
             advice="Agree on a smaller record class or fewer tokens per record.",
         )
     elements = bytearray()

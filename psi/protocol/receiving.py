@@ -142,11 +142,11 @@ def _released(side: Side, message: Released) -> bool:
     terms, record, peer = side.terms, side.record, side.terms.place.other
     if message.number != record.turns.said[peer]:
         raise UnexpectedMessage("The other side sent its releases out of order.")
-    if record.released + len(message.items) > terms.release_cap:
-        raise WrongCount("The other side released more answers than agreed.")
     full, needless = len(message.items) == RELEASES_PER_MESSAGE, message.number > 0 and not message.items
     if needless or not (full or message.last):
         raise UnexpectedMessage("The other side cut its releases into messages in another way than the protocol does.")
+    if record.released + len(message.items) > terms.release_cap:
+        raise WrongCount("The other side released more answers than agreed.")
     held = side.spools.released
     previous = int.from_bytes(row(held, record.released - 1)[:8], "big") if record.released else -1
     rows = bytearray()

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from psi.errors import LocalError
 from psi.messages import MAX_NAME_BYTES, RUN_BYTES, Checkpoint, is_name
-from psi.protocol.limits import MAX_LIST_ELEMENTS, MAX_RELEASED
+from psi.padding import MAX_ELEMENTS
+from psi.protocol.limits import MAX_RELEASED
 from psi.protocol.states import Place, Reply
 from psi.spool import Spool
 from psi.transcript import DIGEST_BYTES
@@ -46,7 +47,7 @@ class PairTerms:
             or not (is_name(self.me) and is_name(self.peer))
             or len(self.agreement) != DIGEST_BYTES
             or len(self.run) != RUN_BYTES
-            or not all(0 < size <= MAX_LIST_ELEMENTS for size in sizes)
+            or not all(0 < size <= MAX_ELEMENTS for size in sizes)
             or starts != follows
             or any(low > high for low, high in self.bands)
             or self.max_released < 0
@@ -54,7 +55,7 @@ class PairTerms:
             raise LocalError(
                 "The terms of this round cannot be used by the protocol.",
                 advice=f"Names are two different ones of at most {MAX_NAME_BYTES} plain characters, lists hold 1 to "
-                f"{MAX_LIST_ELEMENTS:,} elements, and count bands follow each other from 0. Propose the round again.",
+                f"{MAX_ELEMENTS:,} elements, and count bands follow each other from 0. Propose the round again.",
             )
 
     @property

@@ -159,6 +159,35 @@ def test_an_agreement_of_another_version_is_not_signed(pair: tuple[Running, Runn
 
 
 @pytest.mark.tm("TM-59")
+def test_a_data_set_that_holds_more_than_was_agreed_is_not_signed_with(
+    pair: tuple[Running, Running], tmp_path: Path
+) -> None:
+    """A list leaves no value out, so the round would fail when it is made: better to hear it now."""
+    shelter, police = pair
+    crowded = tmp_path / "crowded.csv"
+    rows = [f"S-{n},+49 30 9018 {n:04},+49 30 9017 {n:04},yes" for n in range(4)]
+    rows += [f"S-{n},+49 30 9018 {n:04},,yes" for n in range(4, 8)]
+    crowded.write_text("\n".join(["Case,Phone,Mobile,Consent", *rows]))
+    asked: dict[str, Any] = {"record_class": "victim", "region": "DE", "by": "ada"}
+    shelter.ask("dataset.add", path=str(crowded), name="crowded", mapping=MAPPING | {"Mobile": "phone"}, **asked)
+    settings = {"match": [{"kind": "phone", "per_record": 1}]}
+    proposal: dict[str, Any] = {"template": "J1", "members": ["me", "shelter"], "by": "carl"}
+    round_id = police.ask("round.propose", settings=settings, **proposal)["round"]["round_id"]
+    wait_for(lambda: knows(shelter, round_id))
+    before, events = everything(shelter), len(shelter.events())
+    with pytest.raises(UserError, match=r"^4 record\(s\) .* kind phone .*\(1 a record\)") as caught:
+        shelter.ask("round.sign", round=round_id, dataset="crowded", by="ada")
+    told(caught.value)
+    assert "Nothing was signed" in caught.value.advice
+    assert everything(shelter) == before
+    assert len(shelter.events()) == events
+    shelter.ask("round.sign", round=round_id, dataset="cases", by="ada")  # the other one has room
+    police.ask("round.cancel", round=round_id, by="carl")
+    wait_for(lambda: shelter.state(round_id) == "cancelled")
+    shelter.ask("dataset.remove", name="crowded", by="ada")
+
+
+@pytest.mark.tm("TM-59")
 @pytest.mark.parametrize(
     ("operation", "request_", "error"),
     [

@@ -19,6 +19,7 @@ from tests.support.make_demo_data import PLANTED
 from tests.support.tree import ROOT
 
 DEMO_SECONDS = 60
+"""Longest time that one demo may take."""
 STOP_SECONDS = 20
 STOPPED_AT = (
     "1. Three", "police$ blindmatch node init", "shelter$ blindmatch node run", "coordinator$ blindmatch node run",
@@ -69,7 +70,7 @@ def left_of(demo: subprocess.Popen[str], seconds: float = 5.0) -> list[int]:
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder with a short name: a node's folder must not have a long one."""
+    """A folder of our own, so that it can be seen what a demo leaves there."""
     with tempfile.TemporaryDirectory(prefix="bm") as folder:
         yield Path(folder)
 
@@ -108,6 +109,13 @@ def test_two_demos_at_once_find_exactly_the_planted_people_and_leave_nothing(pla
     for words in (["audit", "verify"], ["round", "list"], ["node", "status"]):
         done = subprocess.run([sys.executable, "-m", "cli", *words], cwd=ROOT, env=environment, capture_output=True)
         assert done.returncode == 0, done.stderr
+
+
+def test_one_demo_takes_less_than_a_minute(place: Path) -> None:
+    with running_demo(place / "tmp", "--json") as process:
+        out, err = process.communicate(timeout=2 * DEMO_SECONDS)
+    assert process.returncode == 0, err
+    assert json.loads(out)["seconds"] < DEMO_SECONDS
 
 
 def stop_at(folder: Path, words: str, number: signal.Signals) -> tuple[int, str, list[int], list[Path]]:

@@ -19,7 +19,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Connection, create_engine, func, select
 
-from node.clock import ManualClock, SystemClock
+from node.clock import ManualClock, SystemClock, timestamp
 from node.errors import RefusedByPolicy
 from node.policy import Budget, Limits
 from node.store import KeyRing, Store
@@ -132,21 +132,42 @@ def test_a_hundred_times_the_same_charge_is_one(tmp_path: Path) -> None:
         assert total(store) == EACH
 
 
-@pytest.mark.tm("TM-78")
-def test_restarts_and_a_clock_set_back_free_nothing(tmp_path: Path) -> None:
+class TrustingBudget(Budget):
+    """The sabotaged twin: believes the clock on the wall, and counts what is not in its future."""
+
+    def _now(self, *_: object) -> datetime:
+        return self._clock.now()
+
+    def _window(self, connection: Connection, now: datetime, peer: str | None) -> list[tuple[int, str]]:
+        return [(elements, at) for elements, at in super()._window(connection, now, peer) if at <= timestamp(now)]
+
+
+def check_restarts(folder: Path, kind: type[Budget]) -> None:
+    """Whenever the budget says no, the clock is set back a week and the node started again."""
     clock = ManualClock(NOW)
     let_through = 0
     for attempt in range(40):
-        with opened(tmp_path) as store:
+        with opened(folder) as store:
             try:
                 with store.transaction() as tx:
-                    let_through += Budget(store, clock, LIMITS).charge(
+                    let_through += kind(store, clock, LIMITS).charge(
                         tx, "peer", f"round {attempt}", "list", EACH, cap=CAP
                     )
             except RefusedByPolicy:
                 clock.advance(-7 * DAY)
             assert total(store) <= LIMITS.elements_per_peer
     assert let_through == LIMITS.elements_per_peer // EACH
+
+
+@pytest.mark.tm("TM-78")
+def test_restarts_and_a_clock_set_back_free_nothing(tmp_path: Path) -> None:
+    check_restarts(tmp_path, Budget)
+
+
+@pytest.mark.tm("TM-78")
+def test_sabotaged_twin_a_clock_set_back_frees_everything(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        check_restarts(tmp_path, TrustingBudget)
 
 
 class WrongClock:
@@ -163,14 +184,12 @@ class WrongClock:
         return self.seconds
 
 
-@pytest.mark.tm("TM-78")
-@pytest.mark.parametrize("seed", range(5))
-def test_no_ten_real_days_hold_more_than_the_budget(tmp_path: Path, seed: int) -> None:
+def check_ten_real_days(folder: Path, seed: int, kind: type[Budget]) -> None:
     """The wall clock is set back and right again, over and over, while the node runs."""
     chance = random.Random(seed)
     clock, given = WrongClock(), []
-    with opened(tmp_path) as store:
-        budget = Budget(store, clock, LIMITS)
+    with opened(folder) as store:
+        budget = kind(store, clock, LIMITS)
         for attempt in range(200):
             clock.seconds += chance.uniform(0, DAY)
             clock.wrong_by = chance.choice([0, 0, -DAY, -7 * DAY, -30 * DAY])
@@ -184,6 +203,19 @@ def test_no_ten_real_days_hold_more_than_the_budget(tmp_path: Path, seed: int) -
     for start in given:
         inside = [moment for moment in given if start <= moment <= start + LIMITS.days * DAY]
         assert len(inside) * EACH <= LIMITS.elements_per_peer
+
+
+@pytest.mark.tm("TM-78")
+@pytest.mark.parametrize("seed", range(5))
+def test_no_ten_real_days_hold_more_than_the_budget(tmp_path: Path, seed: int) -> None:
+    check_ten_real_days(tmp_path, seed, Budget)
+
+
+@pytest.mark.tm("TM-78")
+@pytest.mark.parametrize("seed", range(5))
+def test_sabotaged_twin_ten_real_days_hold_more(tmp_path: Path, seed: int) -> None:
+    with pytest.raises(AssertionError):
+        check_ten_real_days(tmp_path, seed, TrustingBudget)
 
 
 WORKER = """
@@ -209,9 +241,15 @@ for number in range(2_000):
 """
 
 
-def worker(folder: Path, name: str, elements: int) -> subprocess.Popen[str]:
+HASTY_WORKER = WORKER.replace(
+    "cap=10**9)", "cap=10**9)\n            print('charged', flush=True)\n            sys.stdin.readline()"
+)
+"""The sabotaged twin: says that a charge stands while its transaction is still open."""
+
+
+def worker(folder: Path, name: str, elements: int, program: str = WORKER) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(folder), name, str(elements)],
+        [sys.executable, "-c", program, str(folder), name, str(elements)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -238,14 +276,13 @@ def test_several_processes_at_once(tmp_path: Path) -> None:
         assert total(store) == said * 7
 
 
-@pytest.mark.tm("TM-77")
-@pytest.mark.parametrize("after", [1, 3, 20])
-def test_kill_9_loses_no_charge_and_frees_none(tmp_path: Path, after: int) -> None:
-    with opened(tmp_path):
+def said_by_killed_workers(folder: Path, after: int, program: str = WORKER) -> int:
+    """How many charges two workers said they made, each killed once it had said `after` of them."""
+    with opened(folder):
         pass
     said = 0
     for attempt in range(2):
-        process = worker(tmp_path, f"life {attempt}", 5)
+        process = worker(folder, f"life {attempt}", 5, program)
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write("go\n")
@@ -255,6 +292,13 @@ def test_kill_9_loses_no_charge_and_frees_none(tmp_path: Path, after: int) -> No
         os.kill(process.pid, signal.SIGKILL)
         said += after + process.communicate(timeout=60)[0].count("charged")
         assert process.returncode == -signal.SIGKILL
+    return said
+
+
+@pytest.mark.tm("TM-77")
+@pytest.mark.parametrize("after", [1, 3, 20])
+def test_kill_9_loses_no_charge_and_frees_none(tmp_path: Path, after: int) -> None:
+    said = said_by_killed_workers(tmp_path, after)
     with opened(tmp_path) as store:
         # A charge may stand whose acknowledgement the kill cut off, never the other way round: one for each kill.
         assert said * 5 <= total(store) <= min(LIMITS.elements_per_peer, (said + 2) * 5)
@@ -265,3 +309,10 @@ def test_kill_9_loses_no_charge_and_frees_none(tmp_path: Path, after: int) -> No
             except RefusedByPolicy:
                 break
         assert total(store) == LIMITS.elements_per_peer
+
+
+@pytest.mark.tm("TM-77")
+def test_sabotaged_twin_that_answers_before_the_charge_stands_loses_it(tmp_path: Path) -> None:
+    said = said_by_killed_workers(tmp_path, 1, HASTY_WORKER)
+    with opened(tmp_path) as store:
+        assert said * 5 > total(store) == 0

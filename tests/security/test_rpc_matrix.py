@@ -1,8 +1,9 @@
 """Figure C3: every call of every service, by everybody who must not make it.
 
 The calls are found by walking the service descriptors, so a new one is in here by itself; without a row in the access
-table it fails. `test_tls.py` shows how each refusal comes about; here a whole node runs, and what counts is that every
-cell of the matrix is refused, nothing in the database moves, and the log has one entry where a call reached our code.
+table it fails. `test_tls.py`, `test_tls_ends.py` and `test_peer_calls.py` show how each refusal comes about; here a
+whole node runs, and what counts is that every cell of the matrix is refused, nothing in the database moves, and the
+log has one entry where a call reached our code.
 """
 
 import os

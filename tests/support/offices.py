@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from node.audit import AuditLog, NoteKey, NoteSigner
-from node.clock import Clock, ManualClock, SystemClock
+from node.clock import Clock, ManualClock
 from node.identity.cards import Profile
 from node.identity.keys import Identity
 from node.identity.members import Member, MemberBook
@@ -129,8 +129,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def real_time() -> Clock:
-    """For tests with real TLS, whose library asks the machine for the time."""
-    return SystemClock()

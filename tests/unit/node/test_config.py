@@ -20,7 +20,7 @@ def test_an_empty_file_is_a_good_one(tmp_path: Path) -> None:
     settings = loaded(tmp_path, "")
     assert settings.node.listen == "127.0.0.1:7443"
     assert (settings.budget.elements, settings.budget.days) == (20_000, 10)
-    assert settings.limits.max_message_bytes == 1024 * 1024
+    assert (settings.limits.workers, settings.limits.inbox_messages) == (8, 1_000)
 
 
 def test_the_file_we_write_is_read_and_shows_every_setting(tmp_path: Path) -> None:
@@ -61,8 +61,9 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
         ("[budget]\nelements = -1", ["[budget] elements", "greater than or equal to 1"]),
         ("[budget]\nelements = 1.0", ["[budget] elements"]),
         ("[budget]\ndays = true", ["[budget] days"]),
-        ("[limits]\nmax_message_bytes = 1000", ["max_message_bytes"]),
-        ("[limits]\nmax_message_bytes = 1000000000", ["max_message_bytes"]),
+        # The size of a message is the same at both ends, so it is no setting.
+        ("[limits]\nmax_message_bytes = 1048576", ["There is no setting [limits] max_message_bytes"]),
+        ("[limits]\ninbox_messages = 9", ["[limits] inbox_messages"]),
         ("[limits]\nworkers = 0", ["workers"]),
         ("[limits]\nrounds_at_once = 0", ["[limits] rounds_at_once"]),
         ('[node]\nlisten = "7443"', ["host:port"]),

@@ -9,7 +9,7 @@ from psi.errors import ListDoesNotFit, LocalError
 from psi.group import GENERATOR
 from psi.hash_to_group import DST
 from psi.messages import Checkpoint, Open
-from psi.protocol.limits import MAX_LIST_ELEMENTS
+from psi.padding import MAX_ELEMENTS
 from psi.protocol.listing import PADDING, Listing, blind_list, commitment, identifier_message
 from psi.spool import CHUNK_ROWS, MemorySpool, chunks
 from psi.transcript import MerkleEdge
@@ -68,7 +68,7 @@ def test_padding_is_fresh_each_time_and_identifiers_are_not() -> None:
     assert len(one & other) == 2
 
 
-@pytest.mark.parametrize("size", [0, -1, MAX_LIST_ELEMENTS + 1])
+@pytest.mark.parametrize("size", [0, -1, MAX_ELEMENTS + 1])
 def test_a_size_outside_the_limits_is_refused(size: int) -> None:
     with pytest.raises(ListDoesNotFit):
         listed([], size)

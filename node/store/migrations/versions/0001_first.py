@@ -55,7 +55,6 @@ def upgrade() -> None:
         sa.Column("usable", sa.Integer(), nullable=False),
         sa.Column("counts", sa.Text(), nullable=False),
         sa.Column("details", sa.LargeBinary(), nullable=False),
-        sa.Column("spool", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("dataset_id", name="pk_datasets"),
         sa.UniqueConstraint("name", name="uq_datasets_name"),
@@ -102,7 +101,6 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.Column("acknowledged", sa.Boolean(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         sa.UniqueConstraint("round_id", "recipient", "sequence", name="uq_outbox_round_id_recipient_sequence"),
     )
@@ -128,7 +126,6 @@ def upgrade() -> None:
         "rounds",
         sa.Column("round_id", sa.Text(), nullable=False),
         sa.Column("manifest", sa.LargeBinary(), nullable=False),
-        sa.Column("manifest_digest", sa.LargeBinary(), nullable=False),
         sa.Column("convener", sa.Text(), nullable=False),
         sa.Column("position", sa.Text(), nullable=False),
         sa.Column("dataset_id", sa.Text()),

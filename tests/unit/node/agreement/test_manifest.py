@@ -8,9 +8,13 @@ import pytest
 from node.agreement.manifest import MAX_MANIFEST_BYTES, REFUSE_LABEL, SIGN_LABEL, Manifest
 from node.agreement.terms import moment
 from node.errors import NotFound, RefusedByPolicy
+from node.rounds.conversation import pair_terms
 from node.rounds.explain import explain
 from node.wire import strict_json
 from psi.codec import length_prefixed
+from psi.padding import MAX_RECORDS
+from psi.protocol.limits import MAX_RELEASED
+from psi.protocol.terms import band_of
 from tests.support.agreements import COORDINATOR, NGO, POLICE, SHELTER, agreement, changed, fields
 
 J1 = agreement()
@@ -330,17 +334,15 @@ def reply_of(manifest: Manifest, **reply: Any) -> Manifest:
 
 def test_declared_counts() -> None:
     banded = reply_of(J1, count="banded", bands=[0, 1, 5, 1000])
-    assert [banded.count_range(number) for number in (0, 1, 4, 5, 64)] == [(0, 0), (1, 4), (1, 4), (5, 64), (5, 64)]
+    assert banded.count_bands() == ((0, 0), (1, 4), (5, 64))
     yes_no = reply_of(J1, count="yes_no")
-    assert [yes_no.count_range(number) for number in (0, 1, 64)] == [(0, 0), (1, 64), (1, 64)]
+    assert yes_no.count_bands() == ((0, 0), (1, 64))
     exact = reply_of(J1, count="exact")
-    assert [exact.count_range(number) for number in (0, 7, 64)] == [(0, 0), (7, 7), (64, 64)]
+    assert exact.count_bands() == ()
     for manifest in (banded, yes_no, exact):
-        for number in range(65):
-            assert manifest.allows_count(*manifest.count_range(number))
-        for number in (65, -1):
-            with pytest.raises(ValueError, match="no count was agreed"):
-                manifest.count_range(number)
+        # What our side would say of a true count is what the other side lets stand.
+        assert all(manifest.allows_count(*band_of(number, manifest.count_bands())) for number in range(65))
+        assert not manifest.allows_count(65, 65)
 
 
 @pytest.mark.parametrize(
@@ -360,9 +362,25 @@ def test_a_claim_finer_or_wider_than_agreed_is_not_allowed(
 
 def test_without_a_count_no_count_is_allowed() -> None:
     ordered = agreement("J2")
+    assert ordered.count_bands() == ()
     assert not ordered.allows_count(0, 0)
-    with pytest.raises(ValueError, match="no count was agreed"):
-        ordered.count_range(0)
+
+
+def test_more_than_the_protocol_releases_is_no_agreement() -> None:
+    most = MAX_RELEASED // J1.tokens_per_record
+    assert agreement("J1", reply={"max_released": most}).reply.max_released == most
+    for more in (most + 1, 65_536, MAX_RECORDS):
+        with pytest.raises(RefusedByPolicy, match="65,536 elements that a round releases"):
+            agreement("J1", reply={"max_released": more})
+
+
+@pytest.mark.parametrize("released", [1, 16, 1_040])
+def test_what_may_be_decided_the_protocol_lets_go(released: int) -> None:
+    """A person decides on records; every one of them may agree in all its tokens."""
+    manifest = agreement("J1", reply={"max_released": released})
+    terms = pair_terms(manifest, FIRST)
+    assert terms.release_cap == released * manifest.tokens_per_record
+    assert manifest.member(SECOND).max_elements == min(terms.release_cap, manifest.size_class(SECOND))
 
 
 @pytest.mark.parametrize("text", ["", "now", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:60Z"])
@@ -379,6 +397,8 @@ def test_explanation_says_who_learns_what() -> None:
     assert "You learn second" in police
     assert "for which a person at Open Door releases the agreement (16 records at most)" in police
     assert "a lead, not a proof" in ngo
+    assert "You keep results for 90 days at most." in ngo
+    assert "this version deletes nothing by itself" in ngo
 
 
 @pytest.mark.tm("TM-92")

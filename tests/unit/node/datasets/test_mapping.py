@@ -23,7 +23,7 @@ from tests.support.intake import PHONES, make_book
         ),
         ("Номер|Име|Фамилия|Дата на раждане|Телефон", "reference given_name family_name birth_date phone"),
         ("Zaaknummer|Voornaam|Achternaam|Geboortedatum|GSM", "reference given_name family_name birth_date phone"),
-        ("N° dossier|Prénom|Nom de famille|Né le|Téléphone", "- given_name family_name birth_date phone"),
+        ("N° dossier|Prénom|Nom de famille|Né le|Téléphone", "reference given_name family_name birth_date phone"),
         (
             "ref|Phone 1|Phone 2|phone (mother)|Telegram|Instagram",
             "reference phone phone phone handle:telegram handle:instagram",
@@ -31,6 +31,15 @@ from tests.support.intake import PHONES, make_book
         ("ref|ref no|Name|Full name", "reference - full_name -"),
         ("ref|Phone|Phone", "reference - -"),
         ("ref|Notes|Religion|HIV status", "reference - - -"),
+        ("Vorgang|Name|Vorname|Geb.-Datum", "reference family_name given_name birth_date"),
+        ("Az.|Vorname|Name|geb.", "reference given_name family_name birth_date"),
+        ("Fall|Name|Vorname|Nachname|geboren am", "reference full_name given_name family_name birth_date"),
+        ("Nr. dosar|Nume|Prenume|Născut(ă) la", "reference family_name given_name birth_date"),
+        ("Дело №|Име|Фамилия|Рождена дата", "reference given_name family_name birth_date"),
+        ("Zaaknr.|Naam|Voornaam|Geboren op", "reference family_name given_name birth_date"),
+        ("Réf.|Nom|Prénom|Né(e) le", "reference family_name given_name birth_date"),
+        ("Our ref.|Name|First name|D.O.B.", "reference family_name given_name birth_date"),
+        ("Geburtsort|Geburtsname|Geburtsland", "birth_place - -"),
         ("birth_place|consent_until|handle:telegram", "birth_place consent_until -"),
     ],
 )
@@ -81,7 +90,7 @@ def test_a_mapping_that_cannot_be_is_refused(columns, sentence):
 def test_a_wrong_role_gets_the_closest_one():
     with pytest.raises(UserError) as caught:
         Mapping.of({"ref": "reference", "tel": "fone"})
-    assert caught.value.advice == "Did you mean phone?"
+    assert caught.value.advice.startswith("Did you mean phone? The roles are: reference, phone, ")
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,12 @@ from sqlalchemy import update
 
 from node.clock import ManualClock
 from node.errors import NotAllowed, NotFound, StateDamaged, UserError
+from node.identity import admission
 from node.identity import members as members_module
+from node.identity.admission import MAX_ALIAS_CHARACTERS
 from node.identity.cards import LABEL, issue_card, parse_card
 from node.identity.keys import Identity
-from node.identity.members import MAX_ALIAS_CHARACTERS, Member, MemberState
+from node.identity.members import Member, MemberBook, MemberState
 from node.store.schema import members
 from tests.support.offices import START, Office, office, profile
 
@@ -43,8 +45,14 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
         yield Two(us, them)
 
 
-def pinned(two: Two) -> Member | None:
-    return two.us.book.pinned(two.them.identity.certificate.key_hash)
+def pinned(book: MemberBook, key_hash: bytes) -> Member | None:
+    """Who would get in with this TLS key: its holder, if that is a confirmed member (node.rpc.interceptors)."""
+    member = book.holder(key_hash)
+    return member if member is not None and member.state is MemberState.CONFIRMED else None
+
+
+def trusted(two: Two) -> Member | None:
+    return pinned(two.us.book, two.them.identity.certificate.key_hash)
 
 
 def reissued(owner: Office, **changes: object) -> bytes:
@@ -62,11 +70,11 @@ def reissued(owner: Office, **changes: object) -> bytes:
 
 def test_the_way_into_the_book(two: Two) -> None:
     added = two.us.book.add(two.them.card_file, "Ada")
-    assert (added.alias, added.state, pinned(two)) == ("politie-noord", MemberState.PENDING, None)
+    assert (added.alias, added.state, trusted(two)) == ("politie-noord", MemberState.PENDING, None)
     confirmed = two.us.book.confirm("politie-noord", two.words, "Ben")
     assert confirmed.state is MemberState.CONFIRMED
     assert (confirmed.added_by, confirmed.confirmed_by) == ("Ada", "Ben")
-    assert pinned(two) == confirmed == two.us.book.confirmed(two.them.identity.member_id)
+    assert trusted(two) == confirmed == two.us.book.confirmed(two.them.identity.member_id)
     assert [event["by"] for event in (*two.us.events("member-added"), *two.us.events("member-confirmed"))] == [
         "Ada",
         "Ben",
@@ -79,7 +87,7 @@ def test_the_same_person_cannot_confirm(two: Two, person: str) -> None:
     two.us.book.add(two.them.card_file, "Ada")
     with pytest.raises(NotAllowed, match="somebody else"):
         two.us.book.confirm("politie-noord", two.words, person)
-    assert pinned(two) is None
+    assert trusted(two) is None
     assert two.us.events("member-confirmed") == []
 
 
@@ -89,7 +97,7 @@ def test_wrong_words_confirm_nothing(two: Two, words: str) -> None:
     two.us.book.add(two.them.card_file, "Ada")
     with pytest.raises(UserError, match="do not trust this card"):
         two.us.book.confirm("politie-noord", words, "Ben")
-    assert pinned(two) is None
+    assert trusted(two) is None
 
 
 @pytest.mark.tm("TM-69")
@@ -99,7 +107,7 @@ def test_a_card_replaced_on_its_way_shows_other_words(two: Two, tmp_path: Path) 
         two.us.book.add(mallory.card_file, "Ada")
         with pytest.raises(UserError, match="do not trust this card"):
             two.us.book.confirm("politie-noord", two.words, "Ben")
-        assert two.us.book.pinned(mallory.identity.certificate.key_hash) is None
+        assert pinned(two.us.book, mallory.identity.certificate.key_hash) is None
 
 
 @pytest.mark.tm("TM-69")
@@ -111,7 +119,7 @@ def test_a_comparison_that_always_agrees_would_be_noticed(
     with office(tmp_path / "mallory", "Politie Noord") as mallory:
         two.us.book.add(mallory.card_file, "Ada")
         two.us.book.confirm("politie-noord", two.words, "Ben")
-        assert two.us.book.pinned(mallory.identity.certificate.key_hash) is not None
+        assert pinned(two.us.book, mallory.identity.certificate.key_hash) is not None
 
 
 def test_confirming_twice_or_nobody_is_refused(two: Two) -> None:
@@ -126,7 +134,7 @@ def test_removal_holds_at_once_and_keeps_the_name(two: Two) -> None:
     two.us.trust(two.them)
     removed = two.us.book.remove("politie-noord", "Ada")
     assert removed.state is MemberState.REMOVED
-    assert pinned(two) is None
+    assert trusted(two) is None
     assert two.us.book.confirmed(two.them.identity.member_id) is None
     holder = two.us.book.holder(two.them.identity.certificate.key_hash)
     assert holder is not None
@@ -143,20 +151,20 @@ def test_a_removed_member_comes_back_only_through_two_people(two: Two) -> None:
     with pytest.raises(UserError, match="not waiting"):
         two.us.book.confirm("politie-noord", two.words, "Ben")
     assert two.us.book.add(two.them.card_file, "Ada").state is MemberState.PENDING
-    assert pinned(two) is None
+    assert trusted(two) is None
     two.us.book.confirm("politie-noord", two.words, "Ben")
-    assert pinned(two) is not None
+    assert trusted(two) is not None
 
 
 @pytest.mark.tm("TM-69")
 def test_a_new_card_never_replaces_a_confirmed_one(two: Two) -> None:
     two.us.trust(two.them)
-    before = pinned(two)
+    before = trusted(two)
     with pytest.raises(UserError, match="with another card"):
         two.us.book.add(reissued(two.them, endpoint="203.0.113.9:7443"), "Ada")
     with pytest.raises(UserError, match="this very card"):
         two.us.book.add(two.them.card_file, "Ada")
-    assert pinned(two) == before
+    assert trusted(two) == before
 
 
 def test_a_pending_card_may_be_replaced_and_the_words_change(two: Two) -> None:
@@ -169,9 +177,7 @@ def test_a_pending_card_may_be_replaced_and_the_words_change(two: Two) -> None:
 
 
 @pytest.mark.tm("TM-69")
-def test_a_card_swapped_while_somebody_confirms_is_not_confirmed(
-    two: Two, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_card_swapped_while_somebody_confirms_is_not_confirmed(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     two.us.book.add(two.them.card_file, "Ada")
 
     def swap(*_: object) -> bool:
@@ -181,7 +187,7 @@ def test_a_card_swapped_while_somebody_confirms_is_not_confirmed(
     monkeypatch.setattr(members_module, "words_agree", swap)
     with pytest.raises(UserError, match="in the meantime"):
         two.us.book.confirm("politie-noord", "any", "Ben")
-    assert pinned(two) is None
+    assert trusted(two) is None
 
 
 def test_our_own_card_is_refused(two: Two) -> None:
@@ -239,7 +245,7 @@ def test_members_are_found_by_alias_and_id(two: Two) -> None:
 
 
 def test_the_book_has_an_end(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(members_module, "MAX_MEMBERS", 0)
+    monkeypatch.setattr(admission, "MAX_MEMBERS", 0)
     with pytest.raises(UserError, match="at most 0"):
         two.us.book.add(two.them.card_file, "Ada")
 
@@ -249,7 +255,7 @@ def test_the_pin_comes_from_the_sealed_card_not_from_its_column(two: Two) -> Non
     forged = os.urandom(32)
     with two.us.store.transaction() as tx:
         tx.execute(update(members).values(tls_key_hash=forged))
-    assert two.us.book.pinned(forged) is None
+    assert pinned(two.us.book, forged) is None
 
 
 def test_an_altered_row_is_damage(two: Two) -> None:
@@ -257,7 +263,7 @@ def test_an_altered_row_is_damage(two: Two) -> None:
     with two.us.store.transaction() as tx:
         tx.execute(update(members).values(card_digest=bytes(32)))
     with pytest.raises(StateDamaged):
-        pinned(two)
+        trusted(two)
 
 
 def test_two_members_with_one_tls_key_are_refused(two: Two, tmp_path: Path) -> None:
@@ -277,12 +283,12 @@ def test_a_failed_audit_entry_undoes_the_change(two: Two, monkeypatch: pytest.Mo
     monkeypatch.setattr(two.us.audit, "append", full)
     with pytest.raises(StateDamaged):
         two.us.book.confirm("politie-noord", two.words, "Ben")
-    assert pinned(two) is None
+    assert trusted(two) is None
 
 
 def test_watchers_hear_of_every_change_of_trust(two: Two) -> None:
     heard: list[bool] = []
-    two.us.book.watch(lambda: heard.append(pinned(two) is not None))
+    two.us.book.watch(lambda: heard.append(trusted(two) is not None))
     two.us.book.add(two.them.card_file, "Ada")
     assert heard == []
     two.us.book.confirm("politie-noord", two.words, "Ben")

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import func, insert, select
 from node.clock import ManualClock
 from node.errors import NotFound, RefusedByPolicy
 from node.policy import Budget, Limits, charge_for, years_to_walk
-from node.policy.budgets import APPROVAL_FLOOR_YEARS
+from node.policy.budgets import APPROVAL_FLOOR_YEARS, BudgetSpent
 from node.store import KeyRing, Store
 from node.store.schema import audit_entries, charges
 from tests.support.agreements import COORDINATOR, NGO, NOW, POLICE, agreement, seeded
@@ -64,7 +65,7 @@ def test_what_each_reply_charges() -> None:
 
 
 def test_a_release_never_charges_more_than_the_whole_list() -> None:
-    manifest = agreement("J1", reply={"max_released": 10_000})
+    manifest = agreement("J1", reply={"max_released": 1_000})
     assert charge_for(manifest, POLICE.member_id) == manifest.size_class(POLICE.member_id)
 
 
@@ -177,7 +178,35 @@ def test_the_advice_says_when(bench: Bench) -> None:
 
 
 def test_more_than_the_whole_budget_is_never_free(bench: Bench) -> None:
-    assert "never be enough" in bench.refused(1_001).advice
+    refused = bench.refused(1_001)
+    assert "never be enough" in refused.advice
+    assert not isinstance(refused, BudgetSpent)
+
+
+def test_what_is_free_later_says_when(bench: Bench) -> None:
+    bench.charge(600)
+    refused = bench.refused(600, round_id="s")
+    assert isinstance(refused, BudgetSpent)
+    assert refused.free_at == NOW + timedelta(days=10, seconds=1)
+
+
+@pytest.mark.parametrize(("peer", "elements"), [("p", 401), ("q", 901), ("p", 1_001)])
+def test_a_check_refuses_as_a_charge_would_and_writes_nothing(bench: Bench, peer: str, elements: int) -> None:
+    bench.charge(600)
+    with pytest.raises(RefusedByPolicy) as checked:
+        bench.budget.check(peer, elements)
+    assert bench.refused(elements, peer, round_id="s").diagnostics() == checked.value.diagnostics()
+    assert bench.rows() == 1
+    bench.budget.check(peer, elements - 1 if elements < 1_000 else 400)
+    assert bench.rows() == 1
+
+
+def test_nothing_fits_always(bench: Bench) -> None:
+    bench.charge(1_000)
+    tight = Budget(bench.store, bench.clock, Limits(10, 10, 10))
+    tight.check("p", 0)
+    with pytest.raises(BudgetSpent):
+        tight.check("p", 1)
 
 
 def test_a_clock_set_back_frees_nothing(bench: Bench) -> None:

@@ -1,11 +1,12 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.errors import Busy, NotFound, StateDamaged
+from node.errors import Busy, NodeError, NotFound, StateDamaged
 from node.store import SpoolFolder
 from node.store import spool as module
 from psi.spool import CHUNK_ROWS, MemorySpool, chunks
@@ -228,6 +229,68 @@ def test_a_failing_disk_is_damage(filled: SpoolFolder, monkeypatch: pytest.Monke
         spool.append(FULL)
     assert spool.rows == CHUNK_ROWS
     spool.close()
+
+
+REFUSALS = [(28, Busy), (122, Busy), (24, Busy), (23, Busy), (5, StateDamaged), (13, StateDamaged), (30, StateDamaged)]
+
+
+@pytest.mark.parametrize(("number", "kind"), REFUSALS)
+@pytest.mark.parametrize("call", ["ftruncate", "pwrite", "fdatasync"])
+def test_whatever_the_system_refuses_has_a_sentence(
+    filled: SpoolFolder, monkeypatch: pytest.MonkeyPatch, call: str, number: int, kind: type[NodeError]
+) -> None:
+    spool = filled.open("list")
+    spool.truncate(CHUNK_ROWS)
+    monkeypatch.setattr(os, call, refusing(number))
+    with pytest.raises(kind) as caught:
+        spool.append(FULL)
+    monkeypatch.undo()
+    assert "Errno" not in caught.value.diagnostics()
+    assert spool.rows == CHUNK_ROWS
+    spool.close()
+
+
+@pytest.mark.parametrize(("number", "kind"), REFUSALS)
+def test_so_it_has_in_every_other_method(
+    filled: SpoolFolder, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[NodeError]
+) -> None:
+    spool = filled.open("list")
+    refused: list[tuple[object, str, Callable[[], object]]] = [
+        (module, "replace_file", lambda: filled.create("other", WIDTH)),
+        (os, "open", lambda: filled.open("list")),
+        (os, "pread", lambda: filled.open("list")),
+        (os, "fstat", lambda: filled.open("list")),
+        (os, "pread", lambda: spool.read(0)),
+        (os, "ftruncate", lambda: spool.truncate(CHUNK_ROWS)),
+        (os, "fsync", lambda: spool.truncate(CHUNK_ROWS)),
+        (Path, "unlink", lambda: filled.delete("list")),
+        (module, "sync_folder", lambda: filled.delete("list")),
+        (os, "close", spool.close),
+    ]
+    for owner, name, action in refused:
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, refusing(number))
+            with pytest.raises(kind) as caught:
+                action()
+            assert caught.value.sentence.endswith(".")
+    spool.close()
+
+
+def test_a_spool_that_does_not_open_keeps_no_file_open(filled: SpoolFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for name in ("pread", "fstat"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, refusing(5))
+            with pytest.raises(StateDamaged):
+                filled.open("list")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def refusing(number: int) -> Callable[..., None]:
+    def refuse(*_arguments: object, **_keywords: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
 
 
 def test_append_returns_only_after_the_flush(folder: SpoolFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,71 @@ def test_no_node_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no node"):
         StateDir(tmp_path).check()
     with pytest.raises(NotFound), StateDir(tmp_path / "missing").lock():
+        pass
+
+
+ANOTHER = 65_534
+"""An account that owns nothing here."""
+
+AS_ANOTHER = """
+import os, sys
+from pathlib import Path
+from node.errors import NodeError
+from node.store import KeyRing, StateDir
+
+state = StateDir(Path(sys.argv[1]))
+if os.geteuid() == 0:
+    os.seteuid(int(sys.argv[2]))
+actions = {"create": state.create, "check": state.check, "lock": lambda: state.lock().__enter__(),
+           "key": lambda: KeyRing.open(state.key, None), "needs": lambda: KeyRing.needs_passphrase(state.key)}
+try:
+    actions[sys.argv[3]]()
+except NodeError as error:
+    print(error.code, error.diagnostics())
+"""
+
+
+def said_to_another(folder: Path, action: str) -> str:
+    """What an account reads that does not own the folder; root would be let in, so there it becomes nobody."""
+    command = [sys.executable, "-c", AS_ANOTHER, str(folder), str(ANOTHER), action]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[4])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("action", ["create", "check", "lock"])
+def test_a_folder_that_this_account_may_not_enter(state: StateDir, action: str) -> None:
+    state.path.chmod(0o000)
+    try:
+        said = said_to_another(state.path, action)
+    finally:
+        state.path.chmod(0o700)
+    assert said.startswith(f"user-error You may not enter the folder {state.path}. ")
+    assert "as the account that it belongs to" in said
+
+
+@pytest.mark.parametrize("action", ["key", "needs"])
+def test_a_key_file_that_this_account_may_not_read(action: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:  # one that everybody can come to, unlike pytest's
+        os.chmod(folder, 0o755)
+        key = Path(folder) / "key"
+        key.write_text("{}")
+        key.chmod(0o000)
+        said = said_to_another(Path(folder), action)
+    assert said.startswith(f"user-error You may not read the key file {key}. ")
+    assert "account" in said
+    assert "backup" not in said
+
+
+def test_a_name_that_no_folder_can_have(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be used"):
+        StateDir(tmp_path / ("x" * 300)).create()
+
+
+def test_a_lock_file_that_is_something_else(state: StateDir) -> None:
+    state.lock_file.unlink()
+    state.lock_file.mkdir()
+    with pytest.raises(StateDamaged, match="lock cannot be used"), state.lock():
         pass
 
 
