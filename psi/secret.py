@@ -32,6 +32,9 @@ MAX_SECRET_BYTES = 65_536
 # mlock and munlock, from the C library that the interpreter already runs on.
 _LIBC = ctypes.CDLL(None)
 
+# Bound once: a secret that lives until the interpreter ends is wiped when `ctypes` may be gone already.
+_memset = ctypes.memset
+
 
 class SecretBytes:
     """A secret of `size` bytes in its own page, zero at first.

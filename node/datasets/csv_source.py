@@ -37,7 +37,12 @@ class CsvTable(Table):
     """One open CSV file."""
 
     def __init__(
-        self, source: SourceFile, *, encoding: str | None = None, delimiter: str | None = None, header_row: int | None = None
+        self,
+        source: SourceFile,
+        *,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        header_row: int | None = None,
     ) -> None:
         self._source = source
         guessed = False

@@ -33,9 +33,7 @@ class SourceFile:
                 advice="Change its permissions, or copy it.",
             ) from None
         except (OSError, ValueError) as error:
-            reason = (
-                os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "the path is not valid"
-            )
+            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "the path is not valid"
             raise UserError(
                 f"This file cannot be read: {reason.lower()}.", advice="Try with a copy of the file."
             ) from None

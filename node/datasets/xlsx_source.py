@@ -5,6 +5,7 @@ reading as an abort does, with a sentence. Leading empty rows and columns count,
 spreadsheet. The process lives as long as the table is open and is killed when it is closed.
 """
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -84,10 +85,8 @@ class XlsxTable(Table):
     def close(self) -> None:
         self._process.kill()
         # Leaving the process waits for it and closes the pipes; there may be a request that it never read.
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self._process.__exit__(None, None, None)
-        except BrokenPipeError:
-            pass
         self._source.close()
 
     def _choose(self, sheet: str | None) -> tuple[tuple[str, ...], str]:
