@@ -53,7 +53,7 @@ def test_wiping_overwrites_the_memory_itself():
 
 @pytest.mark.tm("TM-94")
 def test_a_twin_that_does_not_overwrite_is_noticed(monkeypatch):
-    monkeypatch.setattr(psi.secret.ctypes, "memset", lambda *_: None)
+    monkeypatch.setattr(psi.secret, "_memset", lambda *_: None)
     secret = SecretBytes(32)
     secret.view()[:] = b"s" * 32
     earlier = secret.view()
