@@ -12,13 +12,15 @@ trusted. Removal needs one person only, because it is the safe direction, and ho
 member stays in the book, so that a call in its name can be refused *by name*.
 
 What is trusted is read from the store at every question; there is no cached copy that a removal could miss. The pin
-is taken from the sealed card, not from the column beside it, which only finds the row.
+is taken from the sealed card, not from the column beside it, which only finds the row. The state, the alias and who
+decided are sealed with the card too: whoever can write the database, but has no key, confirms nobody. He can put back
+an older copy of a whole row, and that is not noticed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, or_, select
 
@@ -30,6 +32,7 @@ from node.identity.keys import Identity
 from node.identity.words import check_words, words_agree
 from node.store import Store
 from node.store.schema import members
+from node.wire.strict_json import canonical
 
 __all__ = ["AuditTrail", "Member", "MemberBook", "MemberState"]
 
@@ -119,7 +122,6 @@ class MemberBook:
                 "alias": chosen,
                 "member_class": card.member_class.value,
                 "country": card.country,
-                "card": self._store.cells.seal("members", card.member_id, "card", signed.to_bytes()),
                 "card_digest": card.digest,
                 "tls_key_hash": card.certificate.key_hash,
                 "state": MemberState.PENDING.value,
@@ -128,6 +130,7 @@ class MemberBook:
                 "added_at": timestamp(now),
                 "confirmed_at": None,
             }
+            values["card"] = self._sealed(signed, values)
             if known is None:
                 tx.execute(members.insert().values(member_id=card.member_id, **values))
             else:
@@ -167,9 +170,8 @@ class MemberBook:
             & (members.c.added_by == member.added_by)
         )
         with self._store.transaction() as tx:
-            change = members.update().where(still_this_card)
-            done = tx.execute(change.values(state=MemberState.CONFIRMED.value, confirmed_by=person, confirmed_at=now))
-            if done.rowcount != 1:
+            changed = {"state": MemberState.CONFIRMED.value, "confirmed_by": person, "confirmed_at": now}
+            if self._change(tx, still_this_card, changed) != 1:
                 raise UserError(f"The card of {member.alias} was changed in the meantime.", advice="Begin again.")
             digest = member.card.digest.hex()
             self._audit.append(tx, "member-confirmed", member=member.member_id, card_digest=digest, by=person)
@@ -183,9 +185,7 @@ class MemberBook:
             member = self._named(tx, name)
             if member.state is MemberState.REMOVED:
                 raise UserError(f"{member.alias} is removed already.")
-            tx.execute(
-                members.update().where(members.c.member_id == member.member_id).values(state=MemberState.REMOVED.value)
-            )
+            self._change(tx, members.c.member_id == member.member_id, {"state": MemberState.REMOVED.value})
             self._audit.append(tx, "member-removed", member=member.member_id, by=person)
         self._tell_watchers()
         return self.get(member.member_id)
@@ -223,8 +223,27 @@ class MemberBook:
         row = tx.execute(select(members).where(condition)).mappings().first()
         return None if row is None else self._member(row)
 
+    def _change(self, tx: Connection, which: ColumnElement[bool], changed: Mapping[str, str]) -> int:
+        """Change columns of the row, and seal them anew; how many rows that were."""
+        row = tx.execute(select(members).where(which)).mappings().first()
+        if row is None:
+            return 0
+        card = self._sealed(self._member(row).signed_card, {**row, **changed})
+        return tx.execute(members.update().where(which).values(**changed, card=card)).rowcount
+
+    def _sealed(self, signed: SignedCard, columns: Mapping[str, Any]) -> bytes:
+        plain = _standing(columns) + b"\n" + signed.to_bytes()
+        return self._store.cells.seal("members", signed.card.member_id, "card", plain)
+
     def _member(self, row: RowMapping) -> Member:
-        signed = parse_card(self._store.cells.unseal("members", row["member_id"], "card", row["card"]))
+        plain = self._store.cells.unseal("members", row["member_id"], "card", row["card"])
+        standing, _, card = plain.partition(b"\n")
+        if standing != _standing(row):
+            raise StateDamaged(
+                "An entry of the member book was changed outside the program.",
+                advice="Find out who can write to the folder, and restore it from a backup.",
+            )
+        signed = parse_card(card)
         member = Member(
             row["alias"],
             MemberState(row["state"]),
@@ -243,3 +262,9 @@ class MemberBook:
     def _tell_watchers(self) -> None:
         for watcher in self._watchers:
             watcher()
+
+
+def _standing(columns: Mapping[str, Any]) -> bytes:
+    """What is sealed in front of the card: one line of JSON."""
+    names = ("alias", "state", "added_by", "confirmed_by", "added_at", "confirmed_at")
+    return canonical([columns[name] for name in names])

@@ -147,6 +147,11 @@ class Budget:
             with self._store.read() as connection:
                 self._fit(connection, self._now(connection), peer, elements)
 
+    @property
+    def per_peer(self) -> int:
+        """Elements that may be evaluated for one peer in a whole window."""
+        return self._limits.elements_per_peer
+
     def remaining(self, peer: str) -> int:
         """Elements that may be evaluated for a peer now: the smaller of its own rest and the rest over all peers."""
         with self._store.read() as connection:

@@ -10,7 +10,7 @@ from node.agreement.manifest import Manifest
 from node.identity.cards import MemberClass
 from node.policy.verdict import Context, NamedRule, Verdict
 
-__all__ = ["PROTECTED", "SUPPORT", "ChildrenExcluded", "ClassTable", "FirstLearner", "ReleasedByHand"]
+__all__ = ["PROTECTED", "SUPPORT", "ChildrenExcluded", "ClassTable", "CoarseCounts", "FirstLearner", "ReleasedByHand"]
 
 PROTECTED = frozenset({"victim", "missing", "mixed"})
 """Record classes whose records are, or may be, about people who need protection."""
@@ -100,4 +100,31 @@ class ReleasedByHand(NamedRule):
                         "that a person releases, but not an answer to its whole list.",
                         "Propose the round with the reply 'released', 'count' or 'none'.",
                     )
+        return self._yes()
+
+
+@dataclass(frozen=True)
+class CoarseCounts(NamedRule):
+    """A count over protected records is "none" or a band of so many numbers, the last one too: a finer one would say
+    of a list of guesses how many of them are right."""
+
+    name = "coarse-counts"
+    least: int
+
+    def check(self, manifest: Manifest, context: Context) -> Verdict:
+        if not any(member.record_class in PROTECTED for member in manifest.members):
+            return self._yes()
+        if manifest.reply.count == "exact":
+            return self._no(
+                "The agreement asks for an exact count of records that need protection.",
+                "Propose the round with a banded count.",
+            )
+        for low, high in manifest.count_bands():
+            if low and high - low + 1 < self.least:
+                band = f"{low:,} to {high:,}" if high > low else f"{low:,} alone"
+                return self._no(
+                    f"The agreement counts records that need protection in bands as narrow as {band}; a band has to "
+                    f"hold {self.least} numbers or more.",
+                    "Propose the round with wider bands.",
+                )
         return self._yes()

@@ -6,7 +6,7 @@ from node.agreement.manifest import Manifest
 from node.policy.budgets import charge_for
 from node.policy.verdict import Context, Verdict
 
-__all__ = ["BudgetSuffices", "DatasetFits"]
+__all__ = ["BudgetSuffices", "DatasetFits", "PeerListSize"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,30 @@ class DatasetFits:
             if problem:
                 return Verdict(
                     self.name, False, sentence, "Choose another data set, or agree on a round that fits this one."
+                )
+        return Verdict(self.name, ok=True)
+
+
+@dataclass(frozen=True)
+class PeerListSize:
+    """The other side's list is no longer than what it may have tested in a whole window, whatever it is answered: a
+    count of a long list of guesses is an answer too, and is not charged."""
+
+    name: str = "peer-list-size"
+
+    def check(self, manifest: Manifest, context: Context) -> Verdict:
+        ids = [member.member_id for member in manifest.members]
+        if context.me not in ids:
+            return Verdict(self.name, ok=True)
+        for peer in ids:
+            elements = manifest.size_class(peer)
+            if peer != context.me and elements > context.budget:
+                return Verdict(
+                    self.name,
+                    False,
+                    f"{manifest.member(peer).name} would bring a list of {elements:,} elements; the budget of a member "
+                    f"here is {context.budget:,}, and no list is longer than that, whatever the reply.",
+                    "Agree on smaller lists or on fewer things to compare, or have the budget raised.",
                 )
         return Verdict(self.name, ok=True)
 

@@ -20,8 +20,8 @@ from node.policy.agreement import (
     Supported,
     Times,
 )
-from node.policy.firewall import ChildrenExcluded, ClassTable, FirstLearner, ReleasedByHand
-from node.policy.resources import BudgetSuffices, DatasetFits
+from node.policy.firewall import ChildrenExcluded, ClassTable, CoarseCounts, FirstLearner, ReleasedByHand
+from node.policy.resources import BudgetSuffices, DatasetFits, PeerListSize
 from node.policy.verdict import Context, Rule, Verdict
 
 __all__ = ["ALLOWED_PURPOSES", "LEAST_RECORDS", "RULES", "enforce", "evaluate"]
@@ -30,7 +30,7 @@ LONGEST_AGREEMENT_DAYS = 180
 LONGEST_RETENTION_DAYS = 365
 
 LEAST_RECORDS = 3
-"""Least number of records that a member has to declare."""
+"""Least number of records that a member has to declare, and of numbers in a band of a count."""
 
 ALLOWED_PURPOSES = frozenset(
     {"protect_victims", "find_missing_persons", "deconflict_cases", "find_recurring_contacts", "check_employers"}
@@ -46,11 +46,13 @@ RULES: tuple[Rule, ...] = (
     Purposes(ALLOWED_PURPOSES),
     FirstLearner(),
     ReleasedByHand(),
+    CoarseCounts(LEAST_RECORDS),
     MinimumDeclared(LEAST_RECORDS),
     Times(LONGEST_AGREEMENT_DAYS),
     Retention(LONGEST_RETENTION_DAYS),
     Caps(),
     DatasetFits(),
+    PeerListSize(),
     BudgetSuffices(),
 )
 

@@ -31,13 +31,15 @@ class Context:
 
     `cards` holds the cards of confirmed members by member id, this node's own included. `dataset` is None until one is
     chosen.
-    `remaining` is the number of elements that may still be evaluated for the other side now (`Budget.remaining`).
+    `remaining` is the number of elements that may still be evaluated for the other side now (`Budget.remaining`),
+    `budget` what that is when nothing is spent (`Budget.per_peer`).
     """
 
     me: str
     now: datetime
     cards: Mapping[str, Card]
     remaining: int
+    budget: int
     dataset: DatasetFacts | None = None
 
 

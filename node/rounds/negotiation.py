@@ -272,6 +272,7 @@ class Negotiation:
             now=self.clock.now(),
             cards=cards,
             remaining=min((self.budget.remaining(peer) for peer in peers), default=0),
+            budget=self.budget.per_peer,
             dataset=facts,
         )
 

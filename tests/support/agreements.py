@@ -101,5 +101,6 @@ def changed(manifest: Manifest, **changes: Any) -> Manifest:
 def context(me: Card = NGO, *others: Card, **changes: Any) -> Context:
     """What a node knows: itself and the confirmed members, the usual ones by default."""
     known = (me, *(others or (NGO, POLICE, SHELTER, COORDINATOR)))
-    facts = {"me": me.member_id, "now": NOW, "cards": {one.member_id: one for one in known}, "remaining": 20_000}
+    cards = {one.member_id: one for one in known}
+    facts = {"me": me.member_id, "now": NOW, "cards": cards, "remaining": 20_000, "budget": 20_000}
     return Context(**(facts | changes))

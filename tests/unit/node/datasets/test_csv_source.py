@@ -1,5 +1,6 @@
 """CSV files as people make them: every trap ends in true addresses, a reported row, or a sentence."""
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -197,6 +198,29 @@ def test_a_file_that_is_not_there_or_not_a_file_is_refused(tmp_path):
             open_table(tmp_path / name)
 
 
+def test_a_name_that_becomes_a_pipe_after_it_was_looked_at_blocks_nobody(tmp_path):
+    """Opened once, without waiting: whatever is put in its place later is never opened."""
+    path = write_csv(tmp_path, "ref,n\n1,a\n", name="t")
+    os.mkfifo(tmp_path / "pipe")
+    with open_table(path) as table:
+        (tmp_path / "pipe").replace(path)
+        assert [row.cells for row in table.rows()] == [("1", "a")]
+        first, second = table.rows(), table.rows()
+        assert next(first).cells == next(second).cells == ("1", "a")
+    with pytest.raises(UserError, match="ordinary file"):
+        open_table(path)
+
+
+def test_a_file_that_is_refused_or_closed_is_not_held_open(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    for text in ("", "%PDF", "a,b\n", 'a\n"'):
+        with contextlib.suppress(UserError), open_table(write_csv(tmp_path, text)) as table:
+            list(table.rows())
+    with pytest.raises(UserError):
+        open_table(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 AS_NOBODY = """
 import os, sys
 from node.datasets import open_table
@@ -236,7 +260,7 @@ def test_permission_errors_become_a_sentence_for_every_account(tmp_path, monkeyp
     def refuse(*_args, **_kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.open", refuse)
+    monkeypatch.setattr("node.datasets.sourcefile.os.open", refuse)
     with pytest.raises(UserError, match="may not be read"):
         open_table(path)
 

@@ -1,7 +1,14 @@
 """XLSX workbooks: typed cells at their true addresses; broken, locked and monstrous ones end in a sentence."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
 import zipfile
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from time import sleep
 
 import openpyxl
 import pytest
@@ -9,6 +16,7 @@ import pytest
 from node.datasets import open_table, xlsx_source
 from node.errors import UserError
 from tests.support.intake import write_xlsx
+from tests.support.tree import ROOT
 
 
 def read(path, **options):
@@ -61,37 +69,166 @@ def test_content_decides_and_not_the_name_of_the_file(tmp_path):
     assert read(path)[0].facts.format == "xlsx"
 
 
-def test_a_stray_cell_far_away_is_refused_before_it_costs_half_a_terabyte(tmp_path):
-    book = openpyxl.Workbook()
-    book.active.append(["ref", "tel"])
-    book.active["XFD1048576"] = "x"
-    book.save(tmp_path / "far.xlsx")
-    with pytest.raises(UserError, match="row 1,048,576 and column 16,384") as caught:
-        read(tmp_path / "far.xlsx")
+FAR = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+BOMBS = {
+    "plain": ("worksheets/sheet1.xml", "xl/worksheets/sheet1.xml", FAR),
+    "a space before the equals sign": ("worksheets/sheet1.xml", "xl/worksheets/sheet1.xml", FAR.replace("r=", "r =")),
+    "a bracket in an attribute": (
+        "worksheets/sheet1.xml",
+        "xl/worksheets/sheet1.xml",
+        FAR.replace("<c ", '<c x="&gt;>" '),
+    ),
+    "another folder": ("sheets/one.xml", "xl/sheets/one.xml", FAR),
+    "another ending": ("worksheets/sheet1.dat", "xl/worksheets/sheet1.dat", FAR),
+    "other capitals": ("worksheets/sheet1.xml", "XL/WorkSheets/sheet1.xml", FAR),
+    "no address": (
+        "worksheets/sheet1.xml",
+        "xl/worksheets/sheet1.xml",
+        '<row r="1048576"><c><v>1</v></c></row><row r="1"><c r="XFD1"><v>1</v></c></row>',
+    ),
+}
+"""Workbooks of 1.4 KB that ask calamine for half a terabyte: target of the sheet, name of its part, its last cell."""
+
+
+def bomb(tmp_path, name):
+    target, part, far = BOMBS[name]
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    related = f'<Relationships xmlns="{package}/relationships"><Relationship Id="a" '
+    first = '<row r="1"><c r="A1" t="inlineStr"><is><t>ref</t></is></c></row>'
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"/>',
+        "_rels/.rels": f'{related}Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="S" sheetId="1" r:id="a"/>'
+        "</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'{related}Type="{office}/worksheet" Target="{target}"/></Relationships>',
+        part: f'<worksheet xmlns="{main}"><sheetData>{first}{far}</sheetData></worksheet>',
+    }
+    path = tmp_path / "bomb.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for inside, text in parts.items():
+            archive.writestr(inside, text)
+    return path
+
+
+@pytest.mark.tm("TM-96")
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_workbook_that_would_end_the_process_ends_in_a_sentence(tmp_path, name):
+    with pytest.raises(UserError, match="stray entry far away") as caught:
+        read(bomb(tmp_path, name))
     assert "Ctrl+End" in caught.value.advice
+    assert read(write_xlsx(tmp_path, [["ref"], ["1"]]))[1] == [(2, ("1",))]
 
 
-def test_without_the_scan_the_stray_cell_would_reach_calamine(tmp_path, monkeypatch):
-    """The sabotaged twin: the scan is all that stands between such a file and the library."""
-    reached = []
+ALONE = """
+import resource, sys
+from python_calamine import CalamineWorkbook
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+try:
+    CalamineWorkbook.from_path(sys.argv[1]).get_sheet_by_index(0)
+except BaseException:
+    print("survived")
+"""
 
-    class Workbook:
-        @staticmethod
-        def from_path(path):
-            reached.append(path)
-            raise OSError
 
-    book = openpyxl.Workbook()
-    book.active["XFD1048576"] = "x"
-    book.save(tmp_path / "far.xlsx")
-    monkeypatch.setattr(xlsx_source, "CalamineWorkbook", Workbook)
-    with pytest.raises(UserError, match="stray entry"):
-        read(tmp_path / "far.xlsx")
-    assert reached == []
-    monkeypatch.setattr(xlsx_source, "_check_area", lambda *_: None)
-    with pytest.raises(UserError):
-        read(tmp_path / "far.xlsx")
-    assert reached == [tmp_path / "far.xlsx"]
+@pytest.mark.tm("TM-96")
+def test_in_the_process_of_the_node_it_would_be_an_abort(tmp_path):
+    """The sabotaged twin: no `except` around calamine helps."""
+    done = subprocess.run([sys.executable, "-c", ALONE, bomb(tmp_path, "plain")], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGABRT, b"")
+
+
+@pytest.mark.tm("TM-96")
+def test_the_reading_process_is_bounded_and_is_given_the_file_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("BLINDMATCH_PASSPHRASE", "canary")
+    path = write_xlsx(tmp_path, [["ref"], ["1"]])
+    secret = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(secret, True)
+    try:
+        with open_table(path) as table:
+            process = Path("/proc") / str(table._process.pid)
+            files = {name: os.readlink(process / "fd" / name) for name in os.listdir(process / "fd")}
+            limits = (process / "limits").read_text()
+            assert b"canary" not in (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+    finally:
+        os.close(secret)
+    assert files.pop("2") == "/dev/null"
+    assert all(files.pop(pipe).startswith("pipe:") for pipe in "01")
+    assert set(files.values()) <= {str(path)}
+    for name, most in (("address space", 1 << 30), ("cpu time", 120), ("core file size", 0), ("file size", 0)):
+        assert re.search(rf"Max {name}\s+{most}\s+{most}\s", limits), limits
+    assert not process.exists()
+
+
+@pytest.mark.tm("TM-96")
+def test_a_reading_process_that_dies_costs_its_table_only(tmp_path):
+    path = write_xlsx(tmp_path, [["ref"], *([str(n)] for n in range(2000))])
+    with open_table(path) as table:
+        rows = table.rows()
+        assert next(rows).cells == ("0",)
+        table._process.kill()
+        with pytest.raises(UserError, match="cannot be read safely"):
+            list(rows)
+    assert len(read(path)[1]) == 2000
+
+
+OPENS = """
+import os, sys
+from pathlib import Path
+from node.datasets import open_table
+
+table = open_table(Path(sys.argv[1]))
+print(table._process.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.tm("TM-96")
+def test_the_reading_process_ends_with_the_node(tmp_path):
+    path = write_xlsx(tmp_path, [["ref"], ["1"]])
+    done = subprocess.run([sys.executable, "-c", OPENS, path], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done
+    for _ in range(500):
+        if not is_running(int(done.stdout)):
+            return
+        sleep(0.01)
+    pytest.fail("the reading process lives on")
+
+
+def is_running(process):
+    try:
+        return "(zombie)" not in (Path("/proc") / str(process) / "status").read_text()
+    except OSError:
+        return False
+
+
+ANSWERS = {
+    "not JSON": b"row\n",
+    "no end": b'{"sheet": "S", "sheets": ["S"]}',
+    "another shape": b'{"sheet": 5, "sheets": ["S"]}\n',
+    "an unknown refusal": b'{"refused": "so there"}\n',
+    "nested": b"[" * 100_000 + b"\n",
+    "rows of something else": b'{"sheet": "S", "sheets": ["S"]}\n[[["a"]]]\n',
+    "rows that are none": b'{"sheet": "S", "sheets": ["S"]}\n{"a": 1}\n',
+    "a number too long to read": b'{"sheet": "S", "sheets": ["S"]}\n[[' + b"9" * 5000 + b"]]\n",
+    "an answer without end": b"a" * 2000,
+}
+
+
+@pytest.mark.tm("TM-96")
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_the_reading_process_says_is_not_trusted(tmp_path, monkeypatch, name):
+    liar = tmp_path / "liar.py"
+    liar.write_text(
+        f"import sys, time\nsys.stdout.buffer.write({ANSWERS[name]!r})\nsys.stdout.buffer.flush()\n"
+        + ("time.sleep(100)" if name == "an answer without end" else "sys.stdin.buffer.read(1)")
+    )
+    monkeypatch.setattr(xlsx_source.xlsx_reader, "__file__", str(liar))
+    monkeypatch.setattr(xlsx_source, "MAX_ANSWER_BYTES", 1500 if name == "an answer without end" else 200_000)
+    with pytest.raises(UserError, match="cannot be read safely"):
+        open_table(write_xlsx(tmp_path, [["ref"], ["1"]]))
 
 
 def test_a_styled_but_empty_cell_far_away_is_harmless(tmp_path):
@@ -137,14 +274,21 @@ def test_a_broken_workbook_is_refused_with_a_sentence(tmp_path):
         assert caught.value.advice, name
 
 
-@pytest.mark.parametrize(
-    ("limit", "value", "sentence"),
-    [("MAX_WORKBOOK_BYTES", 100, "larger than"), ("MAX_UNPACKED_BYTES", 100, "too large")],
-)
-def test_limits_are_kept(tmp_path, monkeypatch, limit, value, sentence):
-    monkeypatch.setattr(xlsx_source, limit, value)
-    with pytest.raises(UserError, match=sentence):
+def test_a_workbook_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(xlsx_source, "MAX_WORKBOOK_BYTES", 100)
+    with pytest.raises(UserError, match="larger than"):
         read(write_xlsx(tmp_path, [["ref"], ["1"]]))
+
+
+def test_passes_over_the_rows_may_be_repeated_mixed_and_left(tmp_path):
+    path = write_xlsx(tmp_path, [["ref"], *([str(n)] for n in range(1500))])
+    with open_table(path) as table:
+        left = table.rows()
+        next(left)
+        assert [(a.cells, b.number) for a, b in zip(table.rows(), table.rows(), strict=True)] == [
+            ((str(n),), n + 2) for n in range(1500)
+        ]
+        assert next(left).number == 3
 
 
 def test_too_many_columns_and_a_missing_header_row(tmp_path):
