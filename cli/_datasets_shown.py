@@ -31,6 +31,7 @@ def show_preview(printer: Printer, reply: dict[str, Any]) -> None:
         printer.line()
         printer.line("Still needed, before the rows can be read:", style="bold")
         printer.bullets(reply["needed"])
+        _warnings(printer, reply)
         return
     names = {column["letter"]: column for column in reply["columns"]}
     for row in reply["rows"]:

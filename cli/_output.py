@@ -98,7 +98,8 @@ class Printer:
 def show(reply: Reply, as_json: bool, people: Callable[[Printer, Any], None]) -> None:
     """Print a reply: as it is for programs, or laid out by `people`."""
     if as_json:
-        plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+        # A terminal would obey what is in the text; a program reads the escapes as the same text.
+        plain = sys.stdout.isatty() or (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
         sys.stdout.write(json.dumps(reply, ensure_ascii=plain, indent=2) + "\n")
     else:
         people(Printer(), reply)

@@ -14,7 +14,7 @@ from cli._rounds_shown import show_results
 from cli._session import Ask, Reply
 from node.errors import UserError
 
-__all__ = ["all_results", "chosen_references", "numbers_in"]
+__all__ = ["all_results", "chosen_leads", "numbers_in"]
 
 MAX_RECORDS_FILE_BYTES = 16 * 1024 * 1024
 """Largest file of references, in bytes: some hundred thousand of them."""
@@ -24,28 +24,36 @@ TRIES = 3
 """How often a person is asked to say yes."""
 
 
-def chosen_references(
-    ask: Ask, round_id: str, *, lead: Sequence[int], records_file: Path | None
-) -> tuple[list[str], str]:
-    """The chosen references of our own records, and in words how many leads those are. UserError for a number that no
-    lead has."""
-    if records_file is not None:
-        text = read_text(records_file, what="file of references", max_bytes=MAX_RECORDS_FILE_BYTES)
-        references = [line.strip() for line in text.splitlines() if line.strip()]
-        return references, f"{len(set(references))} leads"
+def chosen_leads(ask: Ask, round_id: str, *, lead: Sequence[int], records_file: Path | None) -> tuple[list[int], str]:
+    """Numbers of the chosen leads, and in words how many those are. UserError for what is no lead."""
     results = all_results(ask, round_id)
+    if records_file is not None:
+        return _leads_of(results["leads"], records_file)
     if not lead:
         show_results(Printer(), results)
         lead = _ask(len(results["leads"]))
-    by_number = {one["number"]: one["reference"] for one in results["leads"]}
-    if unknown := sorted(set(lead) - set(by_number)):
+    known = {one["number"] for one in results["leads"]}
+    if unknown := sorted(set(lead) - known):
         raise UserError(
             f"This round has no lead number {unknown[0]}. Nothing was released.",
             advice="`blindmatch round results` shows the numbers.",
         )
     numbers = sorted(set(lead))
-    said = f"{len(numbers)} of {len(by_number)} leads" + (f" ({', '.join(map(str, numbers))})" if numbers else "")
-    return [by_number[number] for number in numbers], said
+    said = f"{len(numbers)} of {len(known)} leads" + (f" ({', '.join(map(str, numbers))})" if numbers else "")
+    return numbers, said
+
+
+def _leads_of(leads: Sequence[Reply], records_file: Path) -> tuple[list[int], str]:
+    """Every lead that carries one of the references in a file: rows of one case may share a reference."""
+    text = read_text(records_file, what="file of references", max_bytes=MAX_RECORDS_FILE_BYTES)
+    references = {line.strip() for line in text.splitlines() if line.strip()}
+    numbers = [one["number"] for one in leads if one["reference"] in references]
+    if references - {one["reference"] for one in leads}:
+        raise UserError(
+            "A reference in the file is not that of a lead of this round. Nothing was released.",
+            advice="`blindmatch round results` shows the leads.",
+        )
+    return numbers, f"{len(numbers)} of {len(leads)} leads (those of {len(references)} references)"
 
 
 def all_results(ask: Ask, round_id: str) -> Reply:

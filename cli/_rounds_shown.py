@@ -55,6 +55,9 @@ def show_list(printer: Printer, reply: dict[str, Any]) -> None:
 def show_released(printer: Printer, reply: dict[str, Any], said: str) -> None:
     """`round release`: `said` is what was decided, in words."""
     printer.line(f"Round {reply['round']['round_id'][:8]}: {said} will be released to the other side.", style="bold")
+    if reply["seen_with"]:
+        numbers = ", ".join(map(str, reply["seen_with"]))
+        printer.line(f"Withheld, but holding an identifier that leaves with a released lead: {numbers}.", style="red")
     printer.line("This is on its way; if the node does not run, it goes out when it does. It cannot be changed.")
 
 
@@ -114,6 +117,12 @@ def show_results(printer: Printer, reply: dict[str, Any]) -> None:
                 for lead in reply["leads"]
             ],
             empty="No record of yours agrees with one of the other side.",
+        )
+        printer.bullets(
+            f"Lead {lead['number']} shares an identifier with {', '.join(map(str, lead['shares_with']))}: what is "
+            "released of the one is seen of the other."
+            for lead in reply["leads"]
+            if lead["shares_with"]
         )
     if reply["count"] is not None:
         low, high = reply["count"]

@@ -95,6 +95,8 @@ def _words(printer: Printer, reply: dict[str, Any]) -> None:
     printer.facts({"alias": member["alias"], "state": member["state"], **card_facts(member["card"])})
     if reply.get("was"):
         printer.line(f"This card was known as {reply['was']}; it is now {member['alias']}.")
+    if reply.get("warning"):
+        printer.line(reply["warning"], style="yellow")
     printer.line()
     printer.line("Check words:")
     printer.line(" ".join(reply["words"]), style="bold")

@@ -14,7 +14,7 @@ import typer
 from cli._exit import Exit
 from cli._options import AsJson, By, Folder, PassphraseFile, RoundId
 from cli._output import note, show, working
-from cli._release import all_results, chosen_references
+from cli._release import all_results, chosen_leads
 from cli._rounds_shown import show_list, show_released, show_results, show_round, show_templates, show_terms
 from cli._session import Session
 from cli._settings import check_names, read_settings
@@ -180,12 +180,13 @@ def release(
     nothing: Annotated[bool, typer.Option("--none", help="Release no lead.")] = False,
     records_file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Record references to release, one a line; - for standard input."),
+        typer.Option(metavar="FILE", help="Record references, one a line: every lead that carries one of them is "
+                     "released; - for standard input."),
     ] = None,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
-) -> None:
+) -> None:  # fmt: skip
     """Decide which leads the other side learns. Said once, and it cannot be called back; without an option you are
     shown the leads and asked."""
     ways = [bool(lead), everything, nothing, records_file is not None]
@@ -197,9 +198,9 @@ def release(
         request: dict[str, Any] = {"round": round_id, "by": by, "everything": everything}
         said = "Every lead" if everything else "No lead"
         if nothing:
-            request["references"] = []
+            request["leads"] = []
         elif not everything:
-            request["references"], said = chosen_references(ask, round_id, lead=lead or [], records_file=records_file)
+            request["leads"], said = chosen_leads(ask, round_id, lead=lead or [], records_file=records_file)
         reply = ask("round.release", request)
     show(reply, as_json, lambda printer, _reply: show_released(printer, reply, said))
 

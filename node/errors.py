@@ -7,6 +7,7 @@
     ├── RefusedByPolicy     the rules of this node or of the agreement say no
     ├── Busy                another process holds what is needed, or the queue is full
     ├── PeerUnreachable     the other node could not be reached or did not accept us
+    ├── PeerRefused         the other node took our message and said no
     └── StateDamaged        files of this node are missing, altered or from a newer version
 
 `node/rpc/status.py` is the only place that turns them into gRPC codes, `cli/_exit.py` the only one that turns them
@@ -23,6 +24,7 @@ __all__ = [
     "NodeError",
     "NotAllowed",
     "NotFound",
+    "PeerRefused",
     "PeerUnreachable",
     "RefusedByPolicy",
     "StateDamaged",
@@ -68,6 +70,19 @@ class Busy(NodeError):
 
 class PeerUnreachable(NodeError):
     code = "peer-unreachable"
+
+
+class PeerRefused(NodeError):
+    """The other node took our call and said no: sending the same again will not help. `reason`: its error code.
+
+    Sentence, advice and reason may be the other node's words: for the screen of who asked, never to be stored.
+    """
+
+    code = "peer-refused"
+
+    def __init__(self, sentence: str, *, advice: str = "", reason: str) -> None:
+        super().__init__(sentence, advice=advice)
+        self.reason = reason
 
 
 class StateDamaged(NodeError):

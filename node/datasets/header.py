@@ -36,7 +36,7 @@ def guess_header(rows: Iterable[Row]) -> int | None:
         return None
     number, cells, words = next((one for one in found if one[1] > 1), found[0])
     for later, more_cells, more_words in found:
-        title = not words or (2 * cells <= more_cells and words < more_words)
+        title = not words or (words < _SURE_WORDS and 2 * cells <= more_cells)
         if later > number and more_words >= _SURE_WORDS and title:
             return later
     return number

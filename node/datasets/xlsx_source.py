@@ -142,7 +142,6 @@ def _start(source: SourceFile) -> "subprocess.Popen[bytes]":
             stderr=subprocess.DEVNULL,
             pass_fds=(source.descriptor,),
             env={name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"},
-            cwd="/",
         )
     except OSError:
         raise UserError(

@@ -23,6 +23,7 @@ __all__ = [
     "check_card",
     "check_room",
     "choose_alias",
+    "name_skeleton",
     "staff_label",
 ]
 
@@ -87,6 +88,11 @@ def choose_alias(tx: Connection, card: Card, wanted: str | None) -> str:
     words = re.findall(r"[a-z0-9]+", anyascii(card.name).lower())
     made = "-".join(words)[: MAX_ALIAS_CHARACTERS - 5].strip("-") or "member"
     return f"{made}-{card.member_id[:4]}" if taken(made) else made
+
+
+def name_skeleton(name: str) -> str:
+    """What is left of a name when script, case, accents, blanks and marks are taken away: equal for look-alikes."""
+    return "".join(character for character in anyascii(name).casefold() if character.isalnum()) or name
 
 
 def already_confirmed(alias: str, known: Card, card: Card) -> UserError:

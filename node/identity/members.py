@@ -238,7 +238,7 @@ class MemberBook:
     def _member(self, row: RowMapping) -> Member:
         plain = self._store.cells.unseal("members", row["member_id"], "card", row["card"])
         standing, _, card = plain.partition(b"\n")
-        if standing != _standing(row):
+        if standing != _standing(dict(row)):
             raise StateDamaged(
                 "An entry of the member book was changed outside the program.",
                 advice="Find out who can write to the folder, and restore it from a backup.",

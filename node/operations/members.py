@@ -6,6 +6,7 @@ from pydantic import Field
 
 from node.clock import timestamp
 from node.errors import UserError
+from node.identity.admission import name_skeleton
 from node.identity.cards import Card
 from node.identity.members import Member
 from node.identity.words import slip_in
@@ -57,11 +58,12 @@ class CardReply(Reply):
 
 
 class MemberReply(Reply):
-    """`was`: the alias that the card had before, if that has changed."""
+    """`was`: the alias that the card had before, if that has changed. `warning` is empty, or a sentence."""
 
     member: MemberView
     words: list[str]
     was: str | None = None
+    warning: str = ""
 
 
 class MemberList(Reply):
@@ -130,7 +132,20 @@ def _add(parts: Parts, request: AddRequest, _progress: Progress) -> MemberReply:
     before = {known.member_id: known.alias for known in parts.members.list()}
     member = parts.members.add(request.file.encode(), request.by, request.alias)
     was = before.get(member.member_id, member.alias)
-    return _with_words(parts, member).model_copy(update={"was": None if was == member.alias else was})
+    alike = [
+        known.alias
+        for known in parts.members.list()
+        if known.member_id != member.member_id and name_skeleton(known.name) == name_skeleton(member.name)
+    ]
+    warning = (
+        f"Its name looks like that of {', '.join(alike)}: make sure that these are different organisations, and tell "
+        "them apart by alias."
+        if alike
+        else ""
+    )
+    return _with_words(parts, member).model_copy(
+        update={"was": None if was == member.alias else was, "warning": warning}
+    )
 
 
 def _words(parts: Parts, request: NameRequest, _progress: Progress) -> MemberReply:

@@ -24,6 +24,7 @@ __all__ = [
     "LeadView",
     "MemberView",
     "ProposeRequest",
+    "ReleaseReply",
     "ReleaseRequest",
     "ResultsReply",
     "ResultsRequest",
@@ -66,9 +67,10 @@ class ByRequest(RoundRequest):
 
 
 class ReleaseRequest(RoundRequest):
-    """`references`: our own records to release; None with `everything` releases all leads; an empty list none."""
+    """`leads`: numbers of leads to release, as `round.results` gives them; None with `everything` releases all; an
+    empty list none. Numbers, because several records may carry one reference."""
 
-    references: list[str] | None = None
+    leads: list[int] | None = None
     everything: bool = False
     by: str
 
@@ -100,6 +102,15 @@ class RoundView(Reply):
 
 class RoundReply(Reply):
     round: RoundView
+
+
+class ReleaseReply(RoundReply):
+    """`released` and `withheld` count leads. `seen_with`: numbers of withheld leads of which the other side will see
+    something all the same: an identifier that a released lead holds too."""
+
+    released: int
+    withheld: int
+    seen_with: list[int]
 
 
 class RoundList(Reply):
@@ -136,10 +147,13 @@ class AgreementView(Reply):
 
 
 class LeadView(Reply):
+    """`shares_with`: other leads that hold one of its agreeing identifiers too; at most `results.MOST_SHARING`."""
+
     number: int
     status: str
     reference: str
     agreements: list[AgreementView]
+    shares_with: list[int]
 
 
 class ResultsReply(Reply):
@@ -225,7 +239,7 @@ def _cancel(parts: Parts, request: ByRequest, _progress: Progress) -> RoundReply
     return RoundReply(round=_view(parts, parts.negotiation.cancel(parts.book.find(request.round), by=request.by)))
 
 
-def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> RoundReply:
+def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> ReleaseReply:
     """A person decides what the other side gets. Said once; the engine carries it out."""
     found = parts.book.find(request.round)
     if found.state is not RoundState.DECIDING:
@@ -233,22 +247,22 @@ def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> Roun
             "This round is not waiting for a release decision.",
             advice="`blindmatch round status` says what it waits for.",
         )
-    if request.everything == (request.references is not None):
-        raise UserError("Say which records are released: all of them, or a list.")
+    if request.everything == (request.leads is not None):
+        raise UserError("Say which leads are released: all of them, or a list.")
     if found.manifest.mode == "ordered" and not request.everything:
         raise UserError(
             "In this round the whole list is answered, or nothing.",
             advice="Release everything, or cancel the round.",
         )
-    known = parts.leads.references(found.round_id)
-    chosen = None if request.references is None else sorted(set(request.references))
-    if chosen is not None and not known.issuperset(chosen):
+    total = parts.leads.count(found.round_id)
+    chosen = None if request.leads is None else sorted(set(request.leads))
+    if chosen and (chosen[0] < 1 or chosen[-1] > total):
         raise UserError(
-            "A record that was named is not among the leads of this round. Nothing was released.",
+            "A number that was given is not that of a lead of this round. Nothing was released.",
             advice="`blindmatch round results` shows them.",
         )
     most = found.manifest.reply.max_released
-    if found.manifest.mode == "released" and len(known if chosen is None else chosen) > most:
+    if found.manifest.mode == "released" and (total if chosen is None else len(chosen)) > most:
         raise UserError(
             f"The agreement lets this side release at most {most} records.",
             advice="Choose fewer.",
@@ -263,11 +277,17 @@ def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> Roun
             round_id=found.round_id,
             by=request.by,
             released=released,
-            withheld=len(known) - released,
+            withheld=total - released,
         )
         parts.book.save_decision(tx, found.round_id, json.dumps(chosen).encode())
+    seen_with = [] if chosen is None else parts.leads.seen_with(found.round_id, set(chosen))
     parts.wake(found.round_id)
-    return RoundReply(round=_view(parts, parts.book.get(found.round_id)))
+    return ReleaseReply(
+        round=_view(parts, parts.book.get(found.round_id)),
+        released=released,
+        withheld=total - released,
+        seen_with=seen_with,
+    )
 
 
 def _results(parts: Parts, request: ResultsRequest, _progress: Progress) -> ResultsReply:
@@ -286,6 +306,7 @@ def _results(parts: Parts, request: ResultsRequest, _progress: Progress) -> Resu
                 status=status,
                 reference=lead.reference,
                 agreements=[AgreementView(key=a.key, handle=a.handle) for a in lead.agreements],
+                shares_with=list(lead.shares_with),
             )
             for number, status, lead in leads
         ],

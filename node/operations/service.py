@@ -164,6 +164,8 @@ def _audit_show(parts: Parts, request: AuditRequest, _progress: Progress) -> Aud
 
 def _audit_verify(parts: Parts, _request: Nothing, _progress: Progress) -> VerifyReply:
     report = parts.audit.verify()
+    if report.ok and not parts.budget.fits_log():
+        report.add("The charges to budgets are not those that the log tells of: somebody changed the database.")
     with parts.store.transaction() as tx:
         now: Checkpoint = parts.audit.checkpoint(tx)
     key = NoteKey.of_member(parts.identity.member_id, parts.identity.public_key)

@@ -11,6 +11,7 @@ from psi.identifiers import NORMALISER_VERSION
 from psi.messages import PROTOCOL_VERSION, SUITE
 
 __all__ = [
+    "CLOCK_SKEW",
     "Caps",
     "ConfirmedMembers",
     "MinimumDeclared",

@@ -18,6 +18,8 @@ it is set right. What this cannot stop: guesses within the budget, and an admini
 forward, or sets it back while the node is stopped and right again later (that ages charges made in between).
 """
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -159,6 +161,19 @@ class Budget:
             own = self._limits.elements_per_peer - _spent(self._window(connection, now, peer))
             everyone = self._limits.elements_in_all - _spent(self._window(connection, now, None))
         return max(0, min(own, everyone))
+
+    def fits_log(self) -> bool:
+        """Whether the charges are those that the audit log tells of: each has an entry of its own transaction."""
+        noted: Counter[tuple[str, str]] = Counter()
+        written: Counter[tuple[str, str]] = Counter()
+        entries = select(audit_entries.c.body).where(audit_entries.c.body.contains('"event":"budget-charged"'))
+        with self._store.read() as connection:
+            for row in connection.execute(select(charges.c.peer, charges.c.round_id, charges.c.elements)):
+                written[row.peer, row.round_id] += row.elements
+            for body in connection.execute(entries).scalars():
+                facts = json.loads(body)["facts"]
+                noted[facts["peer"], facts["round_id"]] += facts["elements"]
+        return written == noted
 
     def _now(self, connection: Connection) -> datetime:
         """The latest time that this node knows of; whole seconds."""

@@ -24,7 +24,7 @@ from node.policy.firewall import ChildrenExcluded, ClassTable, CoarseCounts, Fir
 from node.policy.resources import BudgetSuffices, DatasetFits, PeerListSize
 from node.policy.verdict import Context, Rule, Verdict
 
-__all__ = ["ALLOWED_PURPOSES", "LEAST_RECORDS", "RULES", "enforce", "evaluate"]
+__all__ = ["ALLOWED_PURPOSES", "LEAST_RECORDS", "LONGEST_AGREEMENT_DAYS", "RULES", "enforce", "evaluate"]
 
 LONGEST_AGREEMENT_DAYS = 180
 LONGEST_RETENTION_DAYS = 365

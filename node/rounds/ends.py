@@ -62,9 +62,18 @@ class Ends:
             raise OvertakenError
 
     def report(self, tx: Connection, found: Round, state: RoundState, code: str = "") -> None:
-        """Tell the others how our side stands: visible is the round, never a record."""
-        note = write_note(state.value, code)
-        tell(tx, self.outbox, found, self.identity.member_id, EnvelopeKind.STATUS, note)
+        """Tell the others how our side stands: visible is the round, never a record.
+
+        A round that this member has not signed is nothing between it and the other member: how it ends is told to who
+        proposed it. Otherwise a convener could have us write to somebody who never heard of the round.
+        """
+        note, me = write_note(state.value, code), self.identity.member_id
+        signed = any(verdict.signed and verdict.member_id == me for verdict in self.book.verdicts(found.round_id))
+        if signed or found.convener == me:
+            tell(tx, self.outbox, found, me, EnvelopeKind.STATUS, note)
+        else:
+            kind = EnvelopeKind.STATUS
+            self.outbox.put(tx, round_id=found.round_id, recipient=found.convener, kind=kind, payload=note)
 
     def finish(self, found: Round) -> None:
         """Both sides have closed."""
@@ -81,15 +90,17 @@ class Ends:
         sentence: str,
         *,
         blamed: str | None = None,
+        peer: str | None = None,
         letter: Letter | None = None,
         undeliverable: int | None = None,
         unreadable: Unreadable | None = None,
     ) -> None:
         """End a round with nothing more released. The others learn that it failed and by which code.
 
-        `letter`: what came from the blamed member and caused this; `undeliverable`: the row of the outbox that did;
-        `unreadable`: what should have been sent and is damaged. A round that is over already stays as it is, but where
-        the others should have heard so from what is damaged, they hear that our side failed.
+        `peer`: with whom it came about, if nobody is to blame; `letter`: what came from the blamed member and caused
+        this; `undeliverable`: the row of the outbox that did; `unreadable`: what should have been sent and is damaged.
+        A round that is over already stays as it is, but where the others should have heard so from what is damaged,
+        they hear that our side failed.
         """
         with self.store.transaction() as tx:
             if letter is not None:
@@ -104,8 +115,8 @@ class Ends:
                     self.report(tx, found, RoundState.FAILED, code)
                 return
             facts: dict[str, Any] = {"round_id": found.round_id, "code": code}
-            if blamed is not None:
-                facts["peer"] = blamed
+            if (concerned := blamed or peer) is not None:
+                facts["peer"] = concerned
             if blamed is not None and letter is not None:
                 self.audit.append(tx, "peer-blamed", **facts)
             self.audit.append(tx, "round-failed", **facts)

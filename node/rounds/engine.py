@@ -25,7 +25,7 @@ from node.agreement.terms import moment
 from node.audit import AuditLog
 from node.audit.witness import Witness
 from node.clock import Clock
-from node.errors import Busy, NodeError, NotAllowed
+from node.errors import Busy, NodeError, NotAllowed, PeerRefused
 from node.identity.keys import Identity
 from node.identity.members import MemberBook
 from node.policy import Budget
@@ -38,7 +38,7 @@ from node.rounds.leads import LeadBook
 from node.rounds.mailbox import Inbox, Outbox, Unreadable
 from node.rounds.negotiation import Negotiation
 from node.rounds.opened import Opened
-from node.rounds.parties import peer_of
+from node.rounds.parties import known_code, peer_of
 from node.rounds.post import Post
 from node.rounds.reception import Reception
 from node.rounds.speaking import Speaking
@@ -88,6 +88,8 @@ class RoundEngine:
     progress: Callable[[str, int], None] = lambda _round_id, _records: None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _waiting: dict[str, datetime] = field(default_factory=dict)
+    _reading: dict[str, str] = field(default_factory=dict)
+    """Round -> sender of the letter that its last step was at, if that step did not come to its end."""
 
     def __post_init__(self) -> None:
         self._opened = Opened(self.workshop, self.store, self.audit, self.identity, self.members)
@@ -124,13 +126,15 @@ class RoundEngine:
     def accept(self, envelope: Envelope) -> ReceiptKind:
         """Store an envelope whose sender and signature have been checked: see `Reception`. Any thread may call this."""
         receipt = self._reception.accept(envelope)
-        self.post.heard_from(envelope.sender)
+        if receipt is not ReceiptKind.ALREADY:  # what it has said before costs it nothing and says nothing
+            self.post.heard_from(envelope.sender)
         return receipt
 
     def step(self, round_id: str) -> Step:
         """Do everything for a round that can be done now."""
         done = Step()
         with self._opened.holding(round_id):
+            self._reading.pop(round_id, None)
             while not self._stopping.is_set() and self._one(round_id, done):
                 done.moved = True
             found = self.book.peek(round_id)
@@ -146,17 +150,24 @@ class RoundEngine:
         return self._waiting.get(round_id)
 
     def give_up(self, round_id: str) -> None:
-        """End a round that this node cannot bring forward because of a defect or damage of its own."""
+        """End a round that this node cannot bring forward because of a defect or damage of its own.
+
+        If that came to light while a letter was read, the log says whose it was: it may have been made for that.
+        """
         with self._opened.holding(round_id):
             self._opened.let_go(round_id)
-            found = self.book.peek(round_id)
-            if found is not None and not found.over:
+            found, sender = self.book.peek(round_id), self._reading.pop(round_id, None)
+            ends = found is not None and not found.over
+            if found is not None and ends:
                 self._ends.fail(
                     found,
                     "internal",
                     "This node could not go on with the round because of a fault of its own.",
+                    peer=sender,
                 )
             with self.store.transaction() as tx:
+                if sender is not None and not ends:
+                    self.audit.append(tx, "round-failed", peer=sender, code="internal")
                 self.inbox.drop_round(tx, round_id)
 
     def rounds_to_look_at(self) -> set[str]:
@@ -185,10 +196,7 @@ class RoundEngine:
             done.moved |= bool(delivery.sent)
             done.retry_in = delivery.retry_in
             if delivery.refused is not None and found is not None:
-                row, error = delivery.refused
-                # Our carrier knows no such member any more; what the other side refuses is a PeerRefused.
-                code = "member-removed" if isinstance(error, NotAllowed) else "refused-by-peer"
-                self._ends.fail(found, code, error.diagnostics(), undeliverable=row)
+                self._refused(found, *delivery.refused)
                 return True
             return self._read_one(found, round_id) or (found is not None and self._go_on(found))
         except OvertakenError:
@@ -221,8 +229,22 @@ class RoundEngine:
         letter = self.inbox.next(round_id, protocol=found is not None and found.state in LIVE)
         if letter is None:
             return False
+        self._reading[round_id] = letter.sender
         self._hearing.read(found, letter)
+        del self._reading[round_id]
         return True
+
+    def _refused(self, found: Round, row: int, recipient: str, error: NodeError) -> None:
+        """A recipient will never take a message. What is kept of it is our sentence: its own words are not evidence."""
+        if isinstance(error, NotAllowed):  # our carrier knows no such member any more
+            code, sentence = "member-removed", error.diagnostics()
+        else:
+            member = self.members.confirmed(recipient)
+            name = "The other side" if member is None else member.name
+            reason = error.reason if isinstance(error, PeerRefused) else error.code
+            why = f" ({reason})" if known_code(reason) else ""
+            code, sentence = "refused-by-peer", f"{name} refused a message of this round{why}."
+        self._ends.fail(found, code, sentence, peer=recipient, undeliverable=row)
 
     def _go_on(self, found: Round) -> bool:
         """The next thing that is due on our side; True if something was done."""

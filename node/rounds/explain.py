@@ -2,6 +2,7 @@
 
 Printed by `round show` and by a dry run before anyone signs. Everything follows from the manifest alone, so both sides
 read the same facts; only "you" and the names change places. Sentences, not advice: the rules of `node.policy` judge.
+What somebody else wrote (names, texts) stands in quotation marks that it cannot close.
 """
 
 from node.agreement.manifest import Manifest
@@ -12,7 +13,7 @@ __all__ = ["explain"]
 
 def explain(manifest: Manifest, me: str) -> list[str]:
     """Sentences for the member `me`; for a convener that brings no records, both members go by their names."""
-    sentences = [f"The purpose is to {_words(manifest.purpose)}: {manifest.purpose_text}"]
+    sentences = [f"The purpose is to {_words(manifest.purpose)}: {_quoted(manifest.purpose_text)}."]
     sentences += [_brings(member, me) for member in manifest.members]
     sentences.append(f"Compared are {_and([_match(match) for match in manifest.match])}.")
     if manifest.protocol == "pair":
@@ -49,7 +50,7 @@ def _brings(member: MemberTerms, me: str) -> str:
     return (
         f"{_name(member, me)} ({_words(member.member_class)}, {member.country}) {_verb(member, me, 'bring')} between "
         f"{member.minimum_records:,} and {member.records:,} records ({_words(member.record_class)}), on the basis of "
-        f"{_words(member.basis)} ({_words(member.legal_regime)}: {member.legal_basis})."
+        f"{_words(member.basis)} ({_words(member.legal_regime)}: {_quoted(member.legal_basis)})."
     )
 
 
@@ -68,7 +69,7 @@ def _learns(manifest: Manifest, member: MemberTerms, other: MemberTerms, me: str
     count = {
         "none": "",
         "yes_no": "whether any record agrees",
-        "banded": "in which band the number of agreeing records lies",
+        "banded": f"in which of these bands the number of agreeing records lies ({_bands(manifest)})",
         "exact": "how many records agree",
     }[manifest.reply.count]
     match manifest.mode:
@@ -104,12 +105,23 @@ def _guesses(manifest: Manifest, member: MemberTerms, other: MemberTerms, me: st
     return f"A blinded list cannot be inspected: {room}, but {_subject(member, me)} {seen}."
 
 
+def _bands(manifest: Manifest) -> str:
+    return ", ".join(f"{low:,} to {high:,}" if high > low else f"{low:,}" for low, high in manifest.count_bands())
+
+
+def _quoted(text: str) -> str:
+    return f"“{text.translate(_INNER_MARKS)}”"
+
+
+_INNER_MARKS = str.maketrans(dict.fromkeys('"“”„‟«»＂〝〞〟', "'"))
+
+
 def _name(member: MemberTerms, me: str) -> str:
-    return "You" if member.member_id == me else member.name
+    return "You" if member.member_id == me else _quoted(member.name)
 
 
 def _object(member: MemberTerms, me: str) -> str:
-    return "you" if member.member_id == me else member.name
+    return "you" if member.member_id == me else _quoted(member.name)
 
 
 def _subject(member: MemberTerms, me: str) -> str:
@@ -117,7 +129,7 @@ def _subject(member: MemberTerms, me: str) -> str:
 
 
 def _at(member: MemberTerms, me: str) -> str:
-    return "your organisation" if member.member_id == me else member.name
+    return "your organisation" if member.member_id == me else _quoted(member.name)
 
 
 def _whose(member: MemberTerms, me: str) -> str:

@@ -50,25 +50,37 @@ class LeadBook:
             query = select(func.count()).select_from(results).where(results.c.round_id == round_id)
             return int(connection.execute(query).scalar_one())
 
+    def seen_with(self, round_id: str, released: set[int]) -> list[int]:
+        """Numbers of leads that are not released themselves but hold an identifier that leaves with one that is."""
+        handles = {
+            agreement.handle
+            for number, _status, lead in self._walk(round_id)
+            if number in released
+            for agreement in lead.agreements
+        }
+        return [
+            number
+            for number, _status, lead in self._walk(round_id)
+            if number not in released and any(agreement.handle in handles for agreement in lead.agreements)
+        ]
+
     def list(self, round_id: str, *, first: int, limit: int) -> list[tuple[int, str, Lead]]:
         """Number, status and lead, in order: number `first` and following, at most `limit` of them."""
         return list(self._walk(round_id, first, first + limit - 1))
 
-    def references(self, round_id: str) -> set[str]:
-        """The references of all records that are leads of a round."""
-        return {lead.reference for _number, _status, lead in self._walk(round_id)}
-
-    def mark(self, tx: Connection, round_id: str, released: set[str] | None) -> int:
-        """Note what a person decided: released for these references (None: all), withheld for the rest."""
+    def mark(self, tx: Connection, round_id: str, released: set[int] | None) -> int:
+        """Note what a person decided: released for leads of these numbers (None: all), withheld for the rest; how many
+        leads are released."""
         here = results.c.round_id == round_id
         if released is None:
             return tx.execute(results.update().where(here).values(status="released")).rowcount
-        chosen = [number for number, _status, lead in self._walk(round_id) if lead.reference in released]
+        chosen, total = sorted(released), 0
         tx.execute(results.update().where(here).values(status="withheld"))
         for start in range(0, len(chosen), _BATCH_ROWS):
             numbers = chosen[start : start + _BATCH_ROWS]
-            tx.execute(results.update().where(here, results.c.number.in_(numbers)).values(status="released"))
-        return len(chosen)
+            these = results.update().where(here, results.c.number.in_(numbers))
+            total += tx.execute(these.values(status="released")).rowcount
+        return total
 
     def _walk(self, round_id: str, first: int = 1, last: int | None = None) -> Iterator[tuple[int, str, Lead]]:
         query = select(results.c.number, results.c.status, results.c.body).where(results.c.round_id == round_id)

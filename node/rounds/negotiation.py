@@ -18,6 +18,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from node.agreement.manifest import MAX_MANIFEST_BYTES, REFUSE_LABEL, SIGN_LABEL, Manifest
+from node.agreement.terms import moment
 from node.audit import AuditLog
 from node.clock import Clock, timestamp
 from node.datasets import Dataset, DatasetBook, PreparedRecord
@@ -25,7 +26,9 @@ from node.errors import NotAllowed, RefusedByPolicy, UserError
 from node.identity.keys import Identity, verify
 from node.identity.members import MemberBook, MemberState
 from node.policy import RULES, Budget, Context, DatasetFacts, charge_for, enforce, evaluate
+from node.policy.agreement import CLOCK_SKEW
 from node.policy.resources import BudgetSuffices
+from node.policy.rules import LONGEST_AGREEMENT_DAYS
 from node.policy.verdict import Verdict as RuleVerdict
 from node.rounds.book import Round, RoundBook, Verdict, round_id_of
 from node.rounds.ends import end
@@ -172,7 +175,8 @@ class Negotiation:
 
     def admit(self, tx: Connection, payload: bytes, sender: str, round_id: str) -> Manifest:
         """The agreement in a proposal. PeerError if it is none or not this sender's to propose, RefusedByPolicy if the
-        sender proposes too much. Says nothing yet about the agreement itself: that is for the rules, and a person."""
+        sender proposes too much, too late or for too long. Says nothing else about the agreement itself: that is for
+        the rules, and a person."""
         try:
             if len(payload) > MAX_MANIFEST_BYTES:
                 raise RefusedByPolicy("This agreement is far too long.")
@@ -183,7 +187,12 @@ class Negotiation:
         concerns_us = manifest.convener == sender and self.identity.member_id in named
         if not concerns_us or round_id_of(manifest) != round_id:
             raise WrongParty("The other side proposed a round in another name, or one that does not concern us.")
-        since = timestamp(self.clock.now() - timedelta(days=1))
+        now = self.clock.now()
+        longest = timedelta(days=LONGEST_AGREEMENT_DAYS) + CLOCK_SKEW
+        if moment(manifest.deadline) <= now or moment(manifest.expires_at) > now + longest:
+            # Not only for a person to refuse: at its deadline a round ends here by itself, and writes a report.
+            raise RefusedByPolicy("The deadline of this agreement is over, or it would hold for too long.")
+        since = timestamp(now - timedelta(days=1))
         if self.book.rounds_of(tx, sender, since) >= MAX_ROUNDS_PER_CONVENER:
             raise RefusedByPolicy("This convener has too many open rounds at this node.")
         return manifest

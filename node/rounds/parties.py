@@ -7,14 +7,24 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from node.agreement.manifest import Manifest
-from node.errors import NotFound
+from node.errors import NodeError, NotFound
 from node.identity.members import Member, MemberBook
 from node.rounds.book import Round
 from node.rounds.mailbox import Outbox
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
-from psi.errors import MalformedMessage
+from psi.errors import MalformedMessage, PsiError
 
-__all__ = ["MAX_NOTE_BYTES", "Carrier", "others", "peer_of", "read_note", "require_member", "tell", "write_note"]
+__all__ = [
+    "MAX_NOTE_BYTES",
+    "Carrier",
+    "known_code",
+    "others",
+    "peer_of",
+    "read_note",
+    "require_member",
+    "tell",
+    "write_note",
+]
 
 MAX_NOTE_BYTES = 1024
 """Longest content of any envelope but a PROPOSAL and a message of the protocol, in bytes."""
@@ -78,6 +88,14 @@ def read_note(payload: bytes) -> tuple[str, str]:
     if write_note(state, code) != payload:
         raise _bad_note()
     return state, code
+
+
+def known_code(code: str) -> bool:
+    """Whether a code that a peer gave is one of this program's, and so may be shown and kept."""
+    kinds: list[type[NodeError] | type[PsiError]] = [NodeError, PsiError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return code in {kind.code for kind in kinds}
 
 
 def _bad_note() -> MalformedMessage:

@@ -2,10 +2,12 @@
 
 After a failure the pause doubles up to `LONGEST_PAUSE_SECONDS`, with a random part so that nodes that lost each other
 do not all come back in the same second; so it does, from a shorter one and for that round alone, while a recipient asks
-to come later. What a recipient refuses for good is given up, and with it everything behind it: the engine is told, and
-decides in one transaction what becomes of the message and of the round.
+to come later. Only one call is under way to a recipient, whichever rounds it is for: one that takes calls and does not
+answer holds one worker, and the others go on. What a recipient refuses for good is given up, and with it everything
+behind it: the engine is told, and decides in one transaction what becomes of the message and of the round.
 """
 
+import threading
 from dataclasses import dataclass, field
 
 from node import failpoints
@@ -17,7 +19,14 @@ from node.rounds.parties import Carrier
 from node.store import Store
 from node.wire.envelope import EnvelopeKind, ReceiptKind
 
-__all__ = ["FIRST_PAUSE_SECONDS", "LONGEST_PAUSE_SECONDS", "Delivery", "Post"]
+__all__ = [
+    "FIRST_PAUSE_SECONDS",
+    "LONGEST_PAUSE_SECONDS",
+    "LONGEST_REPORT_LATER_SECONDS",
+    "MOST_REPORT_TRIES",
+    "Delivery",
+    "Post",
+]
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
@@ -25,17 +34,30 @@ FIRST_LATER_SECONDS = 0.05
 LONGEST_LATER_SECONDS = 5.0
 """Pauses while the recipient is there but asks to come later: it may be making its list, or still lack the proposal."""
 
-_Pause = tuple[float, float]
-"""When the next try is due (monotonic), and how long the pause before it is, in seconds."""
+LONGEST_REPORT_LATER_SECONDS = 120.0
+"""The same for a report of how a round stands: it is of use, but nobody waits for it."""
+MOST_REPORT_TRIES = 30
+"""After so many answers of "later" in a row a report is given up: some 40 minutes."""
+
+
+@dataclass
+class _Pause:
+    """`due`: when the next try is (monotonic); `seconds`: how long the pause before it is; `shortened`: it has been,
+    since it last grew; `tries`: how many there were."""
+
+    due: float = 0.0
+    seconds: float = 0.0
+    shortened: bool = False
+    tries: int = 0
 
 
 @dataclass
 class Delivery:
-    """What one attempt did. `refused`: row and reason of a recipient's final no, after which nothing more was sent;
-    `retry_in`: seconds until the next attempt is due."""
+    """What one attempt did. `refused`: row, recipient and reason of a recipient's final no, after which nothing more
+    was sent; `retry_in`: seconds until the next attempt is due."""
 
     sent: int = 0
-    refused: tuple[int, NodeError] | None = None
+    refused: tuple[int, str, NodeError] | None = None
     retry_in: float | None = None
 
 
@@ -50,6 +72,9 @@ class Post:
     random_bytes: RandomBytes
     _pauses: dict[str, _Pause] = field(default_factory=dict)
     _laters: dict[str, dict[str, _Pause]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _calls: dict[str, float] = field(default_factory=dict)
+    """Recipient -> when the call to it that is under way began (monotonic)."""
 
     def deliver(self, round_id: str) -> Delivery:
         """Send everything of a round that can be sent now."""
@@ -66,8 +91,13 @@ class Post:
         return result
 
     def heard_from(self, sender: str) -> None:
-        """It is there again: what waits for it need not wait longer."""
-        self._pauses.pop(sender, None)
+        """It is there again: what waits for it need not wait long. Once each time the pause has grown, so that a member
+        that talks to us and does not answer us cannot make us call it all the time."""
+        with self._lock:
+            pause = self._pauses.get(sender)
+            if pause is not None and not pause.shortened:
+                pause.due = min(pause.due, self.clock.monotonic() + FIRST_PAUSE_SECONDS)
+                pause.shortened = True
 
     def forget(self, round_id: str) -> None:
         """Nothing of the round waits any more."""
@@ -75,30 +105,39 @@ class Post:
 
     def _deliver_to(self, round_id: str, recipient: str, laters: dict[str, _Pause], result: Delivery) -> None:
         while (waiting := self.outbox.next(round_id, recipient)) is not None:
-            due, pause = self._pauses.get(recipient, (0.0, 0.0))
-            later, later_pause = laters.get(recipient, (0.0, 0.0))
-            wait = max(due, later) - self.clock.monotonic()
+            row, envelope = waiting
+            later = laters.get(recipient, _Pause())
+            wait = later.due - self.clock.monotonic()
+            if wait <= 0:
+                wait = self._begin(recipient)
             if wait > 0:
                 return self._later(result, wait)
-            row, envelope = waiting
             try:
                 receipt = self.carrier.deliver(envelope)
             except (PeerUnreachable, Busy):
-                pause = min(max(FIRST_PAUSE_SECONDS, 2 * pause), LONGEST_PAUSE_SECONDS)
-                wait = pause * (0.5 + self.random_bytes(1)[0] / 512)
-                self._pauses[recipient] = (self.clock.monotonic() + wait, pause)
-                return self._later(result, wait)
+                return self._later(result, self._failed(recipient))
             except NodeError as error:
                 if envelope.kind is not EnvelopeKind.STATUS:
-                    result.refused = (row, error)
+                    result.refused = (row, recipient, error)
                     return None
                 with self.store.transaction() as tx:
                     self.outbox.acknowledged(tx, row)  # it does not want to know how we stand
                 continue
-            self._pauses.pop(recipient, None)
+            finally:
+                with self._lock:
+                    self._calls.pop(recipient, None)
+            with self._lock:
+                self._pauses.pop(recipient, None)
             if receipt is ReceiptKind.RETRY_LATER:
-                pause = min(max(FIRST_LATER_SECONDS, 2 * later_pause), LONGEST_LATER_SECONDS)
-                laters[recipient] = (self.clock.monotonic() + pause, pause)
+                report = envelope.kind is EnvelopeKind.STATUS
+                if report and later.tries >= MOST_REPORT_TRIES - 1:
+                    laters.pop(recipient, None)
+                    with self.store.transaction() as tx:
+                        self.outbox.withdraw(tx, row)
+                    continue
+                longest = LONGEST_REPORT_LATER_SECONDS if report else LONGEST_LATER_SECONDS
+                pause = min(max(FIRST_LATER_SECONDS, 2 * later.seconds), longest)
+                laters[recipient] = _Pause(self.clock.monotonic() + pause, pause, tries=later.tries + 1)
                 return self._later(result, pause)
             laters.pop(recipient, None)
             failpoints.hit("round.after-send")
@@ -108,6 +147,29 @@ class Post:
             result.sent += 1
         laters.pop(recipient, None)
         return None
+
+    def _begin(self, recipient: str) -> float:
+        """Note that a call begins, and return 0; or return in how many seconds to look again."""
+        with self._lock:
+            now = self.clock.monotonic()
+            if (began := self._calls.get(recipient)) is not None:
+                # As long again as the call has taken: a long one is looked at a few times, not all the time.
+                return min(max(FIRST_LATER_SECONDS, now - began), LONGEST_LATER_SECONDS)
+            wait = self._pauses.get(recipient, _Pause()).due - now
+            if wait > 0:
+                return wait
+            self._calls[recipient] = now
+            return 0.0
+
+    def _failed(self, recipient: str) -> float:
+        """Nobody answered: in how many seconds the next try is due."""
+        with self._lock:
+            before = self._pauses.get(recipient, _Pause())
+            seconds = min(max(FIRST_PAUSE_SECONDS, 2 * before.seconds), LONGEST_PAUSE_SECONDS)
+            shortened = before.shortened and seconds == before.seconds
+            wait = seconds * (0.5 + self.random_bytes(1)[0] / 512)
+            self._pauses[recipient] = _Pause(self.clock.monotonic() + wait, seconds, shortened)
+            return wait
 
     @staticmethod
     def _later(result: Delivery, seconds: float) -> None:

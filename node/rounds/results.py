@@ -22,10 +22,13 @@ from psi.protocol.listing import PADDING
 from psi.spool import CHUNK_ROWS, Spool, chunks
 from psi.transcript import TAG_BYTES, Label, digest, tags
 
-__all__ = ["HANDLE_BYTES", "Agreement", "Lead", "agreeing_records", "find_leads", "release_rows"]
+__all__ = ["HANDLE_BYTES", "MOST_SHARING", "Agreement", "Lead", "agreeing_records", "find_leads", "release_rows"]
 
 HANDLE_BYTES = 8
 """Bytes of a match handle, shown as 16 hex characters."""
+
+MOST_SHARING = 20
+"""Other leads that a lead names as sharing an identifier with it, in number: a house telephone is shared by many."""
 
 _NUMBER_BYTES = 8
 """Bytes of every number in a row of a list, big-endian: a position, a token, a record, a place."""
@@ -41,19 +44,29 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Lead:
-    """One record of ours, known by our own reference, and the keys in which it agrees."""
+    """One record of ours, known by our own reference, and the keys in which it agrees.
+
+    `shares_with`: numbers of other leads that hold one of its agreeing identifiers too, ascending, at most MOST_SHARING
+    of them. What is released of one of them is visible of the others as well.
+    """
 
     reference: str
     agreements: tuple[Agreement, ...]
+    shares_with: tuple[int, ...] = ()
 
     def to_bytes(self) -> bytes:
-        body = {"reference": self.reference, "agreements": [[a.key, a.handle] for a in self.agreements]}
+        body = {
+            "reference": self.reference,
+            "agreements": [[a.key, a.handle] for a in self.agreements],
+            "shares_with": self.shares_with,
+        }
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Lead":
         body = json.loads(data)
-        return cls(body["reference"], tuple(Agreement(key, handle) for key, handle in body["agreements"]))
+        agreements = tuple(Agreement(key, handle) for key, handle in body["agreements"])
+        return cls(body["reference"], agreements, tuple(body["shares_with"]))
 
 
 def agreeing_records(conversation: Conversation) -> int:
@@ -62,36 +75,45 @@ def agreeing_records(conversation: Conversation) -> int:
 
 
 def find_leads(conversation: Conversation, records: Iterable[PreparedRecord], rules: Sequence[Rule]) -> Iterator[Lead]:
-    """The leads of a round, in the order of the data set."""
+    """The leads of a round, in the order of the data set: the n-th of them is lead number n."""
     agreeing = _agreeing_tokens(conversation)
     links = _links_of(conversation, set(agreeing))
     handles = _handles(conversation, sorted(set(agreeing.values())))
+    owners: dict[int, list[int]] = defaultdict(list)  # token number -> lead numbers, ascending, one more than is shown
+    for lead, number in enumerate(sorted(links), start=1):
+        for token, _place in links[number]:
+            if len(owners[token]) <= MOST_SHARING:
+                owners[token].append(lead)
+    lead = 0
     for number, record in enumerate(records):
         if number in links:
+            lead += 1
             keys = record_tokens(record, rules)
+            sharing = {owner for token, _place in links[number] for owner in owners[token]} - {lead}
             yield Lead(
                 record.reference,
                 tuple(Agreement(keys[place][1].key, handles[agreeing[token]]) for token, place in links[number]),
+                tuple(sorted(sharing)[:MOST_SHARING]),
             )
 
 
-def release_rows(conversation: Conversation, records: Iterable[PreparedRecord], chosen: set[str] | None) -> list[bytes]:
-    """Peer positions (8 bytes, ascending) of everything in which the chosen records agree; None chooses all leads.
+def release_rows(conversation: Conversation, chosen: set[int] | None) -> list[bytes]:
+    """Peer positions (8 bytes, ascending) of everything in which the chosen leads agree; None chooses all leads.
 
-    NotFound if a reference is not a lead of this round.
+    By number, since several records may carry one reference. NotFound if this round has no lead of a number.
     """
     agreeing = _agreeing_tokens(conversation)
     links = _links_of(conversation, set(agreeing))
-    references = {number: record.reference for number, record in enumerate(records) if number in links}
-    if chosen is not None and not chosen.issubset(references.values()):
+    leads = dict(enumerate(sorted(links), start=1))
+    if chosen is not None and not chosen.issubset(leads):
         raise NotFound(
-            "A record that was named for release is not among the leads of this round.",
+            "A lead that was named for release is not among the leads of this round.",
             advice="`blindmatch round results` shows them. Nothing was released.",
         )
     positions = {
         agreeing[token]
-        for number, reference in references.items()
-        if chosen is None or reference in chosen
+        for lead, number in leads.items()
+        if chosen is None or lead in chosen
         for token, _place in links[number]
     }
     return [position.to_bytes(_NUMBER_BYTES, "big") for position in sorted(positions)]

@@ -154,8 +154,8 @@ class Speaking:
         spool = conversation.session.spools.release
         spool.truncate(0)
         if found.manifest.mode == "released":
-            records = self.negotiation.records(found)
-            rows = release_rows(conversation, records, None if chosen is None else set(chosen))
+            self.negotiation.records(found)  # of a data set that was removed meanwhile, nothing is released
+            rows = release_rows(conversation, None if chosen is None else set(chosen))
             for start in range(0, len(rows), CHUNK_ROWS):
                 spool.append(b"".join(rows[start : start + CHUNK_ROWS]))
             reason, elements = "release", len(rows)

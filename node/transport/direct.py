@@ -25,7 +25,7 @@ from node.identity.members import Member, MemberBook, MemberState
 from node.transport.explain import explain
 from node.wire import peer_pb2
 from node.wire.envelope import Envelope, ReceiptKind
-from node.wire.limits import DEFAULT_CALL_SECONDS, client_options
+from node.wire.limits import DEFAULT_CALL_SECONDS, DELIVERY_SECONDS, client_options
 from node.wire.problem import clean
 from node.wire.services import DELIVER, HELLO
 
@@ -62,7 +62,7 @@ class DirectCarrier:
         """Hand an envelope to its recipient. Raises NotAllowed if that is no confirmed member, PeerUnreachable or
         Busy if it is worth another try later, PeerRefused if the other node said no."""
         member = self._confirmed(envelope.recipient)
-        reply = self._call(member, DELIVER, envelope.to_bytes(), peer_pb2.Receipt.FromString, DEFAULT_CALL_SECONDS)
+        reply = self._call(member, DELIVER, envelope.to_bytes(), peer_pb2.Receipt.FromString, DELIVERY_SECONDS)
         try:
             return ReceiptKind(reply.status)
         except ValueError:

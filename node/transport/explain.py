@@ -8,7 +8,7 @@ recognise becomes a general sentence, never a wrong one.
 
 import grpc
 
-from node.errors import Busy, NodeError, PeerUnreachable
+from node.errors import Busy, NodeError, PeerRefused, PeerUnreachable
 from node.identity.members import Member
 from node.wire.problem import Problem
 
@@ -18,16 +18,6 @@ _ENROL_ADVICE = (
     "Ask them to confirm your member card (`blindmatch member list` at their node), and whether they removed it."
 )
 _ADDRESS_ADVICE = "Ask them whether their node runs, and whether the address on their card still holds."
-
-
-class PeerRefused(NodeError):
-    """The other node took our call and said no: sending the same again will not help. `reason`: its error code."""
-
-    code = "peer-refused"
-
-    def __init__(self, sentence: str, *, advice: str = "", reason: str) -> None:
-        super().__init__(sentence, advice=advice)
-        self.reason = reason
 
 
 def explain(error: grpc.RpcError, member: Member) -> NodeError:

@@ -13,6 +13,7 @@ from node.wire.envelope import MAX_ENVELOPE_OVERHEAD_BYTES, MAX_PAYLOAD_BYTES
 __all__ = [
     "CONTROL_DEADLINE_SECONDS",
     "DEFAULT_CALL_SECONDS",
+    "DELIVERY_SECONDS",
     "MAX_CALLS_PER_CONNECTION",
     "MAX_CONCURRENT_CALLS",
     "MAX_CONTROL_MESSAGE_BYTES",
@@ -40,6 +41,9 @@ MAX_CONCURRENT_CALLS = 32
 MAX_CALLS_PER_CONNECTION = 16
 DEFAULT_CALL_SECONDS = 30
 """Deadline of a call to or from a peer. A caller that sets none, or a longer one, is cut off after this."""
+DELIVERY_SECONDS = 10
+"""Longest that we wait for a member to take an envelope. It stores it and no more, so a slow line is all that it must
+bear with; a member that takes calls and does not answer holds one of our threads for so long."""
 
 MAX_CONTROL_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest request or reply of the control service, in bytes: some 100,000 results."""

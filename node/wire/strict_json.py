@@ -14,6 +14,8 @@ import rfc8785
 
 __all__ = ["canonical", "parse"]
 
+_MOST_DIGITS = 17  # of a whole number, with its sign: what JSON carries exactly has 16
+
 
 def canonical(value: Any) -> bytes:
     """The one byte form of a JSON value. Raises ValueError for values that JSON cannot carry exactly."""
@@ -29,7 +31,9 @@ def parse(data: bytes, *, max_bytes: int) -> Any:
     if len(data) > max_bytes:
         raise ValueError(f"longer than {max_bytes} bytes")
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constants)
+        value = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_int=_whole, parse_constant=_no_constants
+        )
     except (UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError("not JSON in UTF-8") from None
     except RecursionError:
@@ -44,6 +48,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("a key appears twice")
     return result
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("a number in it is too large")
+    return int(digits)
 
 
 def _no_constants(name: str) -> NoReturn:

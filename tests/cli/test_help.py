@@ -10,6 +10,8 @@ import typer
 from cli._exit import MEANINGS, Exit
 from cli._tree import app
 from node import __version__
+from node.datasets import ROLES
+from node.identity.cards import MemberClass
 from tests.support.commands import blindmatch
 
 COMMANDS = {
@@ -19,6 +21,7 @@ COMMANDS = {
     "dataset": ["add", "list", "preview", "remove"],
     "round": [
         "cancel", "list", "propose", "refuse", "release", "results", "show", "sign", "start", "status",
+        "templates",
     ],
     "audit": ["show", "verify"],
 }  # fmt: skip
@@ -55,6 +58,17 @@ def test_each_command_explains_itself(path: tuple[str, ...]) -> None:
 def test_no_command_takes_a_secret_as_a_word(path: tuple[str, ...]) -> None:
     names = {name for parameter in LEAVES[path].params for name in parameter.opts}
     assert {name for name in names if SECRET.search(name)} <= MAY_NAME_A_FILE
+
+
+@pytest.mark.parametrize("name", ["add", "preview"])
+def test_the_help_of_what_maps_columns_names_every_role(name: str) -> None:
+    named = set((LEAVES["dataset", name].epilog or "").split())
+    assert set(ROLES) <= named
+
+
+def test_node_init_names_every_class() -> None:
+    (option,) = [parameter for parameter in LEAVES["node", "init"].params if parameter.name == "member_class"]
+    assert all(re.search(rf"\b{kind}\b", option.help) for kind in MemberClass)
 
 
 def test_records_are_released_by_number_or_file_never_by_reference() -> None:

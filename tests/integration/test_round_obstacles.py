@@ -206,16 +206,26 @@ def test_a_recipient_that_we_removed_is_not_said_to_refuse(pair: Pair) -> None:
     police.ask("round.cancel", round=round_id, by="ada")
 
 
-def test_a_recipient_that_refuses_is_said_to(pair: Pair) -> None:
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("not-allowed", "Police refused a message of this round (not-allowed)."),
+        ("call-this-number", "Police refused a message of this round."),
+    ],
+)
+def test_a_recipient_that_refuses_is_named_and_its_words_are_not_kept(pair: Pair, reason: str, sentence: str) -> None:
     def refuse(_envelope: Envelope, _deliver: Deliver) -> ReceiptKind:
-        raise PeerRefused("Police refused the message and says: no.", reason="not-allowed")
+        raise PeerRefused("Police refused the message and says: CALL 0900.", advice="CALL", reason=reason)
 
     shelter, police = pair
     round_id = agree(shelter, *pair)
     meddle(shelter.parts, refuse)
     go(shelter, round_id)
     wait_for(lambda: shelter.state(round_id) == "failed")
-    assert shelter.parts.book.get(round_id).failure_code == "refused-by-peer"
+    found = shelter.parts.book.get(round_id)
+    assert (found.failure_code, found.failure_sentence, found.blamed) == ("refused-by-peer", sentence, None)
+    facts = shelter.ask("audit.show", limit=1000)["entries"][-1]["facts"]
+    assert facts == {"round_id": round_id, "code": "refused-by-peer", "peer": police.parts.identity.member_id}
     police.ask("round.cancel", round=round_id, by="ada")
 
 

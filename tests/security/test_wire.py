@@ -30,6 +30,7 @@ from tests.support.canaries import LEAST_BYTES, PIECE_BYTES, Search, files_of
 from tests.support.nodes import Running, three, wait_for
 from tests.support.people import people, values_of, write_people
 from tests.support.processes import World, three_processes
+from tests.support.small_rounds import lead_numbers
 from tests.support.tap import Caught, Sent, Tap, arrivals, length_findings, listening, sent
 
 # Name of the round -> rows of the shelter, rows of the police unit, people in both.
@@ -246,7 +247,8 @@ class Lab:
     def finish(self, round_id: str, size: str) -> None:
         wait_for(lambda: self.shelter.state(round_id) in ("deciding", "failed"))
         references = [person.reference for person in rows_of("shelter", size)[:RELEASED]]
-        self.shelter.ask("round.release", round=round_id, references=references, by="ada")
+        chosen = lead_numbers(self.shelter, round_id, references)
+        self.shelter.ask("round.release", round=round_id, leads=chosen, by="ada")
         for node in (self.shelter, self.police, self.board):
             wait_for(lambda node=node: node.state(round_id) == "finished")  # type: ignore[misc]
 

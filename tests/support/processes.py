@@ -21,6 +21,7 @@ from typing import Any
 
 from node.rpc.control_client import ControlClient, NodeNotRunning
 from tests.support.nodes import make_folder
+from tests.support.small_rounds import lead_numbers
 from tests.support.tap import Caught, read_tap
 
 __all__ = ["Office", "World", "three_processes", "wait_until"]
@@ -120,7 +121,8 @@ class World:
     def release(self, round_id: str, references: list[str]) -> None:
         """The shelter decides; then all three see the end."""
         self.shelter.wait(round_id, "deciding")
-        self.shelter.ask("round.release", round=round_id, references=references, by="ada")
+        chosen = lead_numbers(self.shelter, round_id, references)
+        self.shelter.ask("round.release", round=round_id, leads=chosen, by="ada")
         for office in self.offices:
             office.wait(round_id, "finished")
 

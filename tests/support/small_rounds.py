@@ -21,6 +21,7 @@ __all__ = [
     "decide",
     "go",
     "knows",
+    "lead_numbers",
     "learned",
     "plant",
     "run_through",
@@ -85,10 +86,19 @@ def go(convener: Asked, round_id: str) -> None:
 
 
 def decide(ngo: Asked, round_id: str, references: list[str] | None = None) -> None:
-    """Wait for the first learner's leads and release these of them; None releases all."""
+    """Wait for the first learner's leads and release those with these references; None releases all."""
     wait_for(lambda: ngo.state(round_id) == "deciding")
-    asked: dict[str, Any] = {"everything": True} if references is None else {"references": references}
+    asked: dict[str, Any] = {"everything": True}
+    if references is not None:
+        asked = {"leads": lead_numbers(ngo, round_id, references)}
     ngo.ask("round.release", round=round_id, by="ada", **asked)
+
+
+def lead_numbers(node: Asked, round_id: str, references: list[str]) -> list[int]:
+    """The numbers of a round's leads that carry these references of ours."""
+    leads = node.ask("round.results", round=round_id)["leads"]
+    assert set(references) <= {lead["reference"] for lead in leads}
+    return [lead["number"] for lead in leads if lead["reference"] in references]
 
 
 def learned(node: Asked, round_id: str) -> list[str]:

@@ -20,6 +20,7 @@ from psi.spool import chunks
 from psi.transcript import tags
 from tests.support.nodes import Running, three, wait_for
 from tests.support.people import people, write_people
+from tests.support.small_rounds import lead_numbers
 from tests.support.tap import Caught, Sent, Tap, listening, protocol
 
 __all__ = ["ELEMENTS", "MODES", "POLICES", "RELEASED", "SHARED", "SHELTERS", "Lab", "disclosed", "watched_lab"]
@@ -91,7 +92,8 @@ class Lab:
         if mode == "ordered":
             self.shelter.ask("round.release", round=round_id, everything=True, by="ada")
         elif mode in ("released", "count+released"):
-            self.shelter.ask("round.release", round=round_id, references=RELEASED_REFERENCES, by="ada")
+            chosen = lead_numbers(self.shelter, round_id, RELEASED_REFERENCES)
+            self.shelter.ask("round.release", round=round_id, leads=chosen, by="ada")
 
     def wait(self, round_id: str, state: str) -> None:
         for node, _peer in self.members:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli._release import all_results, chosen_references
+from cli._release import all_results, chosen_leads
 from node.errors import UserError
 
 PAGE = 5
@@ -34,12 +34,15 @@ def test_all_pages_are_read_once_each(total: int, pages: int) -> None:
 
 
 def test_a_lead_of_a_later_page_can_be_released() -> None:
-    assert chosen_references(asking(23, []), "4f1c", lead=[2, 22], records_file=None) == ["C-2", "C-22"]
+    assert chosen_leads(asking(23, []), "4f1c", lead=[2, 22], records_file=None) == (
+        [2, 22],
+        "2 of 23 leads (2, 22)",
+    )
 
 
 def test_a_lead_beyond_the_last_is_refused() -> None:
     with pytest.raises(UserError, match="no lead number 24"):
-        chosen_references(asking(23, []), "4f1c", lead=[1, 24], records_file=None)
+        chosen_leads(asking(23, []), "4f1c", lead=[1, 24], records_file=None)
 
 
 def test_a_node_that_promises_more_than_it_gives_does_not_hang_the_command() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cli._output import Printer, safe, show
-from cli._rounds_shown import agreement_words, show_results
+from cli._rounds_shown import agreement_words, show_released, show_results
+from cli.round import _moment, _moved_on
 
 
 def printed(people: Any, reply: dict[str, Any], *, as_json: bool = False) -> str:
@@ -42,6 +43,24 @@ def test_json_is_the_reply() -> None:
     assert json.loads(printed(lambda p, r: None, reply, as_json=True)) == reply
 
 
+class Screen(io.StringIO):
+    """A terminal that shows UTF-8, as nearly all do."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_json_on_a_terminal_holds_nothing_that_it_would_obey() -> None:
+    reply = {"name": "a\x9b2Jb\u202ec \u200b\x7f Олена"}
+    with redirect_stdout(Screen()) as out:
+        show(reply, True, lambda p, r: None)
+    assert out.getvalue().replace("\n", "").replace("\\", "").isascii()
+    assert not set(out.getvalue()) & set("\x9b\u202e\u200b\x7f")
+    assert json.loads(out.getvalue()) == reply
+
+
 def test_a_wide_table_fits_80_columns_and_loses_nothing() -> None:
     cells = ["x" * 50, "y" * 50, "z" * 50]
     text = printed(lambda p, r: p.table(["a", "b", "c"], [cells], empty=""), {})
@@ -50,12 +69,65 @@ def test_a_wide_table_fits_80_columns_and_loses_nothing() -> None:
 
 
 def test_results_show_what_agrees_and_what_a_hit_is() -> None:
-    lead = {"number": 1, "reference": "A-1", "status": "lead", "agreements": [
+    lead = {"number": 1, "reference": "A-1", "status": "lead", "shares_with": [], "agreements": [
         {"key": "phone", "handle": "bb"}, {"key": "person:birth_date+name+sex", "handle": "aa"}]}  # fmt: skip
     reply = {"round": {"round_id": "f" * 32, "turn": "Over."}, "learned": True, "leads": [lead], "count": [1, 4],
              "note": "A hit is a lead."}  # fmt: skip
     text = printed(show_results, reply)
     assert all(words in text for words in ("A-1", "phone", "date of birth", "aa", "1 to 4", "A hit is a lead."))
+
+
+def test_results_before_there_are_any_give_no_advice_on_leads() -> None:
+    reply = {"round": {"round_id": "f" * 32, "turn": "Running."}, "learned": False, "leads": [], "count": None,
+             "note": "A hit is a lead."}  # fmt: skip
+    text = printed(show_results, reply)
+    assert "Nothing was learned yet." in text
+    assert "A hit is a lead." not in text
+
+
+def test_what_was_released_is_said_and_nobody_is_asked_to_decide_again() -> None:
+    reply = {"round": {"round_id": "4f1c" * 8, "turn": "A person at this node must decide what is released."},
+             "seen_with": [2]}  # fmt: skip
+    text = " ".join(printed(lambda p, r: show_released(p, r, "2 of 3 leads (1, 3)"), reply).split())
+    assert "Round 4f1c4f1c: 2 of 3 leads (1, 3) will be released to the other side." in text
+    assert "holding an identifier that leaves with a released lead: 2." in text
+    assert "cannot be changed" in text
+    assert "must decide" not in text
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "over"),
+    [
+        (("running", {}), ("running", {}), False),
+        (("agreed", {}), ("running", {}), False),
+        (("deciding", {}), ("deciding", {}), False),
+        (("running", {"x": "deciding"}), ("running", {"x": "deciding"}), False),
+        (("agreed", {}), ("running", {"x": "deciding"}), True),
+        (("running", {}), ("deciding", {}), True),
+        (("finished", {}), ("finished", {}), True),
+    ],
+)
+def test_waiting_ends_when_any_person_must_decide(before: Any, now: Any, over: bool) -> None:
+    first, reply = ({"round": {"state": state, "reports": reports}} for state, reports in (before, now))
+    assert _moved_on(reply, _moment(first)) is over
+
+
+@pytest.mark.parametrize(
+    ("said", "width"), [("", 80), ("wide", 80), ("-5", 80), ("9", 80), ("99999999999", 80), ("²", 80), ("120", 120)]
+)
+def test_the_width_of_what_is_no_terminal_follows_columns(
+    said: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", said)
+    text = printed(lambda p, r: p.line("x" * 300), {})
+    assert max(map(len, text.splitlines())) == width
+
+
+def test_what_is_typed_again_stays_on_one_line() -> None:
+    rows = [["harbour-shelter-north", "long words " * 9, "more words " * 9, "node.example.org:7443"]]
+    text = printed(lambda p, r: p.table(["alias", "a", "b", "c"], rows, empty="", whole=["alias"]), {})
+    assert "harbour-shelter-north" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,17 @@ try:
 except UserError as error:
     print(error.sentence)
 """
-    code, shown = at_a_terminal([b"first passphrase\n", b"other passphrase\n"], body)
+    code, shown = at_a_terminal([b"first passphrase\n", b"other passphrase\n"] * 3, body)
     assert code == 0
-    assert b"The two passphrases differ." in shown
+    assert shown.count(b"The two passphrases differ.") == 3
     assert b"first" not in shown
+
+
+def test_after_a_slip_the_passphrase_is_asked_again() -> None:
+    body = "from cli._passphrase import ask_twice; print(ask_twice(12).size)"
+    typed = [b"short\n", b"first passphrase\n", b"other passphrase\n", b"first passphrase\n", b"first passphrase\n"]
+    code, shown = at_a_terminal(typed, body)
+    assert code == 0
+    assert b"That is too short." in shown
+    assert b"The two passphrases differ." in shown
+    assert b"16" in shown

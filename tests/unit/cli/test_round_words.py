@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import typer
 
-from cli._release import chosen_references, numbers_in
-from cli._settings import read_settings
+from cli._release import _ask, chosen_leads, numbers_in
+from cli._settings import check_names, read_settings
 from node.errors import UserError
 
 
@@ -65,19 +65,68 @@ def test_what_is_no_number_releases_nothing(answer: str) -> None:
 
 
 def leads(_operation: str, _request: Any) -> dict[str, Any]:
-    return {"total": 2, "leads": [{"number": 1, "reference": "A"}, {"number": 2, "reference": "B"}]}
+    references = ["A", "B", "A", "C"]
+    return {"total": 4, "leads": [{"number": n, "reference": r} for n, r in enumerate(references, start=1)]}
 
 
-def test_numbers_become_references_of_ours() -> None:
-    assert chosen_references(leads, "4f", lead=[2], records_file=None) == ["B"]
+def test_numbers_are_taken_once_each() -> None:
+    assert chosen_leads(leads, "4f", lead=[2, 2], records_file=None) == ([2], "1 of 4 leads (2)")
 
 
 def test_an_unknown_number_releases_nothing() -> None:
-    with pytest.raises(UserError, match=r"no lead number 3\. Nothing was released"):
-        chosen_references(leads, "4f", lead=[1, 3], records_file=None)
+    with pytest.raises(UserError, match=r"no lead number 5\. Nothing was released"):
+        chosen_leads(leads, "4f", lead=[1, 5], records_file=None)
 
 
-def test_references_come_from_a_file(tmp_path: Path) -> None:
+def test_a_reference_in_a_file_means_every_lead_that_carries_it_and_says_how_many(tmp_path: Path) -> None:
     file = tmp_path / "refs"
-    file.write_text("A\n\n  B  \n")
-    assert chosen_references(leads, "4f", lead=[], records_file=file) == ["A", "B"]
+    file.write_text("A\n\n  B  \nA\n")
+    said = "3 of 4 leads (those of 2 references)"
+    assert chosen_leads(leads, "4f", lead=[], records_file=file) == ([1, 2, 3], said)
+
+
+def test_a_reference_of_no_lead_releases_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "refs"
+    file.write_text("A\nCase-4711\n")
+    with pytest.raises(UserError, match="not that of a lead") as caught:
+        chosen_leads(leads, "4f", lead=[], records_file=file)
+    assert "4711" not in caught.value.diagnostics()
+
+
+@pytest.mark.parametrize("said", [["y", "Y", "ja"], ["", "yes!", "no"]])
+def test_anything_but_yes_in_full_releases_nothing(
+    said: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = iter(["1", *said])
+    monkeypatch.setattr("builtins.input", lambda _question: next(answers))
+    with pytest.raises(UserError, match="Nothing was released"):
+        _ask(2)
+    assert capsys.readouterr().out.count("Not released. Type yes in full") == 3
+
+
+def test_a_person_may_say_yes_at_the_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["1, 2", "y", "YES"])
+    monkeypatch.setattr("builtins.input", lambda _question: next(answers))
+    assert _ask(2) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence", "advice"),
+    [
+        ({"recods": 8}, "no setting recods", "members.ALIAS.records=256"),
+        ({"records": 8}, "no setting records", "members.ALIAS.records=256"),
+        ({"dedline": "x"}, "no setting dedline", "Did you mean deadline?"),
+        ({"members": {"harbor": {"records": 8}}}, "no setting members.harbor", "Did you mean members.harbour?"),
+        ({"members": {"harbour": {"record": 8}}}, "no setting members.harbour.record", "members.harbour.records"),
+        ({"reply": {"band": []}}, "no setting reply.band", "reply.bands"),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_named(settings: dict[str, Any], sentence: str, advice: str) -> None:
+    with pytest.raises(UserError, match=sentence) as caught:
+        check_names(settings, ["harbour", "river"])
+    assert advice in caught.value.advice
+
+
+def test_settings_that_exist_pass_whatever_their_values() -> None:
+    check_names({"members": {"river": {"records": "x"}}, "reply": 5, "deadline": None}, ["harbour", "river"])
+    check_names({"members": None}, ["harbour"])

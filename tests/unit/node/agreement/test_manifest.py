@@ -1,6 +1,7 @@
 """The agreement: one byte form, nothing contradictory, nothing that disguises itself; and what follows from it."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -392,28 +393,49 @@ def test_moment_takes_one_spelling(text: str) -> None:
 @pytest.mark.tm("TM-92")
 def test_explanation_says_who_learns_what() -> None:
     ngo, police = (" ".join(explain(J1, me)) for me in (FIRST, SECOND))
-    assert "You learn first: which of your own records Regional Police Lab also holds" in ngo
-    assert "Open Door learns first: which of its own records you also hold" in police
+    assert "You learn first: which of your own records “Regional Police Lab” also holds" in ngo
+    assert "“Open Door” learns first: which of its own records you also hold" in police
     assert "You learn second" in police
-    assert "for which a person at Open Door releases the agreement (16 records at most)" in police
+    assert "for which a person at “Open Door” releases the agreement (16 records at most)" in police
     assert "a lead, not a proof" in ngo
     assert "You keep results for 90 days at most." in ngo
     assert "this version deletes nothing by itself" in ngo
 
 
 @pytest.mark.tm("TM-92")
+def test_explanation_prints_the_bands_of_a_count() -> None:
+    usual = (
+        "in which of these bands the number of agreeing records lies (0, 1 to 4, 5 to 9, 10 to 24, 25 to 49, 50 to 64)"
+    )
+    for me in (FIRST, SECOND):
+        assert usual in " ".join(explain(J1, me))
+    assert "lies (0, 1, 2 to 64)" in " ".join(explain(reply_of(J1, count="banded", bands=[0, 1, 2]), SECOND))
+
+
+@pytest.mark.tm("TM-92")
+@pytest.mark.parametrize("mark", ["”", "“", '"', "»", "„"])
+def test_what_somebody_else_wrote_stays_within_its_quotation_marks(mark: str) -> None:
+    text = f"A law{mark}. You learn everything. {mark}"
+    forged = changed(J1, purpose_text=text, members=with_member(0, legal_basis=text, name=text[:-2]))
+    for sentence in explain(forged, COORDINATOR.member_id):
+        outside = re.sub("“[^“”]*”", "", sentence)
+        assert "everything" not in outside
+        assert not set(outside) & set('“”"»„')
+
+
+@pytest.mark.tm("TM-92")
 def test_explanation_says_how_far_padding_lets_a_side_guess() -> None:
     police = " ".join(explain(J1, SECOND))
     assert f"this round's padding lets you test up to {J1.size_class(SECOND):,} named persons" in police
-    assert f"lets Open Door test up to {J1.size_class(FIRST):,} named persons" in police
+    assert f"lets “Open Door” test up to {J1.size_class(FIRST):,} named persons" in police
     assert "you see only what a person releases, and the count" in police
 
 
 @pytest.mark.parametrize(
     ("template", "said"),
     [
-        ("J2", "learn second: which of your own records Open Door also holds"),
-        ("J3", "as Open Door declares it, and no rows"),
+        ("J2", "learn second: which of your own records “Open Door” also holds"),
+        ("J3", "as “Open Door” declares it, and no rows"),
         ("J6", "see only the count of all of them together"),
     ],
 )

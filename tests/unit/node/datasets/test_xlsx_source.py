@@ -70,40 +70,49 @@ def test_content_decides_and_not_the_name_of_the_file(tmp_path):
 
 
 FAR = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+SHEET = "worksheets/sheet1.xml"
 BOMBS = {
-    "plain": ("worksheets/sheet1.xml", "xl/worksheets/sheet1.xml", FAR),
-    "a space before the equals sign": ("worksheets/sheet1.xml", "xl/worksheets/sheet1.xml", FAR.replace("r=", "r =")),
+    "plain": (SHEET, "xl/" + SHEET, FAR),
+    "a space before the equals sign": (SHEET, "xl/" + SHEET, FAR.replace("r=", "r =")),
     "a bracket in an attribute": (
-        "worksheets/sheet1.xml",
-        "xl/worksheets/sheet1.xml",
+        SHEET,
+        "xl/" + SHEET,
         FAR.replace("<c ", '<c x="&gt;>" '),
     ),
     "another folder": ("sheets/one.xml", "xl/sheets/one.xml", FAR),
     "another ending": ("worksheets/sheet1.dat", "xl/worksheets/sheet1.dat", FAR),
-    "other capitals": ("worksheets/sheet1.xml", "XL/WorkSheets/sheet1.xml", FAR),
+    "other capitals": (SHEET, "XL/WorkSheets/sheet1.xml", FAR),
     "no address": (
-        "worksheets/sheet1.xml",
-        "xl/worksheets/sheet1.xml",
+        SHEET,
+        "xl/" + SHEET,
         '<row r="1048576"><c><v>1</v></c></row><row r="1"><c r="XFD1"><v>1</v></c></row>',
     ),
 }
 """Workbooks of 1.4 KB that ask calamine for half a terabyte: target of the sheet, name of its part, its last cell."""
 
 
+def element(name, attributes, inside=""):
+    return f"<{name} {attributes}>{inside}</{name}>"
+
+
 def bomb(tmp_path, name):
     target, part, far = BOMBS[name]
     office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     package = "http://schemas.openxmlformats.org/package/2006"
-    related = f'<Relationships xmlns="{package}/relationships"><Relationship Id="a" '
+    main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    sheet = element("sheet", 'name="S" sheetId="1" r:id="a"')
     first = '<row r="1"><c r="A1" t="inlineStr"><is><t>ref</t></is></c></row>'
+
+    def related(kind, where):
+        one = element("Relationship", f'Id="a" Type="{office}/{kind}" Target="{where}"')
+        return element("Relationships", f'xmlns="{package}/relationships"', one)
+
     parts = {
-        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"/>',
-        "_rels/.rels": f'{related}Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="S" sheetId="1" r:id="a"/>'
-        "</sheets></workbook>",
-        "xl/_rels/workbook.xml.rels": f'{related}Type="{office}/worksheet" Target="{target}"/></Relationships>',
-        part: f'<worksheet xmlns="{main}"><sheetData>{first}{far}</sheetData></worksheet>',
+        "[Content_Types].xml": element("Types", f'xmlns="{package}/content-types"'),
+        "_rels/.rels": related("officeDocument", "xl/workbook.xml"),
+        "xl/workbook.xml": element("workbook", f'{main} xmlns:r="{office}"', element("sheets", "", sheet)),
+        "xl/_rels/workbook.xml.rels": related("worksheet", target),
+        part: element("worksheet", main, element("sheetData", "", first + far)),
     }
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -250,7 +259,7 @@ def broken(tmp_path):
     yield "cut", whole[: len(whole) // 2], "damaged"
     yield "zip of nothing", b"PK\x03\x04" + b"x" * 500, "damaged"
     with zipfile.ZipFile(tmp_path / "whole.xlsx") as archive:
-        start = archive.getinfo("xl/worksheets/sheet1.xml").header_offset + 60
+        start = archive.getinfo("xl/" + SHEET).header_offset + 60
     yield (
         "bits turned",
         whole[:start] + bytes(b ^ 255 for b in whole[start : start + 90]) + whole[start + 90 :],

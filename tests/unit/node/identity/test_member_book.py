@@ -266,6 +266,46 @@ def test_an_altered_row_is_damage(two: Two) -> None:
         trusted(two)
 
 
+@pytest.mark.tm("TM-69")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": "confirmed"},
+        {"state": "confirmed", "confirmed_by": "Bea", "confirmed_at": "2026-01-02T03:04:05Z"},
+        {"added_by": "Somebody Else"},
+        {"alias": "harbour-house"},
+    ],
+)
+def test_who_can_write_the_database_confirms_nobody(two: Two, changes: dict[str, str]) -> None:
+    """Without the key: the words were never compared, or somebody could confirm what he added himself."""
+    two.us.book.add(two.them.card_file, "Anna")
+    with two.us.store.transaction() as tx:
+        tx.execute(update(members).values(**changes))
+    for ask in (lambda: trusted(two), lambda: two.us.book.confirmed(two.them.identity.member_id), two.us.book.list):
+        with pytest.raises(StateDamaged, match="outside the program"):
+            ask()
+
+
+@pytest.mark.tm("TM-69")
+def test_who_can_write_the_database_brings_no_removed_member_back(two: Two) -> None:
+    two.us.book.add(two.them.card_file, "Anna")
+    two.us.book.confirm("politie-noord", two.words, "Bea")
+    two.us.book.remove("politie-noord", "Bea")
+    with two.us.store.transaction() as tx:
+        tx.execute(update(members).values(state="confirmed"))
+    with pytest.raises(StateDamaged, match="outside the program"):
+        trusted(two)
+
+
+def test_a_book_that_believed_its_columns_would_be_noticed(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sabotaged twin: nothing else stands between a changed column and trust."""
+    monkeypatch.setattr(members_module, "_standing", lambda _columns: b"")
+    two.us.book.add(two.them.card_file, "Anna")
+    with two.us.store.transaction() as tx:
+        tx.execute(update(members).values(state="confirmed"))
+    assert trusted(two) is not None
+
+
 def test_two_members_with_one_tls_key_are_refused(two: Two, tmp_path: Path) -> None:
     with office(tmp_path / "third", "Third") as third:
         two.us.book.add(third.card_file, "Ada")

@@ -15,6 +15,7 @@ from node.policy.budgets import APPROVAL_FLOOR_YEARS, BudgetSpent
 from node.store import KeyRing, Store
 from node.store.schema import audit_entries, charges
 from tests.support.agreements import COORDINATOR, NGO, NOW, POLICE, agreement, seeded
+from tests.support.offices import ROUND, office
 
 DAY = 86_400
 CAP = 10**9
@@ -246,6 +247,33 @@ def test_after_a_restart_the_last_audit_entry_counts_too(bench: Bench) -> None:
         entry = {"position": 0, "at": "2026-03-12T00:00:00Z", "body": "{}", "leaf_hash": bytes(32)}
         tx.execute(insert(audit_entries).values(entry))
     assert bench.budget.remaining("p") == 1_000
+
+
+@pytest.mark.tm("TM-79")
+@pytest.mark.parametrize(
+    ("sql", "fits"),
+    [
+        ("update charges set reason = reason", True),
+        ("delete from charges", False),
+        ("update charges set elements = 1", False),
+        ("update charges set peer = 'somebody else' where elements = 20", False),
+        (
+            "insert into charges (peer, round_id, reason, elements, at) values ('p', 'r', 'x', 1, '2026')",
+            False,
+        ),
+    ],
+)
+def test_charges_that_somebody_changed_do_not_fit_the_log(tmp_path: Path, sql: str, fits: bool) -> None:
+    with office(tmp_path) as us:
+        budget = Budget(us.store, us.clock, Limits())
+        for peer, elements in ((NGO.member_id, 500), (POLICE.member_id, 20)):
+            with us.store.transaction() as tx:
+                budget.charge(tx, peer, ROUND, "answer", elements, cap=CAP)
+                us.audit.append(tx, "budget-charged", round_id=ROUND, peer=peer, elements=elements)
+        assert budget.fits_log()
+        with us.store.transaction() as tx:
+            tx.exec_driver_sql(sql)
+        assert budget.fits_log() is fits
 
 
 def test_years_to_walk_a_country() -> None:

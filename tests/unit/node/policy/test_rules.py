@@ -109,6 +109,21 @@ CASES: list[tuple[str, Callable[[], tuple[Manifest, Context]], str]] = [
         lambda: between(("police", "victim"), ("platform", "advert"), reply={"mode": "ordered"}),
         "need protection",
     ),
+    (
+        "coarse-counts",
+        lambda: (agreement("J1", reply={"count": "exact", "count_then_release": True}), context()),
+        "exact count",
+    ),
+    ("coarse-counts", lambda: (agreement("J6", reply={"count": "exact"}), context()), "exact count"),
+    ("coarse-counts", lambda: (agreement("J6", reply={"bands": list(range(16))}), context()), "as narrow as 1 alone"),
+    ("coarse-counts", lambda: (agreement("J6", reply={"bands": [0, 1, 4, 6, 9]}), context()), "as narrow as 4 to 5"),
+    ("coarse-counts", lambda: (agreement("J6", reply={"bands": [0, 1, 63]}), context()), "as narrow as 63 to 64"),
+    (
+        "coarse-counts",
+        lambda: between(("ngo", "mixed"), ("police", "advert"), reply={"mode": "count", "bands": [0, 1, 2]}),
+        "as narrow as 1 alone",
+    ),
+    ("peer-list-size", lambda: (agreement("J6"), context(budget=500)), "no list is longer than that"),
     ("first-learner", lambda: (agreement("J1", first_learner=POLICE.member_id), context()), "answered first"),
     (
         "first-learner",
@@ -180,6 +195,33 @@ def test_a_fitting_data_set_agrees_at_both_edges() -> None:
 def test_the_budget_may_be_used_up_exactly() -> None:
     assert refusals(J1, context(remaining=560)) == {}
     assert refusals(agreement("J3"), context(remaining=0)) == {}
+
+
+@pytest.mark.parametrize("bands", [[0, 1], [0, 1, 4], [0, 3, 6], [0, 5, 10, 25], [0, 1, 62], [0, 2]])
+def test_bands_of_three_numbers_or_more_are_wide_enough(bands: list[int]) -> None:
+    assert refusals(agreement("J6", reply={"bands": bands}), context()) == {}
+
+
+def test_a_count_without_protected_records_may_be_exact() -> None:
+    made = between(("police", "suspect"), ("police", "suspect"), reply={"mode": "count", "count": "exact"})
+    assert refusals(*made) == {}
+
+
+@pytest.mark.tm("TM-90")
+@pytest.mark.parametrize("mode", ["ordered", "released", "count", "none"])
+def test_no_reply_takes_a_list_longer_than_the_whole_budget(mode: str) -> None:
+    """A list of guesses that is answered with a count, a few released rows or nothing costs little of a budget."""
+    made, known = between(("shelter", "victim"), ("ngo", "victim"), reply={"mode": mode})
+    largest = made.size_class(made.members[0].member_id)
+    assert refusals(made, replace(known, budget=largest, remaining=largest)) == {}
+    assert "peer-list-size" in refusals(made, replace(known, budget=largest - 1, remaining=largest))
+    grown, known = between(("shelter", "victim"), ("ngo", "victim"), reply={"mode": mode})
+    members = [member | {"records": 2**20} for member in fields(grown)["members"]]
+    assert "peer-list-size" in refusals(changed(grown, members=members), known)
+
+
+def test_a_convener_without_records_takes_no_list() -> None:
+    assert refusals(agreement(convener=COORDINATOR), context(COORDINATOR, NGO, POLICE, COORDINATOR, budget=1)) == {}
 
 
 def test_enforce_gives_every_objection_at_once() -> None:

@@ -1,6 +1,6 @@
 """The post: what it remembers about recipients that do not answer, and what a try costs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,7 +10,14 @@ import pytest
 
 from node.clock import ManualClock
 from node.errors import Busy, NodeError, PeerUnreachable
-from node.rounds.post import FIRST_LATER_SECONDS, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Post
+from node.rounds.post import (
+    FIRST_LATER_SECONDS,
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    LONGEST_REPORT_LATER_SECONDS,
+    MOST_REPORT_TRIES,
+    Post,
+)
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 
 
@@ -20,14 +27,20 @@ class Letters:
 
     waiting: list[str] = field(default_factory=lambda: ["a", "b"])
     transactions: int = 0
+    withdrawn: int = 0
+    kind: EnvelopeKind = EnvelopeKind.ROUND
 
     def recipients(self, _round_id: str) -> list[str]:
         return list(self.waiting)
 
     def next(self, _round_id: str, recipient: str) -> tuple[int, Any] | None:
-        return (self.waiting.index(recipient), _Letter(recipient)) if recipient in self.waiting else None
+        return (self.waiting.index(recipient), _Letter(recipient, self.kind)) if recipient in self.waiting else None
 
     def acknowledged(self, _tx: object, row: int) -> None:
+        del self.waiting[row]
+
+    def withdraw(self, _tx: object, row: int) -> None:
+        self.withdrawn += 1
         del self.waiting[row]
 
     @contextmanager
@@ -39,7 +52,12 @@ class Letters:
 @dataclass
 class _Letter:
     recipient: str
-    kind: EnvelopeKind = EnvelopeKind.ROUND
+    kind: EnvelopeKind
+
+
+@dataclass
+class _Tricked:
+    deliver: Callable[[Envelope], ReceiptKind]
 
 
 @dataclass
@@ -76,14 +94,69 @@ def test_a_try_that_fails_writes_nothing_and_the_pause_doubles(error: NodeError)
 
 
 def test_a_recipient_that_does_not_answer_is_left_in_peace_by_all_rounds() -> None:
-    post, letters, link, _ = office(PeerUnreachable("Down."))
+    post, letters, link, clock = office(PeerUnreachable("Down."))
     letters.waiting = ["a"]
     for round_id in ("r", "s", "t"):
         assert post.deliver(round_id).retry_in is not None
     assert link.tried == 1
     post.heard_from("a")
+    clock.advance(FIRST_PAUSE_SECONDS)
     post.deliver("s")
     assert link.tried == 2
+
+
+def test_a_member_that_talks_and_does_not_answer_cannot_shorten_the_pauses_for_ever() -> None:
+    post, letters, link, clock = office(PeerUnreachable("Silent."))
+    letters.waiting = ["a"]
+    for _ in range(12):  # by now the pauses are as long as they get
+        clock.advance(post.deliver("r").retry_in or 0)
+    tried = link.tried
+    for _ in range(100):
+        post.heard_from("a")
+        clock.advance(0.1)
+        post.deliver("r")
+    assert link.tried - tried <= 2
+    post.heard_from("nobody")
+
+
+def test_one_call_at_a_time_to_a_recipient_whichever_rounds_wait_for_it() -> None:
+    post, letters, link, clock = office(ReceiptKind.ACCEPTED)
+    letters.waiting = ["a"]
+    waits: list[float | None] = []
+
+    def hang(_envelope: Envelope) -> ReceiptKind:
+        for seconds in (0.0, 1.0, 2.0):
+            clock.advance(seconds)
+            waits.append(post.deliver("s").retry_in)
+        return ReceiptKind.ACCEPTED
+
+    post.carrier = cast(Any, _Tricked(hang))
+    assert post.deliver("r").sent == 1
+    assert waits == pytest.approx([FIRST_LATER_SECONDS, 1.0, 3.0])
+    assert not post._calls
+    letters.waiting, post.carrier = ["a"], link
+    assert post.deliver("s").sent == 1
+
+
+def test_a_report_that_nobody_takes_is_given_up() -> None:
+    post, letters, link, clock = office(ReceiptKind.RETRY_LATER)
+    letters.waiting, letters.kind = ["a"], EnvelopeKind.STATUS
+    pauses = []
+    while (wait := post.deliver("r").retry_in) is not None:
+        pauses.append(wait)
+        clock.advance(wait)
+    assert link.tried == MOST_REPORT_TRIES == len(pauses) + 1
+    assert max(pauses) == LONGEST_REPORT_LATER_SECONDS
+    assert (letters.waiting, letters.withdrawn) == ([], 1)
+    assert not post._laters
+
+
+def test_what_is_no_report_is_never_given_up() -> None:
+    post, letters, _, clock = office(ReceiptKind.RETRY_LATER)
+    letters.waiting = ["a"]
+    for _ in range(3 * MOST_REPORT_TRIES):
+        clock.advance(post.deliver("r").retry_in or 0)
+    assert (letters.waiting, letters.withdrawn) == (["a"], 0)
 
 
 def test_later_is_said_for_one_round_and_one_recipient() -> None:

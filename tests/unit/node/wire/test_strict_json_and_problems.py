@@ -46,6 +46,17 @@ def test_json_that_could_be_read_in_two_ways_is_refused(data: bytes) -> None:
         parse(data, max_bytes=10_000)
 
 
+@pytest.mark.parametrize("data", [b"1" * 18, b"-" + b"9" * 9_000, b'{"a":' + b"1" * 9_000 + b"}"])
+def test_a_number_too_long_to_be_read_is_refused_in_words_of_our_own(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^a number in it is too large$"):
+        parse(data, max_bytes=10_000)
+
+
+@pytest.mark.parametrize("value", [2**53 - 1, 1 - 2**53])
+def test_the_largest_whole_numbers_are_read(value: int) -> None:
+    assert parse(canonical(value), max_bytes=100) == value
+
+
 @pytest.mark.parametrize("value", [{}, [], {"a": [1, True, None, "ä", "\u2028"]}, "x", 0, -1.5])
 def test_canonical_json_is_read(value: Any) -> None:
     assert parse(canonical(value), max_bytes=1000) == value

@@ -1,0 +1,153 @@
+"""Members with valid certificates that make our workers wait, or have us write to somebody else."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.agreement.manifest import Manifest
+from node.clock import timestamp
+from node.rounds.book import round_id_of
+from node.rounds.templates import build
+from node.transport.explain import PeerRefused
+from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
+from tests.support.carriers import meddle
+from tests.support.nodes import Running, three, wait_for
+from tests.support.small_rounds import plant, run_through
+
+Trio = tuple[Running, Running, Running]
+
+
+@pytest.fixture
+def trio(tmp_path: Path) -> Iterator[Trio]:
+    with three(tmp_path) as (shelter, police, board):
+        plant(tmp_path, shelter, police)
+        yield shelter, police, board
+
+
+def proposal(trio: Trio, *, seconds: float, expires: datetime | None = None) -> tuple[str, Envelope]:
+    """The board proposes to the shelter, and to nobody else, a round of shelter and police."""
+    shelter, police, board = trio
+    deadline = datetime.now(UTC) + timedelta(seconds=seconds)
+    settings: dict[str, Any] = {
+        "match": [{"kind": "phone", "per_record": 1}],
+        "deadline": timestamp(deadline),
+        "expires_at": timestamp(expires or datetime.now(UTC) + timedelta(days=30)),
+    }
+    me = board.parts.identity
+    made: Manifest = build(
+        "J1",
+        [node.parts.identity.signed_card.card for node in (shelter, police)],
+        settings,
+        convener=me.member_id,
+        clock=board.parts.clock,
+        random_bytes=board.parts.random_bytes,
+    )
+    round_id = round_id_of(made)
+    envelope = Envelope.seal(
+        me,
+        round_id=round_id,
+        recipient=shelter.parts.identity.member_id,
+        sequence=1,
+        kind=EnvelopeKind.PROPOSAL,
+        payload=made.canonical(),
+    )
+    return round_id, envelope
+
+
+def test_a_silent_member_does_not_keep_others_from_their_round(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The board takes the shelter's reports and never answers, and keeps knocking; the others finish meanwhile."""
+    shelter, police, board = trio
+    done, calls = threading.Event(), {"now": 0, "most": 0, "all": 0}
+
+    def hang(_envelope: Envelope) -> ReceiptKind:
+        calls["now"] += 1
+        calls["all"] += 1
+        calls["most"] = max(calls["most"], calls["now"])
+        done.wait(25)
+        calls["now"] -= 1
+        return ReceiptKind.RETRY_LATER
+
+    monkeypatch.setattr(board.parts.engine, "accept", hang)
+    made = [proposal(trio, seconds=2.5) for _ in range(12)]
+    for _round_id, envelope in made:
+        board.parts.carrier.deliver(envelope)
+
+    def knock() -> None:
+        while not done.wait(0.2):
+            board.parts.carrier.deliver(made[0][1])
+
+    thread = threading.Thread(target=knock, daemon=True)
+    thread.start()
+    try:
+        wait_for(lambda: calls["now"] > 0)
+        started = datetime.now(UTC)
+        run_through(police, shelter, police)
+        assert datetime.now(UTC) - started < timedelta(seconds=20)
+        assert calls["most"] == 1
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_round_that_was_never_signed_here_is_reported_to_its_convener_only(trio: Trio) -> None:
+    shelter, _police, board = trio
+    link = meddle(shelter.parts)
+    round_id, envelope = proposal(trio, seconds=2.5)
+    board.parts.carrier.deliver(envelope)
+    wait_for(lambda: shelter.parts.book.peek(round_id) is not None)
+    wait_for(lambda: shelter.parts.engine.step(round_id) is not None and shelter.state(round_id) == "failed")
+    wait_for(lambda: bool(link.sent))
+    assert {sent.recipient for sent in link.sent} == {board.parts.identity.member_id}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "days"), [(2.5, 30), (3600, 182), (3600, 2_900_000)], ids=["over", "too-long", "for-ever"]
+)
+def test_a_proposal_that_is_over_or_holds_for_too_long_is_refused_at_the_door(
+    trio: Trio, seconds: float, days: int
+) -> None:
+    shelter, _police, board = trio
+    round_id, envelope = proposal(trio, seconds=seconds, expires=datetime.now(UTC) + timedelta(days=days))
+    if seconds < 60:
+        time.sleep(seconds)  # until its deadline is over
+    with pytest.raises(PeerRefused) as caught:
+        board.parts.carrier.deliver(envelope)
+    assert caught.value.reason == "refused-by-policy"
+    assert shelter.parts.book.peek(round_id) is None
+    assert not shelter.parts.engine.inbox.waits(round_id)
+
+
+def test_a_defect_that_a_letter_brings_to_light_carries_its_senders_name(
+    trio: Trio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelter, _police, board = trio
+
+    def fall(*_args: object) -> None:
+        raise ZeroDivisionError
+
+    round_id, envelope = proposal(trio, seconds=3600)
+    with monkeypatch.context() as patch:
+        patch.setattr(shelter.parts.negotiation, "on_proposal", fall)
+        patch.setattr("node.rounds.scheduler.MOST_CRASHES", 1)
+        board.parts.carrier.deliver(envelope)
+        wait_for(lambda: "round-failed" in shelter.events())
+    facts = shelter.ask("audit.show", limit=1000)["entries"][-1]["facts"]
+    assert facts == {"peer": board.parts.identity.member_id, "code": "internal"}
+
+    round_id, envelope = proposal(trio, seconds=3600)
+    board.parts.carrier.deliver(envelope)
+    wait_for(lambda: shelter.parts.book.peek(round_id) is not None)
+    with monkeypatch.context() as patch:
+        patch.setattr(shelter.parts.negotiation, "on_cancel", fall)
+        patch.setattr("node.rounds.scheduler.MOST_CRASHES", 1)
+        note = {"recipient": envelope.recipient, "sequence": 2, "kind": EnvelopeKind.CANCEL, "payload": b"{}"}
+        board.parts.carrier.deliver(Envelope.seal(board.parts.identity, round_id=round_id, **note))
+        wait_for(lambda: shelter.state(round_id) == "failed")
+    entries = shelter.ask("audit.show", limit=1000)["entries"]
+    facts = [entry["facts"] for entry in entries if entry["event"] == "round-failed"][-1]
+    assert facts == {"round_id": round_id, "peer": board.parts.identity.member_id, "code": "internal"}
