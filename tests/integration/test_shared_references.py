@@ -1,4 +1,4 @@
-"""Records are released by lead: rows with one case number are told apart, and what leaves with another is said."""
+"""TM-35: records are released by lead: rows with one case number are told apart; what leaves with another is said."""
 
 import csv
 from collections.abc import Iterator
