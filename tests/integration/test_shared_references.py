@@ -1,4 +1,4 @@
-"""TM-35: records are released by lead: rows with one case number are told apart; what leaves with another is said."""
+"""Records are released by lead: rows with one case number are told apart; what leaves with another is said."""
 
 import csv
 from collections.abc import Iterator
@@ -88,6 +88,7 @@ def test_all_of_them_are_too_many_where_fewer_leads_may_go(pair: tuple[Running, 
     pair[0].ask("round.cancel", round=round_id, by="ada")
 
 
+@pytest.mark.tm("TM-35")
 def test_what_a_withheld_lead_shares_with_a_released_one_is_said(pair: tuple[Running, Running]) -> None:
     round_id = begin(pair, most=1)
     leads = pair[0].ask("round.results", round=round_id)["leads"]
