@@ -25,6 +25,8 @@ from tests.support.nodes import Running, three, wait_for
 from tests.support.small_rounds import agree, check, decide, go, learned, plant
 from tests.support.two_nodes import ShiftedClock, two
 
+pytestmark = pytest.mark.tm("TM-98")
+
 Pair = tuple[Running, Running]
 
 

@@ -19,6 +19,8 @@ from tests.support.carriers import meddle
 from tests.support.nodes import Running, three, wait_for
 from tests.support.small_rounds import plant, run_through
 
+pytestmark = pytest.mark.tm("TM-97")
+
 Trio = tuple[Running, Running, Running]
 
 
