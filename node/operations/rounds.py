@@ -3,168 +3,35 @@
 import json
 from typing import Any
 
-from pydantic import Field
-
 from node.agreement.manifest import Manifest
 from node.clock import timestamp
 from node.errors import UserError
 from node.operations.parts import Parts, Progress
-from node.operations.table import Nothing, Operation, Reply, Request
+from node.operations.round_forms import (
+    AgreementView,
+    ByRequest,
+    LeadView,
+    MemberView,
+    ProposeRequest,
+    ReleaseReply,
+    ReleaseRequest,
+    ResultsReply,
+    ResultsRequest,
+    RoundList,
+    RoundReply,
+    RoundRequest,
+    RoundView,
+    ShowReply,
+    SignRequest,
+    VerdictView,
+)
+from node.operations.table import Nothing, Operation
 from node.rounds.book import Round
 from node.rounds.explain import explain
 from node.rounds.states import RoundState
 from node.rounds.templates import build
-from psi.padding import MAX_RECORDS
 
-__all__ = [
-    "MAX_LEADS_AT_ONCE",
-    "OPERATIONS",
-    "AgreementView",
-    "ByRequest",
-    "LeadView",
-    "MemberView",
-    "ProposeRequest",
-    "ReleaseReply",
-    "ReleaseRequest",
-    "ResultsReply",
-    "ResultsRequest",
-    "RoundList",
-    "RoundReply",
-    "RoundRequest",
-    "RoundView",
-    "ShowReply",
-    "SignRequest",
-    "VerdictView",
-]
-
-MAX_LEADS_AT_ONCE = 5_000
-"""Leads in one reply. Each may hold dozens of agreements of some 100 bytes; a reply holds at most 64 MiB."""
-
-
-class RoundRequest(Request):
-    """`round` is the beginning of a round's id, as long as needed to tell it from others."""
-
-    round: str
-
-
-class ProposeRequest(Request):
-    """`members`: two aliases (or `me`). `settings`: see `node.rounds.templates.SETTINGS`; members by alias."""
-
-    template: str
-    members: list[str]
-    settings: dict[str, Any] = Field(default_factory=dict)
-    by: str
-    dry_run: bool = False
-
-
-class SignRequest(RoundRequest):
-    dataset: str
-    by: str
-
-
-class ByRequest(RoundRequest):
-    by: str
-
-
-class ReleaseRequest(RoundRequest):
-    """`leads`: numbers of leads to release, as `round.results` gives them; None with `everything` releases all; an
-    empty list none. Numbers, because several records may carry one reference."""
-
-    leads: list[int] | None = None
-    everything: bool = False
-    by: str
-
-
-class MemberView(Reply):
-    member_id: str
-    name: str
-    member_class: str
-    answered: str
-
-
-class RoundView(Reply):
-    """`turn` says in words whose turn it is. `count` is what the first learner declared, if it has."""
-
-    round_id: str
-    state: str
-    template: str
-    title: str
-    position: str
-    convener: str
-    members: list[MemberView]
-    turn: str
-    deadline: str
-    expires_at: str
-    failure: str | None
-    blamed: str | None
-    reports: dict[str, str]
-
-
-class RoundReply(Reply):
-    round: RoundView
-
-
-class ReleaseReply(RoundReply):
-    """`released` and `withheld` count leads. `seen_with`: numbers of withheld leads of which the other side will see
-    something all the same: an identifier that a released lead holds too."""
-
-    released: int
-    withheld: int
-    seen_with: list[int]
-
-
-class RoundList(Reply):
-    rounds: list[RoundView]
-
-
-class VerdictView(Reply):
-    rule: str
-    ok: bool
-    sentence: str
-    advice: str
-
-
-class ShowReply(Reply):
-    """`sentences`: who would learn what; `verdicts`: what the rules of this node say."""
-
-    round: RoundView | None
-    manifest: dict[str, Any]
-    sentences: list[str]
-    verdicts: list[VerdictView]
-    elements: dict[str, int]
-
-
-class ResultsRequest(RoundRequest):
-    """Leads `first` (counted from 1) and following, at most `limit` of them."""
-
-    first: int = Field(default=1, ge=1, le=MAX_RECORDS)
-    limit: int = Field(default=MAX_LEADS_AT_ONCE, ge=1, le=MAX_LEADS_AT_ONCE)
-
-
-class AgreementView(Reply):
-    key: str
-    handle: str
-
-
-class LeadView(Reply):
-    """`shares_with`: other leads that hold one of its agreeing identifiers too; at most `results.MOST_SHARING`."""
-
-    number: int
-    status: str
-    reference: str
-    agreements: list[AgreementView]
-    shares_with: list[int]
-
-
-class ResultsReply(Reply):
-    """`leads` are records of ours, `total` how many there are; `count` is what the other side declared of its own."""
-
-    round: RoundView
-    learned: bool
-    total: int
-    leads: list[LeadView]
-    count: tuple[int, int] | None
-    note: str
+__all__ = ["OPERATIONS"]
 
 
 def _propose(parts: Parts, request: ProposeRequest, _progress: Progress) -> ShowReply:
