@@ -23,6 +23,9 @@ __all__ = ["DEFAULT_COLUMNS", "Printer", "Step", "note", "safe", "show", "workin
 DEFAULT_COLUMNS = 80
 """Width of what is not printed to a terminal, in characters; COLUMNS says otherwise."""
 
+DEFAULT_LINES = 25
+"""Height of what is not printed to a terminal, in lines: nothing depends on it."""
+
 MIN_COLUMNS, MAX_COLUMNS = 40, 1000
 """Bounds for COLUMNS, in characters."""
 
@@ -130,8 +133,11 @@ def working(what: str) -> Iterator[Step]:
 
 
 def _console(stream: Any) -> Console:
-    width = None if stream.isatty() else _columns(os.environ.get("COLUMNS", ""))
-    return Console(file=stream, markup=False, emoji=False, highlight=False, width=width)
+    if stream.isatty():
+        return Console(file=stream, markup=False, emoji=False, highlight=False)
+    # With both given, rich does not read COLUMNS itself, where some digits that are no numbers make it fail.
+    width = _columns(os.environ.get("COLUMNS", ""))
+    return Console(file=stream, markup=False, emoji=False, highlight=False, width=width, height=DEFAULT_LINES)
 
 
 def _columns(said: str) -> int:
