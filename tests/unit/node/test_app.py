@@ -28,7 +28,7 @@ def test_a_folder_with_a_very_long_name_will_do(tmp_path: Path) -> None:
 def test_after_a_failure_the_next_try_finds_nothing_in_its_way(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="listen"):
         made(tmp_path / "node", listen="nowhere")
-    assert list((tmp_path / "node").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
     made(tmp_path / "node")
 
 
@@ -39,6 +39,14 @@ def test_an_interrupted_making_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("node.app.Identity.create", interrupt)
     with pytest.raises(KeyboardInterrupt):
         made(tmp_path / "node")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_that_was_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "node").mkdir()
+    with pytest.raises(UserError, match="listen"):
+        made(tmp_path / "node", listen="nowhere")
+    assert list(tmp_path.iterdir()) == [tmp_path / "node"]
     assert list((tmp_path / "node").iterdir()) == []
 
 
