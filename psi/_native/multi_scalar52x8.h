@@ -1,0 +1,386 @@
+/* Sums of points and of public multiples of points, in variable time: for the composites of DLEQ proofs.
+ *
+ * Pippenger's method, eight buckets at a time. A scalar is cut into signed digits of `width` bits; in the window of each
+ * digit position, bucket j is the sum of all points with digit j there, minus those with digit -j. Buckets of about the
+ * same size - from whatever windows - are filled side by side, a lane each, so that lanes rarely wait for each other and
+ * no lane ever writes where another reads. Then, with a window in each lane, running sums give sum_j j * bucket_j.
+ *
+ * Scratch is on the heap, some 2 MiB: everything here is public. Without memory, or for a handful of points, each point is
+ * multiplied in a lane of its own.
+ */
+
+#ifndef BLINDMATCH_NATIVE_MULTI_SCALAR52X8_H
+#define BLINDMATCH_NATIVE_MULTI_SCALAR52X8_H
+
+#include <stdlib.h>
+
+#define MSM_POINTS 4096  /* most points in one pass; longer lists take several */
+#define MSM_FEW 16       /* up to here a lane for each is faster */
+#define MSM_BITS 253     /* of a scalar */
+#define MSM_WINDOWS 64   /* of four bits */
+#define MSM_BUCKETS 256  /* of a window: 2^(width-1), and 2^width in the last one, which has no sign */
+#define ROW_WORDS 16     /* y+x, y-x, 2dxy: five limbs each, and one word to fill the cache line */
+#define MINUS 0x8000     /* in a list: the point counts with a minus */
+
+typedef struct {
+    uint64_t row[MSM_POINTS + 1][ROW_WORDS]; /* the last one is the neutral element */
+    uint16_t digit[MSM_WINDOWS][MSM_POINTS]; /* magnitude, and MINUS */
+    uint16_t list[MSM_WINDOWS][MSM_POINTS];  /* point numbers by bucket */
+    uint32_t start[MSM_WINDOWS][MSM_BUCKETS + 2];
+    uint16_t order[MSM_WINDOWS * MSM_BUCKETS]; /* window * MSM_BUCKETS + bucket - 1, the largest first */
+    uint16_t place[MSM_WINDOWS * MSM_BUCKETS]; /* where a bucket stands in `order` */
+    uint32_t of_size[MSM_POINTS + 2];
+    extended sum[MSM_WINDOWS * MSM_BUCKETS / LANES];
+} msm_space;
+
+INLINE extended neutral(void)
+{
+    fe zero = fe_all(&(fe_constant){{0, 0, 0, 0, 0}}), one = fe_all(&ONE);
+    return (extended){zero, one, one, zero};
+}
+
+INLINE extended sum_of(const extended *a, const extended *b)
+{
+    cached q = as_cached(b);
+    return plus(a, &q);
+}
+
+INLINE fe permuted(fe a, vec order)
+{
+    for (int i = 0; i < 5; i++) {
+        a.l[i] = _mm512_permutexvar_epi64(order, a.l[i]);
+    }
+    return a;
+}
+
+INLINE extended lanes_permuted(const extended *p, vec order)
+{
+    return (extended){permuted(p->X, order), permuted(p->Y, order), permuted(p->Z, order), permuted(p->T, order)};
+}
+
+/* The sum of the points in all eight lanes, in every lane. */
+static extended sum_of_lanes(extended p)
+{
+    for (int distance = LANES / 2; distance; distance /= 2) {
+        vec order = _mm512_xor_si512(_mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0), all(distance));
+        extended other = lanes_permuted(&p, order);
+        p = sum_of(&p, &other);
+    }
+    return p;
+}
+
+static void write_point(uint8_t out[ELEMENT_BYTES], const extended *p)
+{
+    extended points[WAYS];
+    fe fields[WAYS];
+    for (int i = 0; i < WAYS; i++) {
+        points[i] = *p;
+    }
+    encode_ways(fields, points);
+    write_elements(out, 1, fields[0]);
+}
+
+static ptrdiff_t sum_var(uint8_t out[ELEMENT_BYTES], const uint8_t *elements, size_t n)
+{
+    extended total = neutral(), points[WAYS], none = neutral();
+    for (size_t done = 0; done < n; done += ROUND) {
+        ptrdiff_t bad = read_ways(points, elements + done * ELEMENT_BYTES, n - done);
+        if (bad != ACCEPTED) {
+            return bad + (ptrdiff_t)done;
+        }
+        for (size_t i = 0; i < WAYS && done + i * LANES < n; i++) {
+            size_t left = n - done - i * LANES;
+            lanes there = left < LANES ? (lanes)((1u << left) - 1) : (lanes)0xff;
+            points[i] = (extended){chosen(there, points[i].X, none.X), chosen(there, points[i].Y, none.Y), points[i].Z,
+                                   chosen(there, points[i].T, none.T)};
+            total = sum_of(&total, &points[i]);
+        }
+    }
+    total = sum_of_lanes(total);
+    write_point(out, &total);
+    return ACCEPTED;
+}
+
+/* ---- A few points: a lane for each ---------------------------------------------------------------------------------*/
+
+static ptrdiff_t add_few_var(extended *total, const uint8_t *scalars, const uint8_t *elements, size_t n)
+{
+    workspace work;
+    extended points[WAYS], halves = neutral(), none = neutral();
+    for (size_t done = 0; done < n; done += ROUND) {
+        ptrdiff_t bad = read_ways(points, elements + done * ELEMENT_BYTES, n - done);
+        if (bad != ACCEPTED) {
+            return bad + (ptrdiff_t)done;
+        }
+        for (size_t i = 0; i < WAYS && done + i * LANES < n; i++) {
+            size_t first = done + i * LANES, left = n - first < LANES ? n - first : LANES;
+            lanes there = (lanes)((1u << left) - 1);
+            projective r;
+            gather_digits(work.digits, scalars + first * SCALAR_BYTES, left);
+            multiply_group(&r, &points[i], &work);
+            extended half = {mul(r.X, r.Z), mul(r.Y, r.Z), loose_sq(r.Z), loose_mul(r.X, r.Y)};
+            half = (extended){chosen(there, half.X, none.X), chosen(there, half.Y, none.Y),
+                              chosen(there, half.Z, none.Z), chosen(there, half.T, none.T)};
+            halves = sum_of(&halves, &half);
+        }
+    }
+    extended whole = twice(&halves);
+    whole = sum_of_lanes(whole);
+    *total = sum_of(total, &whole);
+    return ACCEPTED;
+}
+
+/* ---- Many points ---------------------------------------------------------------------------------------------------*/
+
+/* Eight rows of eight words become eight registers of one word each, and the other way round. */
+static void transpose(vec r[8])
+{
+    vec t[8], u[8];
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm512_unpacklo_epi64(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_epi64(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        u[i] = _mm512_shuffle_i64x2(t[i], t[2 + i], 0x88);
+        u[2 + i] = _mm512_shuffle_i64x2(t[i], t[2 + i], 0xdd);
+        u[4 + i] = _mm512_shuffle_i64x2(t[4 + i], t[6 + i], 0x88);
+        u[6 + i] = _mm512_shuffle_i64x2(t[4 + i], t[6 + i], 0xdd);
+    }
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm512_shuffle_i64x2(u[i], u[4 + i], 0x88);
+        r[4 + i] = _mm512_shuffle_i64x2(u[i], u[4 + i], 0xdd);
+    }
+}
+
+/* Decodes all points into rows. */
+static ptrdiff_t read_rows_var(msm_space *m, const uint8_t *elements, size_t n)
+{
+    extended points[WAYS];
+    for (size_t done = 0; done < n; done += ROUND) {
+        ptrdiff_t bad = read_ways(points, elements + done * ELEMENT_BYTES, n - done);
+        if (bad != ACCEPTED) {
+            return bad + (ptrdiff_t)done;
+        }
+        for (size_t i = 0; i < WAYS && done + i * LANES < n; i++) {
+            cached q = as_cached(&points[i]);
+            vec words[ROW_WORDS];
+            for (int j = 0; j < 5; j++) {
+                words[j] = q.y_plus_x.l[j];
+                words[5 + j] = q.y_minus_x.l[j];
+                words[10 + j] = q.t2d.l[j];
+            }
+            words[15] = _mm512_setzero_si512();
+            transpose(words);
+            transpose(words + 8);
+            for (size_t lane = 0; lane < LANES && done + i * LANES + lane < n; lane++) {
+                uint64_t *row = m->row[done + i * LANES + lane];
+                _mm512_storeu_si512(row, words[lane]);
+                _mm512_storeu_si512(row + 8, words[8 + lane]);
+            }
+        }
+    }
+    memset(m->row[n], 0, sizeof m->row[n]);
+    m->row[n][0] = m->row[n][5] = 1;
+    return ACCEPTED;
+}
+
+/* How many bits the longest scalar has. */
+static int longest_scalar_var(const uint8_t *scalars, size_t n)
+{
+    uint64_t any[4] = {0, 0, 0, 0};
+    for (size_t i = 0; i < n; i++) {
+        for (int j = 0; j < 4; j++) {
+            any[j] |= load_word(scalars + i * SCALAR_BYTES + 8 * j);
+        }
+    }
+    for (int j = 4; j-- > 0;) {
+        if (any[j]) {
+            return 64 * j + 64 - __builtin_clzll(any[j]);
+        }
+    }
+    return 0;
+}
+
+/* Signed digits of all scalars; the last window takes what is left, without a sign. */
+static void cut_var(msm_space *m, const uint8_t *scalars, size_t n, int width, int windows)
+{
+    unsigned base = 1u << width;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t words[5] = {0, 0, 0, 0, 0};
+        for (int j = 0; j < 4; j++) {
+            words[j] = load_word(scalars + i * SCALAR_BYTES + 8 * j);
+        }
+        unsigned carry = 0;
+        for (int w = 0; w < windows; w++) {
+            int bit = w * width, offset = bit % 64;
+            uint64_t bits = words[bit / 64] >> offset | (offset ? words[bit / 64 + 1] << (64 - offset) : 0);
+            unsigned digit = (unsigned)(bits & (base - 1)) + carry;
+            /* Without a branch: no processor foresees the digits of a hash. */
+            carry = (unsigned)(digit > base / 2) & (unsigned)(w < windows - 1);
+            m->digit[w][i] = (uint16_t)(((digit ^ -carry) + carry + (base & -carry)) | (MINUS & -carry));
+        }
+    }
+}
+
+/* Lists the points of each bucket, and all buckets by size. Returns how many hold a point. */
+static size_t list_buckets_var(msm_space *m, size_t n, int windows)
+{
+    memset(m->of_size, 0, sizeof m->of_size);
+    for (int w = 0; w < windows; w++) {
+        uint32_t *start = m->start[w];
+        uint32_t next[MSM_BUCKETS + 1];
+        memset(start, 0, sizeof m->start[w]);
+        for (size_t i = 0; i < n; i++) {
+            start[(m->digit[w][i] & ~MINUS) + 1]++;
+        }
+        for (int j = 1; j <= MSM_BUCKETS; j++) {
+            m->of_size[start[j + 1]] += j > 0;
+        }
+        for (int j = 0; j <= MSM_BUCKETS; j++) {
+            start[j + 1] += start[j];
+            next[j] = start[j];
+        }
+        for (size_t i = 0; i < n; i++) {
+            unsigned digit = m->digit[w][i];
+            m->list[w][next[digit & ~MINUS]++] = (uint16_t)(i | (digit & MINUS));
+        }
+    }
+    uint32_t before = 0;
+    for (size_t size = n + 1; size-- > 0;) { /* from sizes to places, the largest first */
+        uint32_t count = m->of_size[size];
+        m->of_size[size] = before;
+        before += count;
+    }
+    size_t filled = m->of_size[0];
+    for (int w = 0; w < windows; w++) {
+        for (int j = 1; j <= MSM_BUCKETS; j++) {
+            uint32_t size = m->start[w][j + 1] - m->start[w][j];
+            unsigned bucket = (unsigned)w * MSM_BUCKETS + (unsigned)j - 1;
+            uint32_t place = m->of_size[size]++;
+            m->place[bucket] = (uint16_t)place;
+            m->order[place] = (uint16_t)bucket;
+        }
+    }
+    return filled;
+}
+
+/* The sums of eight buckets, the first of which is the largest. */
+static extended filled_var(const msm_space *m, const uint16_t buckets[LANES], size_t n)
+{
+    const uint16_t *list[LANES];
+    size_t size[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+        unsigned w = buckets[lane] / MSM_BUCKETS, j = buckets[lane] % MSM_BUCKETS + 1;
+        list[lane] = m->list[w] + m->start[w][j];
+        size[lane] = m->start[w][j + 1] - m->start[w][j];
+    }
+    extended start = neutral();
+    projective sum = {start.X, start.Y, start.Z};
+    fe t = start.T;
+    for (size_t i = 0; i < size[0]; i++) {
+        vec words[ROW_WORDS];
+        unsigned minus = 0;
+        for (int lane = 0; lane < LANES; lane++) {
+            unsigned entry = i < size[lane] ? list[lane][i] : (unsigned)n;
+            const uint64_t *row = m->row[entry & ~(unsigned)MINUS];
+            minus |= (entry / MINUS) << lane;
+            words[lane] = _mm512_loadu_si512(row);
+            words[8 + lane] = _mm512_loadu_si512(row + 8);
+        }
+        transpose(words);
+        transpose(words + 8);
+        fe plus_x, minus_x;
+        cached q;
+        for (int j = 0; j < 5; j++) {
+            plus_x.l[j] = words[j];
+            minus_x.l[j] = words[5 + j];
+            q.t2d.l[j] = words[10 + j];
+        }
+        q.y_plus_x = chosen((lanes)minus, minus_x, plus_x);
+        q.y_minus_x = chosen((lanes)minus, plus_x, minus_x);
+        t = added(&sum, t, &q, (lanes)minus, 1, 1);
+    }
+    return (extended){sum.X, sum.Y, sum.Z, t};
+}
+
+/* One lane of `from` into one lane of `to`. By memcpy: compilers may take it that words and vectors never share memory. */
+INLINE void copy_lane(extended *to, int to_lane, const extended *from, int from_lane)
+{
+    for (size_t i = 0; i < sizeof *to / sizeof(vec); i++) {
+        memcpy((char *)to + (i * LANES + (size_t)to_lane) * 8, (const char *)from + (i * LANES + (size_t)from_lane) * 8, 8);
+    }
+}
+
+/* sum_j j * bucket_j for the windows from `first` on, one in each lane. */
+static extended weighed_var(const msm_space *m, int first, int windows, int buckets, size_t filled)
+{
+    extended running = neutral(), total = neutral(), none = neutral();
+    for (int j = buckets; j-- > 0;) {
+        extended next = none;
+        for (int lane = 0; lane < LANES && first + lane < windows; lane++) {
+            size_t place = m->place[(first + lane) * MSM_BUCKETS + j];
+            if (place < filled) {
+                copy_lane(&next, lane, &m->sum[place / LANES], (int)(place % LANES));
+            }
+        }
+        running = sum_of(&running, &next);
+        total = sum_of(&total, &running);
+    }
+    return total;
+}
+
+static ptrdiff_t add_many_var(extended *total, msm_space *m, const uint8_t *scalars, const uint8_t *elements, size_t n)
+{
+    ptrdiff_t bad = read_rows_var(m, elements, n);
+    int bits = longest_scalar_var(scalars, n);
+    if (bad != ACCEPTED || bits == 0) {
+        return bad;
+    }
+    int width = n < 128 ? 4 : n < 1024 ? 6 : 8, windows = (bits + width - 1) / width;
+    cut_var(m, scalars, n, width, windows);
+    size_t filled = list_buckets_var(m, n, windows);
+    for (size_t i = 0; i < filled; i += LANES) {
+        uint16_t buckets[LANES];
+        for (size_t lane = 0; lane < LANES; lane++) { /* beyond the last: the last again, into a lane nobody reads */
+            buckets[lane] = m->order[i + lane < filled ? i + lane : filled - 1];
+        }
+        m->sum[i / LANES] = filled_var(m, buckets, n);
+    }
+    extended sum = neutral();
+    for (int first = (windows - 1) / LANES * LANES; first >= 0; first -= LANES) {
+        extended here = weighed_var(m, first, windows, 1 << width, filled);
+        for (int lane = LANES; lane-- > 0;) {
+            if (first + lane < windows) {
+                extended one = lanes_permuted(&here, all(lane));
+                for (int i = 0; i < width; i++) {
+                    sum = twice(&sum);
+                }
+                sum = sum_of(&sum, &one);
+            }
+        }
+    }
+    *total = sum_of(total, &sum);
+    return ACCEPTED;
+}
+
+static ptrdiff_t multi_scalar_var(uint8_t out[ELEMENT_BYTES], const uint8_t *scalars, const uint8_t *elements, size_t n)
+{
+    extended total = neutral();
+    msm_space *m = n > MSM_FEW ? aligned_alloc(64, (sizeof *m + 63) / 64 * 64) : NULL;
+    ptrdiff_t bad = ACCEPTED;
+    for (size_t done = 0; done < n && bad == ACCEPTED; done += MSM_POINTS) {
+        size_t count = n - done < MSM_POINTS ? n - done : MSM_POINTS;
+        const uint8_t *s = scalars + done * SCALAR_BYTES, *e = elements + done * ELEMENT_BYTES;
+        bad = m ? add_many_var(&total, m, s, e, count) : add_few_var(&total, s, e, count);
+        if (bad != ACCEPTED) {
+            bad += (ptrdiff_t)done;
+        }
+    }
+    free(m);
+    if (bad == ACCEPTED) {
+        write_point(out, &total);
+    }
+    return bad;
+}
+
+#endif
