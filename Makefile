@@ -1,5 +1,5 @@
 # blindmatch: one target per thing a developer does. Each makes the environment it needs (.ci/environment.py): a
-# Python >= 3.11 with venv and pip, make and git are enough.
+# Python >= 3.11 with venv and pip, make and git are enough. A C compiler, if there is one, makes it faster.
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
@@ -10,7 +10,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 # More words for pytest, for example: make test ARGS='-k padding -x'
 ARGS ?=
-# make bench ONLY=core runs the measurements whose name holds "core", and writes no file.
+# make bench ONLY=core runs the measurements whose name holds "core", and writes no file; ONLY=round.pair.10000 that one.
 ONLY ?=
 
 VENV_PYTHON := .venv/bin/python
@@ -34,6 +34,10 @@ env-runtime: python
 
 env-dev: env-runtime
 	@"$(PYTHON)" .ci/environment.py dev
+
+.PHONY: native
+native: python ## Compile the curve core again (psi/_native; done by itself after an edit)
+	@"$(PYTHON)" .ci/environment.py native
 
 .PHONY: demo
 demo: env-runtime ## Three nodes on this machine run a whole round (needs no set-up)
@@ -69,10 +73,14 @@ build/data/stamp: requirements-febrl.lock | env-dev
 	  --only-binary :all: --no-deps --target build/data -r requirements-febrl.lock
 	@touch $@
 
-# The core measurements read no data, so that .ci/run needs no download for them.
+# The core and round measurements read no data, so that .ci/run needs no download for them.
 .PHONY: bench
-bench: env-dev $(if $(filter core,$(ONLY)),,build/data/stamp) ## Measure; writes build/bench.json
+bench: env-dev $(if $(filter core% round%,$(ONLY)),,build/data/stamp) ## Measure; writes build/bench.json
 	@$(VENV_PYTHON) -m tests.bench $(ONLY)
+
+.PHONY: bench-peers
+bench-peers: python ## The programs that make bench compares whole rounds with
+	@"$(PYTHON)" tests/bench/peers/environments.py
 
 # Refreshing the locks. Nothing younger than seven days gets in: most malicious releases are found and withdrawn
 # within that time. A security fix that cannot wait: make lock COOL_DOWN_DAYS=0, and say so in CHANGELOG.md.
@@ -85,10 +93,12 @@ lock: python ## Refresh the hash-pinned locks (7 days cool-down; needs uv)
 	compile="uv pip compile --quiet --upgrade --universal --python-version 3.11 --exclude-newer $$before --generate-hashes" && \
 	$$compile pyproject.toml -o requirements.lock >/dev/null && \
 	$$compile pyproject.toml --group dev -o requirements-dev.lock >/dev/null && \
-	$$compile --no-deps --group febrl -o requirements-febrl.lock >/dev/null
-	-@git --no-pager diff --stat -- requirements.lock requirements-dev.lock requirements-febrl.lock
+	$$compile --no-deps --group febrl -o requirements-febrl.lock >/dev/null && \
+	$$compile tests/bench/peers/openmined.in -o tests/bench/peers/openmined.lock >/dev/null && \
+	$$compile --no-deps tests/bench/peers/spu.in -o tests/bench/peers/spu.lock >/dev/null
+	-@git --no-pager diff --stat -- requirements.lock requirements-dev.lock requirements-febrl.lock tests/bench/peers
 
 .PHONY: clean
 clean: ## Remove what make, the tests and the tools left, and .venv
-	rm -rf .venv .venv.lock build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv.lock build dist ./*.egg-info psi/_native/_core.abi3.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find psi node cli tests .ci -type d -name __pycache__ -prune -exec rm -rf {} +

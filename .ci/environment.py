@@ -2,10 +2,14 @@
 
     python3 .ci/environment.py runtime     what `blindmatch` needs        (make demo)
     python3 .ci/environment.py dev         that, and the tools and tests  (make test, lint, bench ...)
+    python3 .ci/environment.py native      the former, and the curve core compiled again  (make native)
 
 Needs Python with venv and pip, and nothing else: no compiler (wheels only), no HOME, no network beyond the package
 index that this machine's pip is configured for. The checkout is not installed: a .pth file points at it, so an edit
 takes effect at once and .venv/bin/blindmatch runs what lies here.
+
+Where a C compiler and Python.h are there, the curve core is compiled into the checkout as well (setup.py says how), and
+again after an edit of its sources. Where they are not, one line says what that costs, and everything works without.
 
 What .venv holds is written to .venv/blindmatch-stamp.json, last of all. As long as that says what is wanted, this
 does nothing; when a lock, the Python or the place of the checkout changed, or a set-up was interrupted, the
@@ -20,11 +24,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "blindmatch-stamp.json"
 PYTHON = VENV / "bin" / "python"
+CORE_STAMP = VENV / "blindmatch-core.json"
 LOCKS = {"runtime": "requirements.lock", "dev": "requirements-dev.lock"}
 LAUNCHER = """#!/bin/sh
 exec "$(dirname "$(readlink -f "$0")")/python" -m cli "$@"
@@ -78,10 +85,10 @@ def point_at_checkout() -> None:
     launcher.chmod(0o755)
 
 
-def write_stamp(stamp: dict[str, str]) -> None:
-    half = STAMP.with_suffix(".half")
+def write_stamp(path: Path, stamp: dict[str, Any]) -> None:
+    half = path.with_suffix(".half")
     half.write_text(json.dumps(stamp, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    half.replace(STAMP)
+    half.replace(path)
 
 
 def ensure(level: str) -> None:
@@ -103,20 +110,56 @@ def ensure(level: str) -> None:
         run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", "--clear", VENV)
         install(LOCKS["runtime"])
         point_at_checkout()
-        write_stamp(base)
+        write_stamp(STAMP, base)
     if level == "dev":
         install(LOCKS["dev"])
-        write_stamp(goal)
+        write_stamp(STAMP, goal)
+
+
+def core_recipe() -> ModuleType:
+    """setup.py as a module."""
+    spec = importlib.util.spec_from_file_location("setup", ROOT / "setup.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def ensure_core(anew: bool = False) -> None:
+    """The curve core in the checkout, compiled from what lies there now; or a line that says why not.
+
+    The stamp names all that the result depends on, and whether there is one: so nothing is tried twice in vain.
+    """
+    recipe = core_recipe()
+    target = ROOT / recipe.FILE
+    goal = {"made from": recipe.fingerprint()}
+    try:
+        stamp = json.loads(CORE_STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        stamp = None
+    if not anew and stamp in (goal | {"made": False}, goal | {"made": True}) and target.exists() == stamp["made"]:
+        return
+    try:
+        print("Compiling the curve core", flush=True)
+        recipe.compile_core(target)
+    except recipe.NotCompiled as reason:
+        target.unlink(missing_ok=True)  # of other sources, and no longer what this says
+        price = "Everything works without it, but the arithmetic takes 5 to 12 times as long."
+        print(f"The fast curve core was left out: {reason}. {price}", flush=True)
+    write_stamp(CORE_STAMP, goal | {"made": target.exists()})
 
 
 def main() -> None:
-    if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
-        sys.exit("usage: environment.py runtime|dev")
+    if len(sys.argv) != 2 or sys.argv[1] not in (*LOCKS, "native"):
+        sys.exit("usage: environment.py runtime|dev|native")
+    native = sys.argv[1] == "native"
     try:
         # The lock file stays: removing it would let a third process in beside a waiting second one.
         with (ROOT / ".venv.lock").open("w") as turn:
             fcntl.flock(turn, fcntl.LOCK_EX)
-            ensure(sys.argv[1])
+            ensure("runtime" if native else sys.argv[1])
+            ensure_core(anew=native)
     except KeyboardInterrupt:
         sys.exit("Stopped. The next run starts the environment again from a clean state.")
     except OSError as error:

@@ -59,6 +59,7 @@ def examine(folder: Path | None) -> Iterator[Check]:
         ("system", _system),
         ("memory files", _memory_files),
         ("backend", _backend),
+        ("curve core", _curve_core),
         ("speed", _speed),
         ("normaliser", _normaliser),
         ("phone numbers", _phone_numbers),
@@ -106,6 +107,19 @@ def _backend() -> Check:
     from node.app import chosen_backend
 
     return Check("backend", True, f"{chosen_backend().name}; its self-test agrees with RFC 9496")
+
+
+def _curve_core() -> Check:
+    """Whether the fastest arithmetic could run here; not which one was chosen."""
+    from psi.backend import built_with, shortfall
+
+    built = built_with()
+    how = f"compiled with {built}" if built else ""
+    short = shortfall()
+    if short is None:
+        return Check("curve core", True, how)
+    sentence, advice = short
+    return Check("curve core", None, sentence, " ".join(filter(None, (advice, how))))
 
 
 def _speed() -> Check:

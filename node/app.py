@@ -7,6 +7,7 @@
 What else the environment may say: `BLINDMATCH_BACKEND` names the arithmetic to use (`psi.backend`).
 """
 
+import gc
 import os
 import resource
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from node import __version__, config, logs
+from node.arithmetic import ParallelBackend, usable_processors
 from node.audit import AuditLog, NoteKey, NoteSigner
 from node.audit.witness import Witness
 from node.clock import Clock, SystemClock
@@ -58,6 +60,10 @@ SERVER_STOP_SECONDS = 2.0
 
 BACKEND_VARIABLE = "BLINDMATCH_BACKEND"
 
+GC_OBJECTS = 20_000
+"""Container objects that are made before the garbage collector looks for cycles among them: those of a few blocks of
+records, which are gone by then. Python's own figure is 700."""
+
 
 def chosen_backend() -> Backend:
     """The arithmetic that the environment names, or the best there is; self-tested."""
@@ -72,6 +78,14 @@ def harden() -> None:
 
         pr_set_dumpable = 4
         ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
+
+
+def _calm_collector() -> None:
+    """Once everything is built: what is there stays, so the garbage collector need not look through it again and again
+    while a round makes and drops a few objects for each of its records."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS)
 
 
 def create_node(
@@ -189,6 +203,7 @@ def run_node(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     with serving(folder, passphrase, clock=clock, adapt=adapt) as parts:
+        _calm_collector()
         ready(parts)
         stopping.wait()
 
@@ -201,7 +216,8 @@ def _build(
     random_bytes: Callable[[int], bytes],
 ) -> Parts:
     settings = config.load(state.config)
-    backend = chosen_backend()
+    backend = ParallelBackend(chosen_backend(), settings.limits.arithmetic_threads or usable_processors())
+    stack.callback(backend.close)
     keys = KeyRing.open(state.key, passphrase)
     stack.callback(keys.close)
     store = Store.open(state.database_url, keys, clock=clock)

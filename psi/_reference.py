@@ -204,6 +204,11 @@ class ReferenceBackend:
             total = add(total, times(factor, point))
         return encode(total)
 
+    def hash_rows(self, prefix: bytes, rows: Buffer, width: int, length: int) -> bytes:
+        if width < 1 or not 1 <= length <= 64:
+            raise LocalError("A row has at least one byte, a digest at most 64.")
+        return b"".join(hashlib.sha512(prefix + row).digest()[:length] for row in _split(rows, width))
+
     def reduce(self, wide: Buffer) -> bytes:
         if len(wide) != 64:
             raise LocalError("A wide scalar has 64 bytes.")

@@ -1,12 +1,19 @@
 """Which arithmetic runs, and the proof at start-up that it is right.
 
+    native-avx512ifma    our C core, eight elements at a time      x86-64 with AVX-512 IFMA, where it was compiled
+    native-portable      our C core, one at a time                 where it was compiled
+    sodium               libsodium (rbcl's wheel)                  always: no compiler is needed to install blindmatch
+
 `choose()` is called once, when the program starts. It makes the backend, runs the self-test below and keeps the
-result. The test is short (some 5 ms) and covers every operation of `Backend` with figures of RFC 9496 or figures
+result. The test is short (15 ms at most) and covers every operation of `Backend` with figures of RFC 9496 or figures
 computed by the slow twin in `_reference.py` (which is for tests and is not used here). A backend that gives one wrong
-byte, or lets one bad encoding pass, is not used: there is no fallback that nobody chose.
+byte, or lets one bad encoding pass, is not used: there is no fallback that nobody chose. That a faster backend is
+missing is no fault, but it costs time: `shortfall()` says why and how much, for `blindmatch doctor`.
 """
 
-from typing import TYPE_CHECKING
+import hashlib
+from collections.abc import Callable
+from functools import partial
 
 from psi._sodium import SodiumBackend
 from psi.dleq import prove_batch, verify_batch
@@ -14,12 +21,40 @@ from psi.errors import BackendUnavailable, BadProof, InvalidElement
 from psi.group import GENERATOR, IDENTITY, PRIME, Backend, Buffer, RandomBytes
 from psi.secret import SecretBytes
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = [
+    "BACKENDS",
+    "NATIVE",
+    "Backend",
+    "Buffer",
+    "RandomBytes",
+    "built_with",
+    "choose",
+    "self_test",
+    "shortfall",
+    "usable",
+]
 
-__all__ = ["BACKENDS", "Backend", "Buffer", "RandomBytes", "choose", "self_test"]
+NATIVE = "native"
+"""Stands for the best native backend of this computer."""
 
-_MAKERS: "dict[str, Callable[[], Backend]]" = {"sodium": SodiumBackend}
+PRICE_OF_SODIUM = "5 to 12"
+"""How many times as long the arithmetic takes without any native backend, measured on whole rounds and on it alone."""
+
+PRICE_OF_PORTABLE = "5 to 7"
+"""How many times as long it takes with the portable native backend instead of the one for AVX-512 IFMA."""
+
+
+def _native(core: str) -> Backend:
+    from psi._native import NativeBackend
+
+    return NativeBackend(core)
+
+
+_MAKERS: dict[str, Callable[[], Backend]] = {
+    "native-avx512ifma": partial(_native, "avx512ifma"),
+    "native-portable": partial(_native, "portable"),
+    "sodium": SodiumBackend,
+}
 
 BACKENDS = tuple(_MAKERS)
 """The names that `choose` knows, the preferred one first."""
@@ -28,21 +63,90 @@ _chosen: dict[str, Backend] = {}
 
 
 def choose(name: str | None = None) -> Backend:
-    """The backend of that name, or the preferred one, after its self-test; the same object at every call.
+    """The backend of that name, or the best there is, after its self-test; the same object at every call.
 
-    BackendUnavailable if the name is unknown, the library cannot be loaded or the self-test finds a wrong answer.
+    BackendUnavailable if the name is unknown, if that backend was not compiled or does not run on this processor, if
+    the library cannot be loaded or if the self-test finds a wrong answer.
     """
-    wanted = BACKENDS[0] if name is None else name
-    if wanted not in _MAKERS:
-        raise BackendUnavailable(
-            "The chosen cryptographic backend does not exist.",
-            advice=f"Choose one of: {', '.join(BACKENDS)}; or choose none, and blindmatch takes the best.",
-        )
+    wanted = _resolved(name)
     if wanted not in _chosen:
         backend = _MAKERS[wanted]()
         self_test(backend)
         _chosen[wanted] = backend  # two threads here at once would do the same work twice, no more
     return _chosen[wanted]
+
+
+def usable() -> tuple[str, ...]:
+    """The backends that were built and that this processor can run, best first. Nothing is tested yet."""
+    here = {f"native-{core}" for core in _cores()} | {"sodium"}
+    return tuple(name for name in BACKENDS if name in here)
+
+
+def built_with() -> str | None:
+    """Compiler and flags of the native backends; None if there are none."""
+    try:
+        from psi._native import built_with as said
+    except ImportError:
+        return None
+    return said()
+
+
+def shortfall() -> tuple[str, str] | None:
+    """Why the fastest backend does not run here, with the price, and what to do about it; None if it does."""
+    if BACKENDS[0] in usable():
+        return None
+    sentence, advice = _absence()
+    price = PRICE_OF_PORTABLE if _cores() else PRICE_OF_SODIUM
+    return f"{sentence} Everything works, but the arithmetic takes {price} times as long.", advice
+
+
+def _resolved(name: str | None) -> str:
+    here = usable()
+    if name is None:
+        return here[0]
+    if name != NATIVE and name not in BACKENDS:
+        raise BackendUnavailable(
+            "The chosen cryptographic backend does not exist.",
+            advice=f"Choose one of: {NATIVE}, {', '.join(BACKENDS)}; or choose none, and blindmatch takes the best.",
+        )
+    found = next((one for one in here if one == name or (name == NATIVE and one != "sodium")), None)
+    if found is None:
+        sentence, advice = _absence()
+        raise BackendUnavailable(
+            f"The chosen cryptographic backend, {name}, is not there. {sentence}",
+            advice=f"{advice} Or choose none, and blindmatch takes the best that runs here: {here[0]}.",
+        )
+    return found
+
+
+def _cores() -> tuple[str, ...]:
+    """The native cores that run here; none where they were not compiled."""
+    try:
+        from psi._native import cores
+    except ImportError:
+        return ()
+    return cores()
+
+
+def _absence() -> tuple[str, str]:
+    """Why a native backend is missing, and what to do."""
+    try:
+        import psi._native  # noqa: F401
+    except ModuleNotFoundError:
+        return (
+            "The fast curve core was not compiled when blindmatch was installed: "
+            "there was no C compiler, or Python's headers were missing.",
+            "To have it, install both (on Debian and Ubuntu: gcc and python3-dev), then install blindmatch again.",
+        )
+    except ImportError:
+        return (
+            "The fast curve core was compiled, but this system could not load it.",
+            "To have it, install blindmatch again on this very system.",
+        )
+    return (
+        "This computer's processor or system does not offer AVX-512 IFMA, which the fastest curve core needs.",
+        "There is nothing to repair: Intel servers since 2021 and AMD processors since 2022 have it.",
+    )
 
 
 _MULTIPLES = (
@@ -77,6 +181,20 @@ _HASHED = bytes.fromhex("046ec6c3439a97c70a83dbe5095a474382a10967abfcbf7eca82a72
 """3 * hash_to_ristretto255("blindmatch", tag below)."""
 
 _HASH_TAG = b"blindmatch/1 self-test"
+
+_MESSAGES = [b"blindmatch" * times for times in range(0, 110, 10)]
+_MESSAGES_HASHED = bytes.fromhex(
+    "cb138aab1216ec0231389bdb1056779160474d7cf55e9549e2c2e7de1dbb69a4"
+    "377ea1c10d06443e4ac587c14f6e433efcd9693afdd8a66e8b2e1fc00bd9be9c"
+)
+"""SHA-512 of 3 * hash_to_ristretto255 of each, joined. More than eight, and of all lengths: every lane has its turn."""
+
+_ROWS = bytes(range(160))
+_ROWS_HASHED = bytes.fromhex(
+    "d0efdaae35a0d84265a27b84e243521bd4a0933dba2666f1ab2d5a20f46b1225"
+    "fb11ce0bdcf14e1d4936d9f13f570c8d8ea36177298f34ceb9c2e5d30905cc47"
+)
+"""SHA-512 of the first 16 bytes of SHA-512(130 zeros || row) for the 20 rows of 8 bytes, joined."""
 
 _PROOF = bytes.fromhex(
     "e02a2a5b78f5196ac873cc27eff21b7fd72fe7a2e327fd187d83a05da8e8d805"
@@ -118,6 +236,9 @@ def _right(backend: Backend) -> bool:
             and backend.map_to_group(_UNIFORM) == _MAPPED
             and backend.multiply(k, backend.hash_to_group([b"blindmatch"], _HASH_TAG)) == _HASHED
             and backend.hash_and_multiply(k, [b"blindmatch"], _HASH_TAG) == _HASHED
+            and _digest(backend.hash_and_multiply(k, _MESSAGES, _HASH_TAG)) == _MESSAGES_HASHED
+            and _digest(backend.multiply(k, backend.hash_to_group(_MESSAGES, _HASH_TAG))) == _MESSAGES_HASHED
+            and _digest(backend.hash_rows(bytes(130), _ROWS, 8, 16)) == _ROWS_HASHED
             and backend.reduce(b"\xff" * 64) == _REDUCED
             and backend.response(nonce, _encoded(0), k) == _encoded(2)
             and proof == _PROOF
@@ -142,13 +263,17 @@ def _refuses_element(backend: Backend, k: SecretBytes, bad: bytes) -> bool:
 
 
 def _refuses(
-    operation: "Callable[[], object]", error: type[InvalidElement] | type[BadProof], index: int | None = None
+    operation: Callable[[], object], error: type[InvalidElement] | type[BadProof], index: int | None = None
 ) -> bool:
     try:
         operation()
     except error as refusal:
         return refusal.index == index
     return False
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha512(data).digest()
 
 
 def _encoded(value: int) -> bytes:

@@ -22,6 +22,8 @@ that the C_i were made with any key, or that K is the key of an earlier round.
 
 import hashlib
 
+import numpy as np
+
 from psi.codec import length_prefixed
 from psi.errors import BadProof, InvalidElement, LocalError
 from psi.group import (
@@ -93,7 +95,7 @@ def prove_batch(
     if len(outputs) != len(inputs) or len(public_key) != ELEMENT_BYTES:
         raise _misuse()
     seed = batch_seed(label, context, public_key, inputs, outputs)
-    m = backend.multi_scalar(batch_coefficients(seed, count), inputs)
+    m = backend.multi_scalar(batch_coefficients(backend, seed, count), inputs)
     with backend.derive_nonce(scalar, seed, random_bytes(FRESH_BYTES)) as nonce:
         return prove_composite(backend, scalar, nonce, public_key, m, _CONTEXT_STRING + seed)
 
@@ -119,7 +121,7 @@ def verify_batch(
     _check_key(backend, public_key)
     _split(proof)
     seed = batch_seed(label, context, public_key, inputs, outputs)
-    coefficients = batch_coefficients(seed, count)
+    coefficients = batch_coefficients(backend, seed, count)
     z = backend.multi_scalar(coefficients, outputs)
     m = backend.multi_scalar(coefficients, inputs)
     verify_composite(backend, public_key, m, z, proof, _CONTEXT_STRING + seed)
@@ -134,16 +136,13 @@ def batch_seed(label: bytes, context: bytes, public_key: bytes, inputs: Buffer, 
     return seed.digest()
 
 
-def batch_coefficients(seed: bytes, count: int) -> bytes:
+def batch_coefficients(backend: Backend, seed: bytes, count: int) -> bytes:
     """The coefficients as scalars: count x 32 bytes, of which the upper 16 are zero."""
-    prefix = hashlib.sha512(length_prefixed(_COEFFICIENT_DOMAIN) + seed)
-    padding = bytes(SCALAR_BYTES - COEFFICIENT_BYTES)
-    parts = []
-    for index in range(count):
-        one = prefix.copy()
-        one.update(index.to_bytes(4, "big"))
-        parts.append(one.digest()[:COEFFICIENT_BYTES] + padding)
-    return b"".join(parts)
+    indices = np.arange(count, dtype=">u4").tobytes()
+    short = backend.hash_rows(length_prefixed(_COEFFICIENT_DOMAIN) + seed, indices, 4, COEFFICIENT_BYTES)
+    scalars = np.zeros((count, SCALAR_BYTES), dtype=np.uint8)
+    scalars[:, :COEFFICIENT_BYTES] = np.frombuffer(short, dtype=np.uint8).reshape(count, COEFFICIENT_BYTES)
+    return scalars.tobytes()
 
 
 def prove_composite(

@@ -21,6 +21,7 @@ from psi.errors import InvalidElement, LocalError
 from psi.secret import SecretBytes
 
 __all__ = [
+    "DIGEST_BYTES",
     "ELEMENT_BYTES",
     "GENERATOR",
     "IDENTITY",
@@ -32,10 +33,12 @@ __all__ = [
     "Backend",
     "Buffer",
     "RandomBytes",
+    "check_batch",
     "invalid_element",
     "is_canonical_element",
     "is_canonical_scalar",
     "rows",
+    "rows_to_hash",
 ]
 
 ELEMENT_BYTES = 32
@@ -46,6 +49,9 @@ SCALAR_BYTES = 32
 
 WIDE_BYTES = 64
 """Length of uniform input for one element or one reduced scalar, in bytes: 512 bits leave no measurable bias mod L."""
+
+DIGEST_BYTES = 64
+"""Longest result of `hash_rows` for one row, in bytes: a whole SHA-512 digest."""
 
 MAX_BATCH = 2**20
 """Most rows in one call. The protocol uses 4,096; this only stops a broken caller from asking for all memory."""
@@ -127,6 +133,10 @@ class Backend(Protocol):
         """The sum of s_i*P_i over n public canonical scalars (zero allowed) and n elements; may be the identity."""
         ...
 
+    def hash_rows(self, prefix: bytes, rows: Buffer, width: int, length: int) -> bytes:
+        """The first `length` (1..64) bytes of SHA-512(prefix || row) for n public rows of `width` bytes: n x length."""
+        ...
+
     def reduce(self, wide: Buffer) -> bytes:
         """64 public bytes, little-endian, mod L: 32 bytes."""
         ...
@@ -162,12 +172,23 @@ def rows(data: Buffer, width: int) -> tuple[bytes, int]:
     """
     fixed = bytes(data)
     count, rest = divmod(len(fixed), width)
-    if rest or count > MAX_BATCH:
-        raise LocalError(
-            "This program passed on a list of the wrong length.",
-            advice="This is a fault in blindmatch. Please report it; no data was sent.",
-        )
+    if rest:
+        raise _wrong_length()
+    check_batch(count)
     return fixed, count
+
+
+def rows_to_hash(data: Buffer, width: int, length: int) -> tuple[bytes, int]:
+    """`rows` for `Backend.hash_rows`, which checks its figures as well."""
+    if width < 1 or not 1 <= length <= DIGEST_BYTES:
+        raise _wrong_length()
+    return rows(data, width)
+
+
+def check_batch(count: int) -> None:
+    """LocalError for more than MAX_BATCH rows."""
+    if count > MAX_BATCH:
+        raise _wrong_length()
 
 
 def invalid_element(index: int | None) -> InvalidElement:
@@ -176,4 +197,11 @@ def invalid_element(index: int | None) -> InvalidElement:
         "The other organisation's program sent a value that is not a valid blinded value.",
         advice="Nothing was released. Tell the other organisation; its program may be damaged or out of date.",
         index=index,
+    )
+
+
+def _wrong_length() -> LocalError:
+    return LocalError(
+        "This program passed on a list of the wrong length.",
+        advice="This is a fault in blindmatch. Please report it; no data was sent.",
     )

@@ -3,7 +3,8 @@
     hash_to_ristretto255(m) = one-way map of RFC 9496 4.3.4 (expand_message_xmd(m, DST, 64))     RFC 9380 appendix B
     hash_to_scalar(m)       = expand_message_xmd(m, DST, 64) as a little-endian integer mod L    RFC 9497 section 4.1
 
-The second half of both lines is the backend's; this module is the first, in hashlib. DST, the domain separation tag,
+The second half of both lines is the backend's; this module is the first, in hashlib. (The native backends compute
+both halves themselves, several messages at once; tests hold them against this.) DST, the domain separation tag,
 says which use of the hash this is, so that one protocol's elements never mean anything in another. RFC 9380 lets a
 tag over 255 bytes be hashed first. Ours are short, so a longer one is refused as the mistake that it is.
 
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from psi.errors import LocalError
 from psi.group import WIDE_BYTES
 
-__all__ = ["DST", "MAX_DST_BYTES", "MAX_EXPANDED_BYTES", "expand_message", "expand_messages"]
+__all__ = ["DST", "MAX_DST_BYTES", "MAX_EXPANDED_BYTES", "check_dst", "expand_message", "expand_messages"]
 
 DST = b"blindmatch/1 identifier ristretto255_XMD:SHA-512_R255MAP_RO_"
 """Our tag for identifiers: protocol version, use, and the suite's name from RFC 9380 appendix B."""
@@ -72,10 +73,15 @@ def expand_messages(messages: Sequence[bytes], dst: bytes) -> bytes:
     return b"".join(out)
 
 
-def _tag(dst: bytes) -> bytes:
-    """DST_prime: the tag and its length."""
+def check_dst(dst: bytes) -> None:
+    """LocalError unless the tag has 1..MAX_DST_BYTES bytes."""
     if not 1 <= len(dst) <= MAX_DST_BYTES:
         raise _misuse("This program used a hash label of the wrong length.")
+
+
+def _tag(dst: bytes) -> bytes:
+    """DST_prime: the tag and its length."""
+    check_dst(dst)
     return dst + bytes([len(dst)])
 
 

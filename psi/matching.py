@@ -1,80 +1,224 @@
-"""Sorting and comparing rows at memory speed, with numpy.
+"""Sorting and comparing rows at memory speed, with numpy; what is larger than memory goes through sorted runs.
 
-Three questions of the protocol: in which order do blinded elements stand (`ascending`), do two sorted lists share a row
-(`shared_row`), and which tags are on both sides (`match`). All of it works on public values - elements and tags that
-are or could be on the wire - so none of it needs constant time.
+Four questions of the protocol: in which order do blinded elements stand (`sorted_rows`), does a chunk that came
+continue a list in order (`first_disorder`), do two sorted lists share a row (`shared_row`), and which tags are on both
+sides (`match`). All of it works on public values - elements and tags that are or could be on the wire - so none of it
+needs constant time.
+
+    rows -> runs of RUN_ROWS rows, each sorted in memory
+         -> one run:  that is the answer
+         -> several:  each in a scratch list on the disk; merged a chunk of each at a time
+
+Rows are compared as bytes. Sorting looks at the first 8 bytes of each, which nearly always decides, and at the rest
+where it does not. What a row carries besides its key (a number, a position) stands behind the key and is sorted along.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from psi.spool import CHUNK_ROWS, Spool, chunk_count, chunks
+from psi.spool import CHUNK_ROWS, Spool, chunks
 from psi.transcript import TAG_BYTES
 
-__all__ = ["ascending", "first_disorder", "match", "shared_row"]
+__all__ = ["RUN_ROWS", "Scratch", "first_disorder", "match", "shared_row", "sorted_rows"]
+
+RUN_ROWS = 1 << 19
+"""Rows that are sorted in memory at a time: 524,288. With rows of 40 bytes a sort takes 32 MiB at its peak."""
+
+_POSITION_BYTES = 8
+_THEIRS = 1 << 63
+"""Added to a position of the other side, so that of two equal tags ours stands in front."""
+
+Scratch = Callable[[int], Spool]
+"""Makes an empty list for rows of that many bytes. It is gone when nobody refers to it any more."""
+
+_Rows = NDArray[np.uint8]
+_Keys = NDArray[np.uint64]
 
 
-def ascending(rows: bytes | bytearray, width: int) -> NDArray[np.intp]:
-    """The permutation that puts n rows of `width` bytes (a multiple of 8) in ascending byte order."""
-    words = np.frombuffer(rows, dtype=">u8").reshape(-1, width // 8)
-    return np.lexsort(words.T[::-1])
+def sorted_rows(
+    parts: Iterable[bytes | bytearray], width: int, scratch: Scratch, *, run_rows: int = RUN_ROWS
+) -> Iterator[bytes]:
+    """All rows of `width` bytes (a multiple of 8) in ascending byte order, in chunks of which all but the last are
+    full. `parts` are whole rows, any number of them at a time."""
+    runs: list[Spool] = []
+    for run in _runs(parts, width, run_rows):
+        if len(run) < run_rows and not runs:
+            yield from _in_order(run)
+            return
+        spool = scratch(width)
+        for chunk in _in_order(run):
+            spool.append(chunk)
+        runs.append(spool)
+    yield from _cut(_merged(runs))
 
 
 def first_disorder(rows: bytes, width: int, before: bytes = b"") -> int | None:
     """Index of the first row that is not greater than the one before it (`before` stands in front); None if none is."""
-    previous = before
-    for index in range(len(rows) // width):
-        row = rows[index * width : (index + 1) * width]
-        if row <= previous:
-            return index
-        previous = row
+    if len(rows) == 0:
+        return None
+    if rows[:width] <= before:
+        return 0
+    keys = _keys(_as_rows(rows, width))
+    for index in np.flatnonzero(keys[1:] <= keys[:-1]):  # none, but for a damaged list and for keys that begin alike
+        start = int(index) * width
+        if rows[start + width : start + 2 * width] <= rows[start : start + width]:
+            return int(index) + 1
     return None
 
 
 def shared_row(one: Spool, other: Spool) -> int | None:
     """Index in `one` of a row that both ascending lists hold, or None. Reads each list once, a chunk at a time."""
-    width = one.width
     other_chunks = chunks(other)
     current = next(other_chunks, b"")
-    held = set(_rows(current, width))
     for number, chunk in enumerate(chunks(one)):
-        last = chunk[-width:]
         while current:
-            for index, row in enumerate(_rows(chunk, width)):
-                if row in held:
-                    return number * CHUNK_ROWS + index
-            if current[-width:] > last:
+            shared = _shared(chunk, current, one.width)
+            if shared is not None:
+                return number * CHUNK_ROWS + shared
+            if current[-one.width :] > chunk[-one.width :]:
                 break
             current = next(other_chunks, b"")
-            held = set(_rows(current, width))
     return None
 
 
-def match(mine: Iterable[bytes], theirs: Iterable[bytes]) -> Iterator[bytes]:
+def match(
+    mine: Iterable[bytes], theirs: Iterable[bytes], scratch: Scratch, *, run_rows: int = RUN_ROWS
+) -> Iterator[bytes]:
     """Pairs of positions with equal tags, as chunks of rows (own position, other position), both 8 bytes big-endian.
 
-    `mine` and `theirs` give the tags in order, in chunks of 16-byte rows. Within a side tags are distinct, since
+    `mine` and `theirs` give the tags in order, in parts of 16-byte rows. Within a side tags are distinct, since
     elements are. Ascending by own position.
     """
-    ours = _tag_words(mine)
-    both = np.concatenate([ours, _tag_words(theirs)])
-    order = np.lexsort((both[:, 1], both[:, 0]))
-    ranked = both[order]
-    equal = np.flatnonzero((ranked[1:] == ranked[:-1]).all(axis=1))
-    found = np.stack([order[equal], order[equal + 1]], axis=1)
-    found.sort(axis=1)  # the smaller number is ours, since our tags stand in front
-    found[:, 1] -= len(ours)
-    pairs = found[np.argsort(found[:, 0])].astype(">u8")
-    for chunk in range(chunk_count(len(pairs))):
-        yield pairs[chunk * CHUNK_ROWS : (chunk + 1) * CHUNK_ROWS].tobytes()
+
+    def placed() -> Iterator[bytes]:
+        for first, parts in ((0, mine), (_THEIRS, theirs)):
+            for part in parts:
+                tags = _as_rows(part, TAG_BYTES)
+                positions = np.arange(first, first + len(tags), dtype=np.uint64)
+                yield _joined(tags, positions)
+                first += len(tags)
+
+    ranked = sorted_rows(placed(), TAG_BYTES + _POSITION_BYTES, scratch, run_rows=run_rows)
+    return sorted_rows(_pairs(ranked), 2 * _POSITION_BYTES, scratch, run_rows=run_rows)
 
 
-def _rows(data: bytes, width: int) -> list[bytes]:
-    return [data[start : start + width] for start in range(0, len(data), width)]
+def _pairs(ranked: Iterable[bytes]) -> Iterator[bytes]:
+    """Neighbours with equal tags, as pairs of positions."""
+    words = np.empty((0, 3), dtype=np.uint64)
+    for chunk in ranked:
+        words = np.concatenate([words[-1:], np.frombuffer(chunk, dtype=np.uint64).reshape(-1, 3)])
+        equal = np.flatnonzero((words[1:, 0] == words[:-1, 0]) & (words[1:, 1] == words[:-1, 1]))
+        positions = np.stack([words[equal, 2], words[equal + 1, 2]], axis=1).view(">u8")
+        positions[:, 1] -= np.uint64(_THEIRS)
+        yield positions.tobytes()
 
 
-def _tag_words(parts: Iterable[bytes]) -> NDArray[np.uint64]:
-    """Tags as rows of two 64-bit words: they sort and compare exactly, whatever the byte order of the machine."""
-    return np.frombuffer(b"".join(parts), dtype="<u8").reshape(-1, TAG_BYTES // 8).astype(np.uint64)
+def _runs(parts: Iterable[bytes | bytearray], width: int, run_rows: int) -> Iterator[_Rows]:
+    """The rows in arrays of `run_rows`, and a last one of fewer, which may have none; not in order yet.
+
+    All are the same memory: a run is used up before the next one is asked for.
+    """
+    held = np.empty((run_rows, width), dtype=np.uint8)  # takes memory where it is written to, not before
+    count = 0
+    for part in parts:
+        rows = _as_rows(part, width)
+        while len(rows):
+            taken = rows[: run_rows - count]
+            held[count : count + len(taken)] = taken
+            count += len(taken)
+            rows = rows[len(taken) :]
+            if count == run_rows:
+                yield held
+                count = 0
+    yield held[:count]
+
+
+def _in_order(run: _Rows) -> Iterator[bytes]:
+    """A run's rows, sorted, in full chunks and a last one."""
+    order = _order(run)
+    for start in range(0, len(order), CHUNK_ROWS):
+        yield run[order[start : start + CHUNK_ROWS]].tobytes()
+
+
+def _merged(runs: list[Spool]) -> Iterator[_Rows]:
+    """Arrays of ascending rows from ascending runs.
+
+    Each run has a head in memory. What is smaller than the last row of every head that is not its run's end can be
+    given out: nothing that is still to be read comes before it.
+    """
+    width = runs[0].width
+    unread = [chunks(run) for run in runs]
+    heads = [np.empty((0, width), dtype=np.uint8) for _ in runs]
+    lasts: list[int | None] = [-1 for _ in runs]  # the key of each head's last row; None at the end of the run
+    while True:
+        bound = min((last for last in lasts if last is not None), default=None)
+        if bound is None:
+            return
+        for number, last in enumerate(lasts):
+            if last == bound:
+                chunk = next(unread[number], b"")
+                if chunk:
+                    heads[number] = np.concatenate([heads[number], _as_rows(chunk, width)])
+                lasts[number] = int(_keys(heads[number][-1:])[0]) if chunk else None
+        bound = min((last for last in lasts if last is not None), default=None)
+        counts = [len(head) if bound is None else int(np.searchsorted(_keys(head), np.uint64(bound))) for head in heads]
+        rows = np.concatenate([head[:count] for head, count in zip(heads, counts, strict=True)])
+        heads = [head[count:] for head, count in zip(heads, counts, strict=True)]
+        yield rows[_order(rows)]
+
+
+def _cut(parts: Iterable[_Rows]) -> Iterator[bytes]:
+    """The same rows in full chunks and a last one."""
+    held: list[_Rows] = []
+    count = 0
+    for part in parts:
+        start = 0
+        while count + len(part) - start >= CHUNK_ROWS:
+            stop = start + CHUNK_ROWS - count
+            yield b"".join(piece.tobytes() for piece in (*held, part[start:stop]))
+            held, count, start = [], 0, stop
+        held.append(part[start:])
+        count += len(part) - start
+    if count:
+        yield b"".join(piece.tobytes() for piece in held)
+
+
+def _order(rows: _Rows) -> NDArray[np.intp]:
+    """The permutation that puts rows in ascending byte order."""
+    keys = _keys(rows)
+    order = np.argsort(keys)
+    ranked = keys[order]
+    tied = np.flatnonzero(ranked[1:] == ranked[:-1])
+    if len(tied):
+        tied = np.union1d(tied, tied + 1)
+        places = order[tied]
+        words = rows[places].view(">u8")
+        order[tied] = places[np.lexsort(words.T[::-1])]
+    return order
+
+
+def _shared(one: bytes, other: bytes, width: int) -> int | None:
+    """Index of the first row of one ascending chunk that is in another."""
+    keys, held = _keys(_as_rows(one, width)), _keys(_as_rows(other, width))
+    found = np.minimum(np.searchsorted(held, keys), len(held) - 1)
+    alike = np.flatnonzero(held[found] == keys)
+    if not len(alike):
+        return None
+    rows = {other[start : start + width] for start in range(0, len(other), width)}
+    return next((int(at) for at in alike if one[at * width : (at + 1) * width] in rows), None)
+
+
+def _as_rows(data: bytes | bytearray, width: int) -> _Rows:
+    return np.frombuffer(data, dtype=np.uint8).reshape(-1, width)
+
+
+def _keys(rows: _Rows) -> _Keys:
+    """The first 8 bytes of each row as numbers that sort as the bytes do, whatever the byte order of the machine."""
+    return np.ascontiguousarray(rows[:, :8]).view(">u8").astype(np.uint64).reshape(-1)
+
+
+def _joined(keys: _Rows, numbers: NDArray[np.uint64]) -> bytes:
+    """Each key with its number behind it."""
+    return np.hstack([keys, numbers.astype(">u8").view(np.uint8).reshape(-1, 8)]).tobytes()

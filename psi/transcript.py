@@ -11,9 +11,9 @@ so nothing from one round means anything in another.
 
 import hashlib
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from psi.codec import length_prefixed
+from psi.group import ELEMENT_BYTES, Backend, Buffer
 
 __all__ = ["DIGEST_BYTES", "TAG_BYTES", "Label", "MerkleEdge", "digest", "tags"]
 
@@ -50,18 +50,13 @@ def digest(label: bytes, *parts: bytes) -> bytes:
     return hashlib.sha512(length_prefixed(label, *parts)).digest()
 
 
-def tags(context: bytes, elements: bytes) -> bytes:
+def tags(backend: Backend, context: bytes, elements: Buffer) -> bytes:
     """The tags of n elements: 32n bytes in, 16n bytes out.
 
     Each is the first 16 bytes of `digest(Label.TAG, context, element)`; the common front is hashed once.
     """
-    front = hashlib.sha512(length_prefixed(Label.TAG, context) + (32).to_bytes(4, "big"))
-    out = bytearray()
-    for start, stop in pairwise(range(0, len(elements) + 1, 32)):
-        one = front.copy()
-        one.update(elements[start:stop])
-        out += one.digest()[:TAG_BYTES]
-    return bytes(out)
+    front = length_prefixed(Label.TAG, context) + ELEMENT_BYTES.to_bytes(4, "big")
+    return backend.hash_rows(front, elements, ELEMENT_BYTES, TAG_BYTES)
 
 
 @dataclass

@@ -16,10 +16,10 @@ by what it is, so it may fall under the floor in a combination that others reach
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from typing import Final
+from typing import Final, NamedTuple
 
 from psi.errors import RefusedValue
 from psi.identifiers.catalogue import find_kind
@@ -102,12 +102,14 @@ class Rule:
         return tuple(sorted({_key(fields) for fields in _combinations(self.fields, self.at_least)}))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Token:
+class Token(NamedTuple):
     """One thing to compare: the key it belongs to and its canonical value. The value stays out of `repr`."""
 
     key: str
-    value: str = field(repr=False)
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Token(key={self.key!r})"
 
 
 def tokens(rule: Rule, identifiers: Mapping[str, tuple[str, ...]], person: Person | None) -> tuple[Token, ...]:
@@ -119,7 +121,10 @@ def tokens(rule: Rule, identifiers: Mapping[str, tuple[str, ...]], person: Perso
     if rule.kind == "person":
         found = set(_person_tokens(rule, person)) if person is not None else set()
     else:
-        found = {Token(rule.kind, value) for value in identifiers.get(rule.kind, ()) if value}
+        values = identifiers.get(rule.kind, ())
+        if len(values) == 1 and values[0]:  # most records: no set, no sorting
+            return (Token(rule.kind, values[0]),)
+        found = {Token(rule.kind, value) for value in values if value}
         if len(found) > rule.per_record:
             raise RefusedValue(
                 f"A record holds more values of the kind {rule.kind} than the agreement allows ({rule.per_record}).",

@@ -166,6 +166,11 @@ class PairSession(Side):
         return self.record.turns.over
 
     @property
+    def mid_leg(self) -> bool:
+        """Has this side said a part of a leg and not all of it?"""
+        return self.record.turns.said[self.terms.place] > 0
+
+    @property
     def needs_scalar(self) -> bool:
         """Is the scalar still needed? When not, wipe it and every copy of it.
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from psi import dleq
 from psi.codec import Writer
 from psi.errors import (
@@ -116,10 +118,10 @@ def _answer(side: Side, message: Evaluated) -> bool:
             label=Label.PROOF_ANSWER,
             context=answer_context(side.context, terms.peer, terms.me, chunk),
         )
-    side.spools.answers.append(tags(side.context, message.elements))
+    side.spools.answers.append(tags(side.backend, side.context, message.elements))
     last = chunk + 1 == side.chunk_total(terms.place)
     if last:
-        for pairs in match(chunks(side.spools.answers), _own_tags(side)):
+        for pairs in match(chunks(side.spools.answers), _own_tags(side), side.spools.scratch):
             side.spools.matches.append(pairs)
         side.record.matches = side.spools.matches.rows
     return last
@@ -164,7 +166,7 @@ def _released(side: Side, message: Released) -> bool:
                 label=Label.PROOF_RELEASE,
                 context=release_context(side.context, terms.peer, terms.me, item.index),
             )
-        rows += item.index.to_bytes(8, "big") + tags(side.context, item.element)
+        rows += item.index.to_bytes(8, "big") + tags(side.backend, side.context, item.element)
     if rows:
         held.append(bytes(rows))
         record.released += len(message.items)
@@ -176,18 +178,18 @@ def _released(side: Side, message: Released) -> bool:
 def _match_released(side: Side) -> None:
     """A released answer counts only if it is also one of our own evaluations: then both sides hold the identifier."""
     held = side.spools.released
-    width = held.width
-    tag_chunks = (b"".join(chunk[at + 8 : at + width] for at in range(0, len(chunk), width)) for chunk in chunks(held))
+    released = (np.frombuffer(chunk, dtype=np.uint8).reshape(-1, held.width) for chunk in chunks(held))
+    found = match((rows[:, 8:].tobytes() for rows in released), _own_tags(side), side.spools.scratch)
     matched = 0
-    for pairs in match(tag_chunks, _own_tags(side)):
-        out = bytearray()
-        for at in range(0, len(pairs), 16):
-            number = int.from_bytes(pairs[at : at + 8], "big")
-            if number != matched:
-                raise _forged(matched)
-            out += row(held, number)[:8] + pairs[at + 8 : at + 16]
-            matched += 1
-        side.spools.matches.append(bytes(out))
+    for number, pairs in enumerate(found):
+        rows = np.frombuffer(pairs, dtype=np.uint64).reshape(-1, 2).copy()
+        due = np.arange(matched, matched + len(rows), dtype=">u8").view(np.uint64)
+        missing = np.flatnonzero(rows[:, 0] != due)
+        if len(missing):
+            raise _forged(matched + int(missing[0]))
+        matched += len(rows)
+        rows[:, 0] = np.frombuffer(held.read(number), dtype=np.uint64).reshape(-1, 3)[:, 0]
+        side.spools.matches.append(rows.tobytes())
     if matched != held.rows:
         raise _forged(matched)
     side.record.matches = matched
@@ -209,7 +211,7 @@ def _close(side: Side, message: Close) -> bool:
 
 def _own_tags(side: Side) -> Iterator[bytes]:
     """The tags of the peer's list under both scalars, in its order."""
-    return (tags(side.context, chunk) for chunk in chunks(side.spools.evaluated))
+    return (tags(side.backend, side.context, chunk) for chunk in chunks(side.spools.evaluated))
 
 
 def _check_chunk(number: int, expected: int, elements: bytes, size: int) -> None:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from psi.errors import LocalError
+from psi.matching import Scratch
 from psi.messages import MAX_NAME_BYTES, RUN_BYTES, Checkpoint, is_name
 from psi.padding import MAX_ELEMENTS
 from psi.protocol.limits import MAX_RELEASED
 from psi.protocol.states import Place, Reply
-from psi.spool import Spool
+from psi.spool import MemorySpool, Spool
 from psi.transcript import DIGEST_BYTES
 
 __all__ = ["Band", "PairSpools", "PairTerms", "Voice", "band_of"]
@@ -95,6 +96,8 @@ class PairSpools:
     evaluated   32   k times the peer's list    answers    16   tags of the answers to own list
     matches   8+8   (own position, peer position) that agree    release  8   peer positions we release
     released 8+16   (own position, tag) of what the peer released
+
+    `scratch` makes lists for what is too long to be sorted in memory; they are gone after it, and after a crash.
     """
 
     mine: Spool
@@ -104,6 +107,7 @@ class PairSpools:
     matches: Spool
     release: Spool
     released: Spool
+    scratch: Scratch = MemorySpool
 
     WIDTHS = {  # noqa: RUF012 - a table, not a field
         "mine": 32,
@@ -116,9 +120,9 @@ class PairSpools:
     }
 
     @classmethod
-    def make(cls, create: Callable[[str, int], Spool]) -> "PairSpools":
+    def make(cls, create: Callable[[str, int], Spool], scratch: Scratch = MemorySpool) -> "PairSpools":
         """All lists, each made by `create(name, width)`."""
-        return cls(**{name: create(name, width) for name, width in cls.WIDTHS.items()})
+        return cls(**{name: create(name, width) for name, width in cls.WIDTHS.items()}, scratch=scratch)
 
 
 def band_of(count: int, bands: tuple[Band, ...]) -> Band:

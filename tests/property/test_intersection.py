@@ -72,8 +72,8 @@ def test_both_sides_learn_exactly_the_intersection() -> None:
 
 @pytest.mark.tm("TM-25")
 def test_a_comparison_that_loses_a_pair_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forgetful(mine, theirs):  # type: ignore[no-untyped-def]
-        for pairs in matching.match(mine, theirs):
+    def forgetful(mine, theirs, scratch):  # type: ignore[no-untyped-def]
+        for pairs in matching.match(mine, theirs, scratch):
             if len(pairs) > 16:
                 yield pairs[16:]
 

@@ -75,7 +75,7 @@ def described(side: Side) -> dict[str, Any]:
     evaluated = session.spools.evaluated.read(0)
     order = side.order.read(0)
     places = [int.from_bytes(order[at : at + 8], "big") for at in range(0, len(order), 8)]
-    tag_row = tags(session.context, evaluated)
+    tag_row = tags(choose(), session.context, evaluated)
     tag_list = [tag_row[at : at + 16] for at in range(0, len(tag_row), 16)]
     return {
         "name": session.terms.me,

@@ -1,14 +1,19 @@
 """The bench harness: its rows have the agreed form, and a broken measurement neither hides nor passes for good."""
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.bench import _bench
-from tests.bench._bench import Result, interleaved, measurement
+from psi import dleq
+from tests.bench import _bench, _peers, _references, no_proofs_node
+from tests.bench._bench import Line, Note, Result, Skip, measurement
+from tests.bench._turns import in_turns, one_core
+from tests.bench.peers import environments
 
 
 @pytest.fixture
@@ -74,10 +79,120 @@ def test_two_measurements_of_one_name_are_refused() -> None:
         measurement("steady")(broken)
 
 
-def test_subject_and_reference_take_turns_after_one_unmeasured_call_each() -> None:
+@pytest.mark.usefixtures("_empty")
+def test_a_whole_name_chooses_that_measurement_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    measurement("round.1")(steady)
+    measurement("round.10")(broken)
+    assert list(_bench.chosen("round")) == ["round.1", "round.10"]
+    assert list(_bench.chosen("round.1")) == ["round.1"]
+
+
+def judged() -> Iterator[Line]:
+    yield Note("other: version 1")
+    yield Result("fast", 7.0, "/s", reference=1.0, at_least=6.5)
+    yield Note("other: version 1")
+    yield Result("slow", 6.0, "/s", reference=1.0, at_least=6.5)
+    yield Result("small", 0.1, "s", reference=1.0, at_most=0.1)
+    yield Skip("absent", "no such processor")
+
+
+@pytest.mark.usefixtures("_empty")
+def test_the_table_says_what_was_reached_what_was_skipped_and_what_the_references_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measurement("judged")(judged)
+    _bench.main()
+    shown = capsys.readouterr().out
+    lines = {line.split()[0]: line for line in shown.splitlines() if line}
+    assert lines["fast"].endswith(">= 6.5: reached")
+    assert lines["slow"].endswith(">= 6.5: NOT reached")
+    assert lines["small"].endswith("<= 0.1: reached")
+    assert "Skipped: absent: no such processor" in shown
+    assert shown.count("other: version 1") == 1
+    assert [row["name"] for row in json.loads(_bench.OUTPUT.read_text())] == ["fast", "slow", "small"]
+
+
+def test_actions_take_turns_after_one_unmeasured_turn_each_and_the_best_counts() -> None:
     calls: list[str] = []
-    result = interleaved("x", "/s", 100, lambda: calls.append("s"), lambda: calls.append("r"), reference_n=50, runs=3)
-    assert calls == ["s", "r"] * 4
-    assert (result.n, result.runs) == (100, 3)
-    assert result.value > 0
-    assert (result.reference or 0) > 0
+
+    def action(name: str, times: list[float]) -> float:
+        calls.append(name)
+        return times.pop(0)
+
+    ours, theirs = [0.0, 3.0, 2.0, 4.0], [0.0, 7.0, 8.0, 9.0]
+    assert in_turns(lambda: action("a", ours), lambda: action("b", theirs), runs=3) == (2.0, 7.0)
+    assert calls == ["a", "b"] * 4
+
+
+def test_one_core_is_given_back() -> None:
+    before = os.sched_getaffinity(0)
+    with one_core():
+        assert len(os.sched_getaffinity(0)) == 1
+    assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler here")
+@pytest.mark.parametrize(("kind", "name"), [("x25519", "OpenSSL"), ("ristretto255", "libsodium 1.0.18")])
+def test_the_references_run_and_say_their_version(kind: _references.Kind, name: str) -> None:
+    with _references.reference(kind) as reference:
+        assert reference.version.startswith(name)
+        assert reference.note.startswith(kind)
+        few, many = reference.seconds(1), reference.seconds(200)
+    assert 0 < few < many
+
+
+def test_without_a_compiler_the_references_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    _references.compiled.cache_clear()
+    monkeypatch.setattr(_references.shutil, "which", lambda _name: None)
+    with pytest.raises(_references.Missing, match="no C compiler"), _references.reference("x25519"):
+        pass
+
+
+def test_a_library_that_cannot_be_opened_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_references, "_crypto", lambda: "libno-such-thing.so")
+    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        pytest.skip("there is no C compiler here")
+    with pytest.raises(_references.Missing, match="no-such-thing"), _references.reference("x25519"):
+        pass
+
+
+@pytest.mark.parametrize("peer", _peers.PEERS)
+def test_a_peer_without_its_environment_is_absent(peer: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_peers, "_PLACE", tmp_path)
+    with pytest.raises(_peers.Absent, match="make bench-peers"):
+        _peers.run(peer, tmp_path, tmp_path / "one.csv", tmp_path / "other.csv")
+
+
+def test_a_peer_that_fails_is_absent_with_its_last_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    python = tmp_path / "openmined" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho no such library\nexit 1\n")
+    python.chmod(0o755)
+    (tmp_path / "openmined" / "blindmatch-stamp").touch()
+    monkeypatch.setattr(_peers, "_PLACE", tmp_path)
+    with pytest.raises(_peers.Absent, match="no such library"):
+        _peers.run("openmined", tmp_path, tmp_path / "one.csv", tmp_path / "other.csv")
+
+
+def test_each_peer_has_a_lock_with_hashes() -> None:
+    for name in environments.TRIALS:
+        assert "--hash=sha256:" in (environments.HERE / f"{name}.lock").read_text()
+        assert len(environments.wanted(name).split()[1]) == 64
+
+
+def test_the_variant_without_proofs_is_out_of_reach_of_what_is_shipped() -> None:
+    for package in ("psi", "node", "cli"):
+        for path in (_bench.ROOT / package).rglob("*.py"):
+            assert "tests.bench" not in path.read_text(encoding="utf-8"), path
+
+
+def test_the_variant_without_proofs_replaces_what_the_protocol_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dleq, "prove_batch", dleq.prove_batch)  # given back at the end
+    monkeypatch.setattr(dleq, "verify_batch", dleq.verify_batch)
+    started: list[object] = []
+    monkeypatch.setattr(no_proofs_node, "run_node", lambda *arguments, **_: started.append(arguments))
+    monkeypatch.setattr(sys, "argv", ["no_proofs_node", "folder"])
+    no_proofs_node.main()
+    assert started
+    assert dleq.prove_batch() == bytes(dleq.PROOF_BYTES)  # type: ignore[call-arg]
+    assert dleq.verify_batch() is None  # type: ignore[call-arg, func-returns-value]

@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 
+from psi.backend import PRICE_OF_SODIUM
 from tests.support.tree import ROOT
 
 
@@ -94,3 +95,84 @@ def test_a_python_without_venv_is_told_what_to_install(setup: ModuleType, monkey
     with pytest.raises(SystemExit, match="python3-venv"):
         setup.ensure("runtime")
     assert setup.steps == []
+
+
+class Recipe:
+    """In place of setup.py: compiles nothing, counts, and fails when told to."""
+
+    FILE = Path("psi", "_native", "_core.abi3.so")
+
+    class NotCompiled(Exception):
+        pass
+
+    def __init__(self) -> None:
+        self.tried = 0
+        self.made_from = "one"
+        self.reason: str | None = None
+
+    def fingerprint(self) -> str:
+        return self.made_from
+
+    def compile_core(self, target: Path) -> None:
+        self.tried += 1
+        if self.reason:
+            raise self.NotCompiled(self.reason)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(self.made_from)
+
+
+@pytest.fixture
+def recipe(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    made = Recipe()
+    monkeypatch.setattr(setup, "core_recipe", lambda: made)
+    monkeypatch.setattr(setup, "CORE_STAMP", setup.VENV / "core.json")
+    setup.ensure("runtime")
+    return made
+
+
+def test_the_core_is_compiled_once_and_again_after_an_edit_or_when_asked(setup: ModuleType, recipe: Recipe) -> None:
+    target = setup.ROOT / recipe.FILE
+    for _ in range(2):
+        setup.ensure_core()
+    assert (recipe.tried, target.read_text()) == (1, "one")
+    recipe.made_from = "two"
+    for _ in range(2):
+        setup.ensure_core()
+    assert (recipe.tried, target.read_text()) == (2, "two")
+    setup.ensure_core(anew=True)
+    assert recipe.tried == 3
+
+
+def test_a_core_that_was_removed_is_compiled_again(setup: ModuleType, recipe: Recipe) -> None:
+    setup.ensure_core()
+    (setup.ROOT / recipe.FILE).unlink()
+    setup.ensure_core()
+    assert recipe.tried == 2
+
+
+def test_without_a_compiler_the_set_up_goes_on_and_says_what_it_costs_once(
+    setup: ModuleType, recipe: Recipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe.reason = "there is no C compiler"
+    setup.ensure_core()
+    said = capsys.readouterr().out
+    assert "there is no C compiler" in said
+    assert f"{PRICE_OF_SODIUM} times as long" in said
+    setup.ensure_core()
+    assert (recipe.tried, capsys.readouterr().out) == (1, "")
+    assert not (setup.ROOT / recipe.FILE).exists()
+
+
+def test_a_core_of_other_sources_does_not_stay_when_the_new_ones_fail(setup: ModuleType, recipe: Recipe) -> None:
+    setup.ensure_core()
+    recipe.made_from, recipe.reason = "two", "the C compiler refused: error"
+    setup.ensure_core()
+    assert not (setup.ROOT / recipe.FILE).exists()
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"made": true}'])
+def test_a_damaged_stamp_of_the_core_counts_as_none(setup: ModuleType, recipe: Recipe, damage: str) -> None:
+    setup.ensure_core()
+    setup.CORE_STAMP.write_text(damage)
+    setup.ensure_core()
+    assert recipe.tried == 2

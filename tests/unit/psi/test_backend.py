@@ -1,14 +1,18 @@
 """choose(), the self-test and the edges of the sodium backend. Figures are in tests/vectors, agreement in property."""
 
+import hashlib
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 
 import pytest
 
+import psi
 import psi.backend
-from psi import _sodium
+from psi import _scalars, _sodium, group
 from psi._sodium import SodiumBackend
-from psi.backend import BACKENDS, choose, self_test
+from psi.backend import BACKENDS, built_with, choose, self_test, shortfall, usable
 from psi.errors import BackendUnavailable, InvalidElement, LocalError, WrongState
 from psi.group import GENERATOR, IDENTITY, ORDER, is_canonical_scalar
 from psi.secret import SecretBytes
@@ -31,16 +35,107 @@ def sodium():
 # choose
 
 
-def test_the_choice_is_made_once():
-    assert choose() is choose() is choose("sodium")
-    assert choose().name == BACKENDS[0] == "sodium"
+def test_the_choice_is_made_once_and_is_the_best_that_runs_here():
+    assert choose() is choose() is choose(usable()[0])
+    assert choose("sodium") is choose("sodium")
+    assert choose().name == usable()[0] in BACKENDS
+    assert usable() == tuple(name for name in BACKENDS if name in usable())
 
 
-@pytest.mark.parametrize("name", ["", "native", "reference", "SODIUM", "_reference"])
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_backend_can_be_chosen_by_its_name(name):
+    assert backend_called(name).name == name
+
+
+def test_native_is_the_best_native_one():
+    if usable() == ("sodium",):
+        pytest.skip("no native backend was built")
+    assert choose("native") is choose(usable()[0])
+    assert "native" not in BACKENDS
+
+
+@pytest.mark.parametrize("name", ["", "natives", "native-", "native-avx2", "reference", "SODIUM", "_reference"])
 def test_no_other_name_is_known_least_of_all_the_reference(name):
     with pytest.raises(BackendUnavailable, match="does not exist") as refusal:
         choose(name)
+    assert all(known in refusal.value.advice for known in (*BACKENDS, "native"))
+
+
+def without_core(monkeypatch, error):
+    """As where psi._native cannot be imported."""
+
+    class Missing:
+        def find_spec(self, name, path=None, target=None):
+            if name.startswith("psi._native"):
+                raise error
+            return
+
+    for name in [name for name in sys.modules if name.startswith("psi._native")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(psi, "_native", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
+    monkeypatch.setattr(psi.backend, "_chosen", {})
+
+
+NOT_BUILT = ModuleNotFoundError("No module named 'psi._native._core'")
+NOT_LOADED = ImportError("_core.abi3.so: undefined symbol: PyObject_New")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "cure"), [(NOT_BUILT, "not compiled", "python3-dev"), (NOT_LOADED, "could not load", "again")]
+)
+def test_without_the_compiled_core_sodium_does_the_work_and_says_why(monkeypatch, error, reason, cure):
+    without_core(monkeypatch, error)
+    assert usable() == ("sodium",)
+    assert choose().name == "sodium"
+    assert built_with() is None
+    says, advice = shortfall()
+    assert reason in says
+    assert psi.backend.PRICE_OF_SODIUM in says
+    assert cure in advice
+
+
+@pytest.mark.parametrize("name", ["native", "native-portable", "native-avx512ifma"])
+def test_a_forced_backend_that_was_not_built_is_refused_with_the_reason_and_the_cure(monkeypatch, name):
+    without_core(monkeypatch, NOT_BUILT)
+    with pytest.raises(BackendUnavailable, match=f"{name}, is not there.*not compiled") as refusal:
+        choose(name)
+    assert "gcc and python3-dev" in refusal.value.advice
     assert "sodium" in refusal.value.advice
+
+
+def test_a_processor_without_ifma_runs_the_portable_core_and_says_why(monkeypatch):
+    pytest.importorskip("psi._native", reason="the core was not built")
+    monkeypatch.setattr(psi.backend, "_cores", lambda: ("portable",))
+    assert usable() == ("native-portable", "sodium")
+    assert choose("native").name == choose().name == "native-portable"
+    says, _ = shortfall()
+    assert "AVX-512 IFMA" in says
+    assert psi.backend.PRICE_OF_PORTABLE in says
+    with pytest.raises(BackendUnavailable, match=r"does not offer AVX-512 IFMA") as refusal:
+        choose("native-avx512ifma")
+    assert "native-portable" in refusal.value.advice
+
+
+def test_a_core_that_this_processor_lacks_is_no_backend():
+    native = pytest.importorskip("psi._native", reason="the core was not built")
+    with pytest.raises(BackendUnavailable, match="avx1024"):
+        native.NativeBackend("avx1024")
+
+
+def test_the_fastest_backend_has_no_shortfall(monkeypatch):
+    monkeypatch.setattr(psi.backend, "_cores", lambda: ("avx512ifma", "portable"))
+    assert shortfall() is None
+
+
+def test_no_backend_slides_to_another_when_its_self_test_fails(monkeypatch):
+    """There is no fallback that nobody chose: with a broken best backend blindmatch does not start."""
+    best = usable()[0]
+    monkeypatch.setattr(psi.backend, "_chosen", {})
+    monkeypatch.setattr(psi.backend, "self_test", lambda backend: (_ for _ in ()).throw(psi.backend._wrong()))
+    with pytest.raises(BackendUnavailable, match="wrong answers"):
+        choose()
+    assert best not in psi.backend._chosen
 
 
 @pytest.mark.tm("TM-95")
@@ -53,7 +148,7 @@ def test_a_backend_that_fails_its_self_test_is_never_returned(monkeypatch):
     monkeypatch.setitem(psi.backend._MAKERS, "sodium", Wrong)
     for _ in range(2):
         with pytest.raises(BackendUnavailable, match="wrong answers"):
-            choose()
+            choose("sodium")
 
 
 def test_a_library_that_finds_no_randomness_is_not_used(monkeypatch):
@@ -61,7 +156,7 @@ def test_a_library_that_finds_no_randomness_is_not_used(monkeypatch):
         def __getattr__(self, name):
             return type("Function", (), {"__call__": lambda *_: -1})()
 
-    monkeypatch.setattr(_sodium, "load", NoRandomness)
+    monkeypatch.setattr(_scalars, "load", NoRandomness)
     with pytest.raises(BackendUnavailable, match="randomness"):
         SodiumBackend()
 
@@ -77,6 +172,7 @@ SABOTAGE = {
     "validate": lambda real: lambda elements: None,
     "sum": lambda real: lambda elements: real(bytes(elements)[32:]),
     "multi_scalar": lambda real: lambda scalars, elements: real(scalars, elements)[::-1],
+    "hash_rows": lambda real: lambda prefix, rows, width, length: real(prefix[1:], rows, width, length),
     "reduce": lambda real: lambda wide: bytes(wide)[:32],
     "response": lambda real: lambda nonce, challenge, k: real(k, challenge, nonce),
     "derive_nonce": lambda real: lambda k, statement, fresh: real(k, b"", fresh),
@@ -85,9 +181,10 @@ SABOTAGE = {
 
 
 @pytest.mark.tm("TM-95")
+@pytest.mark.parametrize("name", BACKENDS)
 @pytest.mark.parametrize("operation", SABOTAGE)
-def test_the_self_test_catches_one_wrong_operation(operation):
-    twin = SodiumBackend()
+def test_the_self_test_catches_one_wrong_operation(name, operation):
+    twin = copy(backend_called(name))
     setattr(twin, operation, SABOTAGE[operation](getattr(twin, operation)))
     with pytest.raises(BackendUnavailable, match="wrong answers") as refusal:
         self_test(twin)
@@ -225,6 +322,7 @@ def test_nothing_in_nothing_out(backend):
     assert backend.map_to_group(b"") == backend.multiply(scalar, b"") == b""
     assert backend.hash_to_group([], b"tag") == backend.hash_and_multiply(scalar, [], b"tag") == b""
     assert backend.sum(b"") == backend.multi_scalar(b"", b"") == IDENTITY
+    assert backend.hash_rows(b"prefix", b"", 32, 16) == b""
     backend.validate(b"")
 
 
@@ -251,6 +349,54 @@ def test_broken_rows_are_refused(backend, length):
         ):
             with pytest.raises(LocalError):
                 use(bytes(length))
+
+
+@pytest.mark.parametrize(
+    ("width", "length", "size"), [(32, 16, 33), (0, 16, 32), (-1, 16, 32), (32, 0, 32), (32, 65, 32)]
+)
+def test_rows_to_hash_have_a_width_and_a_length(backend, width, length, size):
+    with pytest.raises(LocalError):
+        backend.hash_rows(b"", bytes(size), width, length)
+
+
+@pytest.mark.parametrize("width", [1, 4, 16, 32, 200])
+@pytest.mark.parametrize("length", [1, 16, 64])
+def test_rows_are_hashed_behind_the_prefix(backend, width, length):
+    rows = os.urandom(19 * width)
+    each = [hashlib.sha512(b"prefix" + rows[at : at + width]).digest()[:length] for at in range(0, len(rows), width)]
+    assert backend.hash_rows(b"prefix", rows, width, length) == b"".join(each)
+    assert backend.hash_rows(b"prefix", bytearray(rows), width, length) == b"".join(each)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_bad_element_before_a_bad_scalar_comes_first(name):
+    backend = backend_called(name)
+    big = ORDER.to_bytes(32, "little")
+    with pytest.raises(InvalidElement) as refusal:
+        backend.multi_scalar(ONE + ONE + big, GENERATOR + IDENTITY + GENERATOR)
+    assert refusal.value.index == 1
+    with pytest.raises(LocalError):
+        backend.multi_scalar(ONE + big + ONE, GENERATOR * 2 + IDENTITY)
+
+
+@pytest.mark.parametrize("dst", [b"", bytes(256)])
+def test_a_label_of_the_wrong_length_is_refused(dst):
+    for name in usable():
+        with pytest.raises(LocalError):
+            choose(name).hash_to_group([b"m"], dst)
+
+
+def test_too_many_rows_are_refused(backend, monkeypatch):
+    monkeypatch.setattr(group, "MAX_BATCH", 3)
+    with pytest.raises(LocalError):
+        backend.validate(GENERATOR * 4)
+
+
+def test_too_many_messages_are_refused(monkeypatch):
+    monkeypatch.setattr(group, "MAX_BATCH", 3)
+    for name in usable():
+        with pytest.raises(LocalError):
+            choose(name).hash_to_group([b"m"] * 4, b"tag")
 
 
 @pytest.mark.parametrize("scalars", [b"", ONE, ONE * 3])
@@ -289,12 +435,14 @@ def test_a_hash_that_gives_the_identity_stops(monkeypatch, sodium):
         sodium.hash_and_multiply(known_scalar(2), [b"m"], b"tag")
 
 
-def test_several_threads_may_share_it(sodium):
+@pytest.mark.parametrize("name", BACKENDS)
+def test_several_threads_may_share_it(name):
+    shared = backend_called(name)
     with known_scalar(11) as scalar:
-        lists = [sodium.hash_to_group([os.urandom(8) for _ in range(60)], b"tag") for _ in range(8)]
-        alone = [sodium.multiply(scalar, elements) for elements in lists]
+        lists = [shared.hash_to_group([os.urandom(8) for _ in range(60)], b"tag") for _ in range(8)]
+        alone = [shared.multiply(scalar, elements) for elements in lists]
         with ThreadPoolExecutor(4) as pool:
-            together = list(pool.map(lambda elements: sodium.multiply(scalar, elements), lists))
-            fused = list(pool.map(lambda n: sodium.hash_and_multiply(scalar, [bytes([n])] * 40, b"tag"), range(8)))
+            together = list(pool.map(lambda elements: shared.multiply(scalar, elements), lists))
+            fused = list(pool.map(lambda n: shared.hash_and_multiply(scalar, [bytes([n])] * 40, b"tag"), range(8)))
     assert together == alone
     assert all(len({one[at : at + 32] for at in range(0, len(one), 32)}) == 1 for one in fused)

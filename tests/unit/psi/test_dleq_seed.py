@@ -23,7 +23,7 @@ def parts_that_do_not_count(seed_of, n: int) -> list[str]:
     }
 
     def coefficients(changes):
-        flat = batch_coefficients(seed_of(**(statement | changes)), n)
+        flat = batch_coefficients(BACKEND, seed_of(**(statement | changes)), n)
         return {flat[at : at + 16] for at in range(0, len(flat), 32)}
 
     before = coefficients({})
@@ -81,7 +81,7 @@ def test_how_many_pairs_and_the_borders_between_fields_count():
 
 
 def test_coefficients_have_128_bits_and_differ():
-    flat = batch_coefficients(bytes(64), 500)
+    flat = batch_coefficients(BACKEND, bytes(64), 500)
     assert {flat[at + 16 : at + 32] for at in range(0, len(flat), 32)} == {bytes(16)}
     assert len({flat[at : at + 16] for at in range(0, len(flat), 32)}) == 500
     assert any(flat[15::32])  # the top byte is used

@@ -4,8 +4,10 @@ import hashlib
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from psi.matching import ascending, first_disorder, match, shared_row
+from psi.matching import first_disorder, match, shared_row, sorted_rows
 from psi.spool import CHUNK_ROWS, MemorySpool, chunk_count, chunk_rows, chunks
 
 
@@ -20,15 +22,50 @@ def spool(items: list[bytes], width: int = 32) -> MemorySpool:
     return made
 
 
+def in_order(items: list[bytes], *, run_rows: int) -> list[bytes]:
+    found = list(sorted_rows([b"".join(items)], 32, MemorySpool, run_rows=run_rows))
+    assert all(len(chunk) == CHUNK_ROWS * 32 for chunk in found[:-1])
+    data = b"".join(found)
+    return [data[start : start + 32] for start in range(0, len(data), 32)]
+
+
+@pytest.mark.parametrize("run_rows", [1, 7, 100, 101])
 @pytest.mark.parametrize("count", [0, 1, 2, 100])
-def test_ascending_sorts_as_python_sorts_bytes(count: int) -> None:
+def test_rows_are_sorted_as_python_sorts_bytes_in_memory_and_in_runs(count: int, run_rows: int) -> None:
     items = rows("sort", count)
-    assert [items[place] for place in ascending(b"".join(items), 32)] == sorted(items)
+    assert in_order(items, run_rows=run_rows) == sorted(items)
 
 
-def test_ascending_looks_at_every_byte() -> None:
+@pytest.mark.parametrize("run_rows", [2, 100])
+def test_sorting_looks_at_every_byte(run_rows: int) -> None:
     items = [bytes(31) + bytes([value]) for value in (255, 0, 128, 1)]
-    assert [items[place] for place in ascending(b"".join(items), 32)] == sorted(items)
+    assert in_order(items, run_rows=run_rows) == sorted(items)
+
+
+@pytest.mark.parametrize("run_rows", [5_000, 10_000, 1 << 19])
+def test_runs_of_many_chunks_are_merged(run_rows: int) -> None:
+    """Every fourth row begins as 4,000 others do: more of them than a chunk holds together with their neighbours."""
+    items = [row if number % 4 else bytes(8) + row[8:] for number, row in enumerate(rows("merge", 16_000))]
+    assert in_order(items, run_rows=run_rows) == sorted(items)
+
+
+short_rows = st.lists(st.binary(min_size=1, max_size=2), max_size=60)
+
+
+@given(short_rows, st.integers(1, 20))
+def test_rows_that_repeat_and_begin_alike_are_sorted(heads: list[bytes], run_rows: int) -> None:
+    items = [head.rjust(8, b"\0") + bytes(24) if at % 3 else bytes(24) + head.rjust(8) for at, head in enumerate(heads)]
+    assert in_order(items, run_rows=run_rows) == sorted(items)
+
+
+@given(st.sets(st.integers(0, 300), max_size=80), st.sets(st.integers(0, 300), max_size=80), st.integers(1, 40))
+def test_match_is_what_sets_say_in_memory_and_in_runs(one: set[int], other: set[int], run_rows: int) -> None:
+    """Tags of which many begin with the same 8 bytes."""
+    ours, theirs = ([(n // 7).to_bytes(8, "big") + (n % 7).to_bytes(8, "big") for n in found] for found in (one, other))
+    random.Random(run_rows).shuffle(theirs)
+    found = b"".join(match(chunks(spool(ours, 16)), chunks(spool(theirs, 16)), MemorySpool, run_rows=run_rows))
+    expected = [(number, theirs.index(row)) for number, row in enumerate(ours) if row in theirs]
+    assert pairs_of(found) == expected
 
 
 @pytest.mark.parametrize(
@@ -91,7 +128,7 @@ def test_match_finds_each_pair_once_in_order(mine: int, theirs: int, both: int) 
     random.Random(2).shuffle(others)
     place = {row: number for number, row in enumerate(others)}
     expected = [(number, place[row]) for number, row in enumerate(ours) if row in place]
-    found = list(match(chunks(spool(ours, 16)), chunks(spool(others, 16))))
+    found = list(match(chunks(spool(ours, 16)), chunks(spool(others, 16)), MemorySpool))
     assert [pair for chunk in found for pair in pairs_of(chunk)] == expected
     assert all(len(chunk) == CHUNK_ROWS * 16 for chunk in found[:-1])
 
@@ -99,7 +136,7 @@ def test_match_finds_each_pair_once_in_order(mine: int, theirs: int, both: int) 
 def test_tags_that_agree_in_half_do_not_match() -> None:
     ours = [bytes(8) + b"\x01" * 8, b"\x01" * 8 + bytes(8)]
     theirs = [bytes(8) + b"\x02" * 8, b"\x02" * 8 + bytes(8)]
-    assert list(match([b"".join(ours)], [b"".join(theirs)])) == []
+    assert b"".join(match([b"".join(ours)], [b"".join(theirs)], MemorySpool)) == b""
 
 
 class TestSpool:

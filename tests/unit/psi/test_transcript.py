@@ -4,7 +4,9 @@ import hashlib
 
 import pytest
 
+from psi.backend import choose
 from psi.transcript import TAG_BYTES, Label, MerkleEdge, digest, tags
+from tests.support.backends import BACKENDS, backend_called
 
 
 def labels() -> dict[str, bytes]:
@@ -23,14 +25,15 @@ def test_a_digest_is_sha512_over_length_prefixed_parts() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
-def test_tags_are_cut_from_the_digest_of_each_element(count: int) -> None:
+@pytest.mark.parametrize("name", BACKENDS)
+def test_tags_are_cut_from_the_digest_of_each_element(name: str, count: int) -> None:
     elements = bytes(range(32)) * count
     each = digest(Label.TAG, b"context", bytes(range(32)))[:TAG_BYTES]
-    assert tags(b"context", elements) == each * count
+    assert tags(backend_called(name), b"context", elements) == each * count
 
 
 def test_a_tag_means_nothing_in_another_context() -> None:
-    assert tags(b"one", bytes(32)) != tags(b"two", bytes(32))
+    assert tags(choose(), b"one", bytes(32)) != tags(choose(), b"two", bytes(32))
 
 
 def root_by_definition(chunks: list[bytes], first: int = 0) -> bytes:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 
+import numpy as np
 import pytest
 
 from node.clock import ManualClock
@@ -55,6 +56,16 @@ def test_a_data_set_is_added_listed_read_and_removed(tmp_path):
         ),
         ("dataset-removed", {"dataset_id": dataset.dataset_id, "by": "anna", "usable": 1}),
     ]
+
+
+def test_references_of_some_records_by_number(tmp_path):
+    book = make_book(tmp_path)
+    count = 2 * BLOCK_RECORDS + 3
+    add(book, numbers(tmp_path, count))
+    dataset_id = book.get("cases").dataset_id
+    every = [f"R{number}" for number in range(count)]
+    for wanted in ([], [0], [count - 1], [BLOCK_RECORDS - 1, BLOCK_RECORDS], [5, 2 * BLOCK_RECORDS], range(count)):
+        assert list(book.references(dataset_id, np.array(wanted, dtype=np.int64))) == [every[at] for at in wanted]
 
 
 def test_it_survives_a_restart(tmp_path):

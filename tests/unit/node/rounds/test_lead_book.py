@@ -7,7 +7,7 @@ import pytest
 
 from node.errors import NotFound, StateDamaged
 from node.rounds.book import RoundBook
-from node.rounds.leads import LeadBook
+from node.rounds.leads import BLOCK_LEADS, LeadBook
 from node.rounds.results import Agreement, Lead
 from node.store.schema import results
 from tests.support.agreements import NGO, POLICE, agreement
@@ -26,7 +26,8 @@ def node(tmp_path: Path) -> Iterator[SmallNode]:
 def round_id(node: SmallNode) -> str:
     with node.store.transaction() as tx:
         made = RoundBook(node.store).add(tx, agreement(), me=NGO.member_id)
-        assert LeadBook(node.store).save(tx, made, iter(LEADS)) == len(LEADS)
+        book = LeadBook(node.store)
+        assert book.save(tx, book.pack(made, iter(LEADS))) == len(LEADS)
     return made
 
 
@@ -67,11 +68,19 @@ def test_all_or_none(node: SmallNode, round_id: str, chosen: set[int] | None, st
     assert {found for _number, found, _lead in book.list(round_id, first=1, limit=5_000)} == {status}
 
 
-def test_a_lead_moved_to_another_number_does_not_open(node: SmallNode, round_id: str) -> None:
+def test_leads_moved_to_other_numbers_do_not_open(node: SmallNode, round_id: str) -> None:
     with node.store.transaction() as tx:
-        tx.execute(results.update().where(results.c.number == 7).values(number=9_000))
+        tx.execute(results.update().where(results.c.first == 1 + BLOCK_LEADS).values(first=9_000))
     with pytest.raises(StateDamaged):
         LeadBook(node.store).list(round_id, first=9_000, limit=1)
+
+
+@pytest.mark.parametrize("statuses", ["l" * (BLOCK_LEADS - 1), "l" * (BLOCK_LEADS + 1), "x" * BLOCK_LEADS])
+def test_leads_whose_statuses_were_altered_are_not_shown(node: SmallNode, round_id: str, statuses: str) -> None:
+    with node.store.transaction() as tx:
+        tx.execute(results.update().where(results.c.first == 1).values(statuses=statuses))
+    with pytest.raises(StateDamaged):
+        LeadBook(node.store).list(round_id, first=1, limit=5)
 
 
 @pytest.mark.parametrize("prefix", ["", "%", "_", "%%", "zz"])
@@ -88,7 +97,7 @@ def test_rows_of_one_reference_are_told_apart_and_shared_identifiers_are_seen(no
     leads = [Lead("Case 1", (shared,), (2,)), Lead("Case 1", (shared, own), (1,)), Lead("Case 1", (own,), (2,))]
     with node.store.transaction() as tx:
         made = RoundBook(node.store).add(tx, agreement(), me=NGO.member_id)
-        book.save(tx, made, leads)
+        book.save(tx, book.pack(made, leads))
         assert book.mark(tx, made, {1, 9}) == 1
     assert [status for _number, status, _lead in book.list(made, first=1, limit=5)] == ["released", *["withheld"] * 2]
     assert [lead for _number, _status, lead in book.list(made, first=1, limit=5)] == leads

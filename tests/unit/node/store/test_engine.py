@@ -10,8 +10,12 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from node.errors import Busy, StateDamaged, UserError
+from node.rounds.book import RoundBook
+from node.rounds.leads import LeadBook
+from node.rounds.results import Agreement, Lead
 from node.store import Store, _sqlite
 from node.store.schema import metadata, results, settings
+from tests.support.agreements import NGO, agreement
 from tests.support.stores import SmallNode, small_node
 
 
@@ -52,6 +56,38 @@ def test_the_migrations_lead_to_the_schema(node: SmallNode) -> None:
     constraints = {c.name for t in metadata.tables.values() for c in t.constraints if str(c.name).startswith("ck_")}
     assert constraints
     assert all(any(str(name) in sql for sql in made) for name in constraints)
+
+
+def test_leads_of_the_first_version_are_kept_as_blocks_of_one(tmp_path: Path) -> None:
+    """The database as 0.1.0 made it, with two leads; their sealed bodies open as they are."""
+    with small_node(tmp_path / "old") as node:
+        with node.store.transaction() as tx:
+            round_id = RoundBook(node.store).add(tx, agreement(), me=NGO.member_id)
+            tx.execute(text("DROP TABLE results"))
+            tx.execute(
+                text(
+                    "CREATE TABLE results (id INTEGER NOT NULL PRIMARY KEY, round_id TEXT NOT NULL REFERENCES rounds, "
+                    "number INTEGER NOT NULL, body BLOB NOT NULL, status TEXT NOT NULL, at TEXT NOT NULL)"
+                )
+            )
+            for number, status in ((1, "lead"), (2, "withheld")):
+                body = b'{"reference":"S-%d","agreements":[["phone","%016x"]],"shares_with":[7]}' % (number, number)
+                sealed = node.store.cells.seal("results", f"{round_id}/{number}", "body", body)
+                values = {"round": round_id, "number": number, "body": sealed, "status": status}
+                tx.execute(
+                    text("INSERT INTO results VALUES (NULL, :round, :number, :body, :status, '2026-01-02T03:04:05Z')"),
+                    values,
+                )
+            tx.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        store = reopen(node)
+        book = LeadBook(store)
+        leads = [Lead(f"S-{n}", (Agreement("phone", f"{n:016x}"),), (7,)) for n in (1, 2)]
+        assert book.list(round_id, first=1, limit=5) == [(1, "lead", leads[0]), (2, "withheld", leads[1])]
+        assert (book.count(round_id), book.list(round_id, first=2, limit=1)) == (2, [(2, "withheld", leads[1])])
+        with store.transaction() as tx:
+            assert book.mark(tx, round_id, {2}) == 1
+        assert [status for _number, status, _lead in book.list(round_id, first=1, limit=5)] == ["withheld", "released"]
+        store.close()
 
 
 def test_the_settings_that_durability_needs_are_on(node: SmallNode) -> None:
@@ -125,7 +161,7 @@ def test_many_threads_write_and_none_is_lost(node: SmallNode) -> None:
 
 def test_foreign_keys_hold(node: SmallNode) -> None:
     with pytest.raises(IntegrityError), node.store.transaction() as tx:
-        tx.execute(results.insert().values(round_id="none", number=1, body=b"", status="lead", at=""))
+        tx.execute(results.insert().values(round_id="none", first=1, body=b"", statuses="l", at=""))
 
 
 def test_opening_again_changes_nothing(node: SmallNode) -> None:
@@ -178,7 +214,7 @@ def test_damage_inside_is_found_by_check(node: SmallNode, start: int, length: in
 
 
 def test_rows_that_point_nowhere_are_found_by_check(node: SmallNode) -> None:
-    tamper(node, "INSERT INTO results VALUES (1, 'none', 1, x'', 'lead', '')")
+    tamper(node, "INSERT INTO results VALUES (1, 'none', 1, x'', 'l', '')")
     store = reopen(node)
     try:
         assert store.check() == ["Rows of the database point to rows that do not exist."]

@@ -48,6 +48,32 @@ def opened_rows(folder: SpoolFolder) -> int:
         spool.close()
 
 
+def test_a_scratch_spool_has_no_name_shows_nothing_and_goes_by_itself(folder: SpoolFolder, path: Path) -> None:
+    spool = folder.scratch(WIDTH)
+    for data in (FULL, FULL[::-1], FULL[: 5 * WIDTH]):
+        spool.append(data)
+    assert b"".join(chunks(spool)) == FULL + FULL[::-1] + FULL[: 5 * WIDTH]
+    assert folder.names() == []
+    assert list(path.parent.iterdir()) == []
+    number = spool._descriptor
+    assert str(path.parent) in os.readlink(f"/proc/self/fd/{number}")
+    raw = os.pread(number, 1 << 20, 0)
+    assert len(raw) > 2 * len(FULL)
+    assert FULL[:64] not in raw
+    del spool
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
+
+
+def test_two_scratch_spools_share_no_key(folder: SpoolFolder) -> None:
+    one, other = folder.scratch(WIDTH), folder.scratch(WIDTH)
+    one.append(FULL)
+    other.append(FULL)
+    os.pwrite(one._descriptor, os.pread(other._descriptor, 1 << 20, 0), 0)
+    with pytest.raises(StateDamaged):
+        one.read(0)
+
+
 def test_it_behaves_as_the_spool_in_memory(filled: SpoolFolder) -> None:
     model = MemorySpool(WIDTH)
     for data in (FULL, FULL[::-1], FULL[: 5 * WIDTH]):

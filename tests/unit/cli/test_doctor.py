@@ -1,0 +1,79 @@
+"""`blindmatch doctor` names the arithmetic that runs, and says in plain words when a faster one is missing."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import psi.backend
+from cli.doctor import Check, examine
+from psi.backend import BACKENDS, PRICE_OF_PORTABLE, PRICE_OF_SODIUM, usable
+
+
+def checks() -> dict[str, Check]:
+    return {check.name: check for check in examine(None)}
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_the_backend_and_its_speed_are_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if name not in usable():
+        pytest.skip(f"{name} does not run here")
+    monkeypatch.setenv("BLINDMATCH_BACKEND", name)
+    found = checks()
+    assert found["backend"].ok
+    assert found["backend"].says.startswith(f"{name};")
+    assert found["speed"].says.startswith(f"{name}: ")
+
+
+def test_with_the_fastest_core_doctor_says_what_it_was_compiled_with() -> None:
+    if usable()[0] != BACKENDS[0]:
+        pytest.skip("the fastest core does not run here")
+    check = checks()["curve core"]
+    assert check.ok
+    assert "-O3" in check.says
+
+
+def test_without_the_core_doctor_says_why_and_what_it_costs_and_is_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package is there and the compiled file is not, as after an installation without a compiler."""
+    for name in ("psi._native", "psi._native._core"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(psi.backend, "_chosen", {})
+    found = checks()
+    assert found["backend"].ok
+    assert found["backend"].says.startswith("sodium;")
+    check = found["curve core"]
+    assert check.ok is None
+    assert "no C compiler" in check.says
+    assert f"{PRICE_OF_SODIUM} times as long" in check.says
+    assert "gcc and python3-dev" in check.advice
+
+
+def test_on_another_processor_doctor_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("psi._native", reason="the core was not built")
+    monkeypatch.setattr(psi.backend, "_cores", lambda: ("portable",))
+    found = checks()
+    assert found["backend"].says.startswith("native-portable;")
+    check = found["curve core"]
+    assert check.ok is None
+    assert "AVX-512 IFMA" in check.says
+    assert f"{PRICE_OF_PORTABLE} times as long" in check.says
+
+
+def test_a_forced_backend_that_is_not_there_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BLINDMATCH_BACKEND", "native")
+    monkeypatch.setattr(psi.backend, "_cores", lambda: ())
+    check = checks()["backend"]
+    assert check.ok is False
+    assert "native, is not there" in check.says
+
+
+def test_the_command_exits_8_for_a_backend_that_does_not_exist() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "doctor", "--json"],
+        env=os.environ | {"BLINDMATCH_BACKEND": "fastest"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 8
+    assert "does not exist" in done.stdout
