@@ -11,11 +11,13 @@ its source or anything in it. Removing unlinks the file and overwrites nothing: 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
@@ -23,8 +25,8 @@ from node.clock import Clock, timestamp
 from node.datasets.mapping import Mapping
 from node.datasets.memory import MappingMemory
 from node.datasets.prepare import Progress, prepare
-from node.datasets.recordfile import RecordWriter, read_records, remove_file, remove_leftovers
-from node.datasets.records import PreparedRecord
+from node.datasets.recordfile import RecordWriter, read_blocks, remove_file, remove_leftovers
+from node.datasets.records import PreparedRecord, references
 from node.datasets.report import Report
 from node.datasets.tables import Table
 from node.datasets.terms import Terms
@@ -168,13 +170,26 @@ class DatasetBook:
         Children, and records whose consent does not cover the round, are among them: the caller asks each record.
         NotFound; UserError if another normaliser prepared it; StateDamaged if its file is missing or altered.
         """
-        dataset = self.get(name)
+        blocks = self._lines(self.get(name))
+        return (record for lines in blocks for record in PreparedRecord.from_lines(lines))
+
+    def references(self, dataset_id: str, numbers: NDArray[np.int64]) -> Iterator[str]:
+        """The references of the records with these numbers (ascending, the first record is 0). Errors as `records`."""
+        first = at = 0
+        for lines in self._lines(self.by_id(dataset_id)):
+            stop = int(np.searchsorted(numbers, first + len(lines)))
+            if stop > at:
+                yield from references(lines[number] for number in (numbers[at:stop] - first).tolist())
+            first, at = first + len(lines), stop
+
+    def _lines(self, dataset: Dataset) -> Iterator[Sequence[bytes]]:
+        """The record file of a data set, a block at a time."""
         if dataset.normaliser_version != NORMALISER_VERSION:
             raise UserError(
                 "This data set was prepared by another version of blindmatch, whose spellings may differ.",
                 advice="Remove it and add it again from its source file.",
             )
-        return map(PreparedRecord.from_line, read_records(self._folder, dataset.dataset_id, self._store.cells))
+        return read_blocks(self._folder, dataset.dataset_id, self._store.cells)
 
     def _find(self, condition: ColumnElement[bool]) -> Dataset:
         with self._store.read() as connection:

@@ -28,6 +28,7 @@ __all__ = [
     "BLOCK_RECORDS",
     "MAX_RECORD_BYTES",
     "RecordWriter",
+    "read_blocks",
     "read_records",
     "remove_file",
     "remove_leftovers",
@@ -115,6 +116,12 @@ class RecordWriter:
 
 def read_records(folder: Path, file_id: str, cells: Cells) -> Iterator[bytes]:
     """The lines of a record file in order. StateDamaged if it is missing, altered or incomplete."""
+    for lines in read_blocks(folder, file_id, cells):
+        yield from lines
+
+
+def read_blocks(folder: Path, file_id: str, cells: Cells) -> Iterator[list[bytes]]:
+    """The same, a block of lines at a time."""
     try:
         file = (folder / f"{file_id}{SUFFIX}").open("rb")
     except OSError:
@@ -135,7 +142,8 @@ def read_records(folder: Path, file_id: str, cells: Cells) -> Iterator[bytes]:
                 plain = cells.unseal("records", file_id, _place(block, count, bool(last)), sealed)
             except StateDamaged:
                 raise _damaged() from None
-            yield from plain.split(b"\n") if count else ()
+            if count:
+                yield plain.split(b"\n")
             block += 1
         if file.read(1):
             raise _damaged()

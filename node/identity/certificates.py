@@ -14,6 +14,7 @@ Not offered in this release: certificates issued by an organisation's own author
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -40,6 +41,9 @@ BACKDATED_MINUTES = 60
 """Minutes by which a new certificate is already valid, for peers whose clock is behind ours."""
 MAX_CERTIFICATE_BYTES = 2048
 """Bytes of DER. Ours has about 500."""
+
+_KEPT = 256
+"""Certificates kept in memory once they are read, in number, some 2 KiB each."""
 
 _SERIAL_BYTES = 16
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -107,7 +111,10 @@ class Certificate:
     not_before: datetime
     not_after: datetime
 
+    # Each call of a peer and each delivery asks for the same few: they are read and checked once.
+
     @classmethod
+    @lru_cache(maxsize=_KEPT)
     def from_pem(cls, pem: bytes) -> "Certificate":
         """Any certificate that a TLS connection showed. Raises ValueError when it cannot be read."""
         try:
@@ -116,6 +123,7 @@ class Certificate:
             raise ValueError("the certificate cannot be read") from error
 
     @classmethod
+    @lru_cache(maxsize=_KEPT)
     def from_der(cls, der: bytes, member_id: str) -> "Certificate":
         """The certificate of a member card. Raises ValueError, with a plain reason, unless it is a P-256 certificate
         that names this member and that its own key signed: so whoever made the card had the key."""

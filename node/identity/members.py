@@ -20,6 +20,7 @@ an older copy of a whole row, and that is not noticed.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, or_, select
@@ -35,6 +36,9 @@ from node.store.schema import members
 from node.wire.strict_json import canonical
 
 __all__ = ["AuditTrail", "Member", "MemberBook", "MemberState"]
+
+_CARDS_KEPT = 256
+"""Checked cards kept in memory, in number, some 5 KiB each."""
 
 
 class AuditTrail(Protocol):
@@ -243,7 +247,7 @@ class MemberBook:
                 "An entry of the member book was changed outside the program.",
                 advice="Find out who can write to the folder, and restore it from a backup.",
             )
-        signed = parse_card(card)
+        signed = _parsed(card)
         member = Member(
             row["alias"],
             MemberState(row["state"]),
@@ -262,6 +266,12 @@ class MemberBook:
     def _tell_watchers(self) -> None:
         for watcher in self._watchers:
             watcher()
+
+
+@lru_cache(maxsize=_CARDS_KEPT)
+def _parsed(card: bytes) -> SignedCard:
+    """A card that was checked when it was added, checked again: once, since every call of its member asks for it."""
+    return parse_card(card)
 
 
 def _standing(columns: Mapping[str, Any]) -> bytes:

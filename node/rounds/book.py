@@ -107,6 +107,11 @@ class RoundBook:
             row = self._row(connection, round_id)
         return None if row is None else _round(row)
 
+    def state(self, tx: Connection, round_id: str) -> RoundState | None:
+        """Where a round stands, without reading all of it; None if there is none of that name."""
+        found = tx.execute(select(rounds.c.state).where(rounds.c.round_id == round_id)).scalar()
+        return None if found is None else RoundState(found)
+
     def get(self, round_id: str) -> Round:
         """NotFound if this node knows no such round."""
         found = self.peek(round_id)

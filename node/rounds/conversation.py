@@ -89,7 +89,9 @@ class Workshop:
         files = ExitStack()
         scalar = self._backend.new_scalar()
         try:
-            lists = PairSpools.make(lambda name, width: self._create(files, found.round_id, name, width))
+            lists = PairSpools.make(
+                lambda name, width: self._create(files, found.round_id, name, width), self._spools.scratch
+            )
             order, links = (self._create(files, found.round_id, name, width) for name, width in _OWN_LISTS.items())
             walk = taking(links)
             listing = blind_list(
@@ -100,6 +102,7 @@ class Workshop:
                 random_bytes=self._random_bytes,
                 mine=lists.mine,
                 order=order,
+                scratch=lists.scratch,
             )
             session = PairSession.begin(
                 terms,
@@ -127,8 +130,10 @@ class Workshop:
         scalar = self._book.scalar(found.round_id)
         files = ExitStack()
         try:
-            lists = PairSpools.make(lambda name, _width: self._open(files, found.round_id, name))
-            order, links = (self._open(files, found.round_id, name) for name in _OWN_LISTS)
+            lists = PairSpools.make(
+                lambda name, width: self._open(files, found.round_id, name, width), self._spools.scratch
+            )
+            order, links = (self._open(files, found.round_id, name, width) for name, width in _OWN_LISTS.items())
             session = PairSession.restore(
                 pair_terms(found.manifest, self._me),
                 snapshot,
@@ -157,8 +162,14 @@ class Workshop:
     def _create(self, files: ExitStack, round_id: str, name: str, width: int) -> SealedSpool:
         return self._kept(files, self._spools.create(f"{round_id}.{name}", width))
 
-    def _open(self, files: ExitStack, round_id: str, name: str) -> SealedSpool:
-        return self._kept(files, self._spools.open(f"{round_id}.{name}"))
+    def _open(self, files: ExitStack, round_id: str, name: str, width: int) -> SealedSpool:
+        spool = self._kept(files, self._spools.open(f"{round_id}.{name}"))
+        if spool.width != width:
+            raise StateDamaged(
+                "The saved lists of a round were made by another version of blindmatch.",
+                advice="Cancel the round and propose it again.",
+            )
+        return spool
 
     @staticmethod
     def _kept(files: ExitStack, spool: SealedSpool) -> SealedSpool:

@@ -56,9 +56,9 @@ class Ends:
     inbox: Inbox
     outbox: Outbox
 
-    def still(self, found: Round, *states: RoundState) -> None:
+    def still(self, tx: Connection, found: Round, *states: RoundState) -> None:
         """Inside a transaction: the round has not been ended by somebody else meanwhile; OvertakenError if it has."""
-        if self.book.get(found.round_id).state not in states:
+        if self.book.state(tx, found.round_id) not in states:
             raise OvertakenError
 
     def report(self, tx: Connection, found: Round, state: RoundState, code: str = "") -> None:
@@ -78,7 +78,7 @@ class Ends:
     def finish(self, found: Round) -> None:
         """Both sides have closed."""
         with self.store.transaction() as tx:
-            self.still(found, *LIVE)
+            self.still(tx, found, *LIVE)
             self.report(tx, found, RoundState.FINISHED)
             end(tx, self.book, self.outbox, found.round_id, RoundState.FINISHED)
         failpoints.hit("round.after-result")

@@ -10,8 +10,9 @@ What breaks the rules ends the round, with its sender's name in the audit log, i
 A round is read anew inside each transaction: a person may have ended it since the letter was fetched.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -27,7 +28,7 @@ from node.rounds.mailbox import Inbox, Letter, Outbox
 from node.rounds.negotiation import Negotiation
 from node.rounds.opened import Opened
 from node.rounds.parties import peer_of, read_note, require_member
-from node.rounds.results import Lead, find_leads
+from node.rounds.results import find_leads
 from node.rounds.states import RoundState
 from node.store import Store
 from node.wire.envelope import EnvelopeKind
@@ -142,19 +143,21 @@ class Hearing:
         knew = session.has_learned
         message = decode(letter.payload)
         session.receive(message)
-        leads: Sequence[Lead] | None = None
+        leads: list[dict[str, Any]] | None = None
         if session.has_learned and not knew:
             # Before the transaction: it walks all records, and nobody else could write meanwhile.
-            leads = list(find_leads(conversation, self.negotiation.records(found), found.manifest.rules()))
+            references = partial(self.negotiation.references, found)
+            leads = self.leads.pack(letter.round_id, find_leads(conversation, references, found.manifest.rules()))
         failpoints.hit("round.before-persist")
         with self.store.transaction() as tx:
-            self.ends.still(found, *LIVE)
+            self.ends.still(tx, found, *LIVE)
             self._note_heard(tx, found, message)
             if leads is not None:
                 # The entry stands before anybody can see a lead.
-                self.audit.append(tx, "overlap-learned", round_id=found.round_id, peer=letter.sender, hits=len(leads))
+                hits = sum(len(block["statuses"]) for block in leads)
+                self.audit.append(tx, "overlap-learned", round_id=found.round_id, peer=letter.sender, hits=hits)
                 failpoints.hit("round.before-result")
-                self.leads.save(tx, found.round_id, leads)
+                self.leads.save(tx, leads)
                 self.book.mark_learned(tx, found.round_id)
             self.book.save_snapshot(tx, found.round_id, session.snapshot())
             self.inbox.done(tx, letter)

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from node.agreement.manifest import MAX_MANIFEST_BYTES, REFUSE_LABEL, SIGN_LABEL, Manifest
@@ -96,8 +98,14 @@ class Negotiation:
     def records(self, found: Round) -> Iterator[PreparedRecord]:
         """The records of the data set that was chosen for a round, in order."""
         if found.dataset_id is None:
-            raise UserError("The data set of this round was removed.", advice="Propose the round again.")
+            raise _dataset_gone()
         return self.datasets.records(self.datasets.by_id(found.dataset_id).name)
+
+    def references(self, found: Round, numbers: NDArray[np.int64]) -> Iterator[str]:
+        """The references of the records with these numbers, ascending, in the data set that was chosen for a round."""
+        if found.dataset_id is None:
+            raise _dataset_gone()
+        return self.datasets.references(found.dataset_id, numbers)
 
     def sign(self, found: Round, *, dataset_name: str, by: str) -> Round:
         """Say yes, with one data set. RefusedByPolicy, with every objection, if the rules of this node say no."""
@@ -299,6 +307,10 @@ class Negotiation:
                 sentence or f"That is not possible now: the round is {found.state}.",
                 advice="" if found.state in ENDS else "`blindmatch round status` says whose turn it is.",
             )
+
+
+def _dataset_gone() -> UserError:
+    return UserError("The data set of this round was removed.", advice="Propose the round again.")
 
 
 def _short(manifest: Manifest) -> str:

@@ -4,10 +4,11 @@ A record takes part if its consent covers a kind of the agreement for the other 
 marked as a child's (rounds for children are not supported yet). Equal identifiers of several records are one element;
 which records share it is kept in the **links** list, which never leaves the node:
 
-    link row (24 bytes)   token number (8) | record number (8) | place of the token among the record's tokens (8)
+    link row (12 bytes)   token number (4) | record number (4) | key number (4)          big-endian
 
-Token numbers run in the order in which identifiers are first met. Distinct identifiers are told apart by a 16-byte
-digest each, in memory: about 150 bytes an identifier while the list is made, nothing afterwards.
+Token numbers run in the order in which identifiers are first met, record numbers in the order of the data set; the
+keys are numbered by `key_ids`. A record's links stand together, in the order of its tokens. Distinct identifiers are
+told apart by a 16-byte digest each, in memory (`numbering`): 20 bytes an identifier while the list is made.
 """
 
 import hashlib
@@ -16,24 +17,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+
 from node.agreement.manifest import Manifest
-from node.datasets.records import PreparedRecord
+from node.datasets.records import Consent, PreparedRecord
+from node.rounds.numbering import DIGEST_BYTES, Numbering
 from psi.errors import ListDoesNotFit
-from psi.identifiers import Rule, Token, tokens
-from psi.protocol.listing import identifier_message
+from psi.identifiers import Rule, tokens
+from psi.protocol.listing import identifier_front, with_value
 from psi.spool import CHUNK_ROWS, Spool
 
-__all__ = ["LINK_BYTES", "Participation", "Taking", "record_tokens", "records_without_room"]
+__all__ = ["LINK_BYTES", "Participation", "Taking", "key_ids", "records_without_room"]
 
-LINK_BYTES = 24
-
-_SEEN_BYTES = 16
-"""Bytes of the digest that tells identifiers apart; an accidental collision has probability 2^-128 a pair."""
+LINK_BYTES = 12
 
 
-def record_tokens(record: PreparedRecord, rules: Sequence[Rule]) -> list[tuple[str, Token]]:
-    """All tokens of a record with the kind each belongs to, in a fixed order."""
-    return [(rule.kind, token) for rule in rules for token in tokens(rule, record.identifiers, record.person)]
+def key_ids(rules: Sequence[Rule]) -> list[str]:
+    """The ids of all keys that these rules can make; a key's number is its place."""
+    return [key for rule in rules for key in rule.key_ids()]
 
 
 def _may_take_part(record: PreparedRecord) -> bool:
@@ -74,58 +75,81 @@ class Taking:
     ) -> None:
         self.counts = Participation()
         self._rules = manifest.rules()
-        self._scope = manifest.digest()
-        self._normaliser = manifest.normaliser_version
+        scope, normaliser = manifest.digest(), manifest.normaliser_version
+        self._keys = {
+            key: (number, identifier_front(scope, key, normaliser)) for number, key in enumerate(key_ids(self._rules))
+        }
         self._receiver = manifest.other(me).member_class
         self._most_records = manifest.member(me).records
         self._today = today
         self._links = links
         self._progress = progress
+        self._numbering = Numbering()
+        self._link_rows = bytearray()
 
     def batches(self, records: Iterable[PreparedRecord]) -> Iterator[list[bytes]]:
         """Distinct identifier messages, at most CHUNK_ROWS at a time. ListDoesNotFit if too many records take part."""
-        numbers: dict[bytes, int] = {}
-        batch: list[bytes] = []
-        links = bytearray()
-        for record_number, record in enumerate(records):
-            self.counts.records += 1
-            taking = False
-            for place, (kind, token) in enumerate(self._covered(record)):
-                if kind is None:
-                    continue
-                taking = True
-                message = identifier_message(self._scope, token.key, self._normaliser, token.value)
-                seen = hashlib.sha512(message).digest()[:_SEEN_BYTES]
-                number = numbers.setdefault(seen, len(numbers))
-                links += number.to_bytes(8, "big") + record_number.to_bytes(8, "big") + place.to_bytes(8, "big")
-                if len(links) == CHUNK_ROWS * LINK_BYTES:
-                    self._links.append(bytes(links))
-                    links.clear()
-                if number == self.counts.identifiers:
-                    self.counts.identifiers += 1
-                    batch.append(message)
-                    if len(batch) == CHUNK_ROWS:
-                        self._progress(self.counts.records)
-                        yield batch
-                        batch = []
-            self._count(taking)
-        if links:
-            self._links.append(bytes(links))
-        if batch:
-            yield batch
+        met, keys = _Met(), self._keys
+        consent: Consent | None = None
+        rules: Sequence[Rule] = ()
+        number = -1
+        for number, record in enumerate(records):
+            if record.consent is not consent:  # the same object for most records
+                consent = record.consent
+                rules = self._covered(consent)
+            if not record.child:
+                for rule in rules:
+                    for key, value in tokens(rule, record.identifiers, record.person):
+                        key_number, front = keys[key]
+                        met.messages.append(with_value(front, value))
+                        met.keys.append(key_number)
+                        met.records.append(number)
+            if len(met.messages) >= CHUNK_ROWS:
+                self.counts.records = number + 1
+                yield from self._give(met)
+                met = _Met()
+        self.counts.records = number + 1
+        yield from self._give(met)
+        self._keep_links(everything=True)
 
-    def _covered(self, record: PreparedRecord) -> Iterator[tuple[str | None, Token]]:
-        """The record's tokens; the kind is None where the record does not take part with it."""
-        if not _may_take_part(record):
-            return
-        for kind, token in record_tokens(record, self._rules):
-            yield (kind if record.consent.covers(kind, self._receiver, self._today) else None), token
+    def _covered(self, consent: Consent) -> list[Rule]:
+        """The rules whose kinds records with this consent take part with."""
+        return [rule for rule in self._rules if consent.covers(rule.kind, self._receiver, self._today)]
 
-    def _count(self, taking: bool) -> None:
-        self.counts.taking_part += taking
+    def _give(self, met: "_Met") -> Iterator[list[bytes]]:
+        """Number what has been met; the messages that are new, and the links of all. Whole records, as they come."""
+        self._take_part(len(set(met.records)))
+        self._progress(self.counts.records)
+        digests = [hashlib.blake2b(message, digest_size=DIGEST_BYTES).digest() for message in met.messages]
+        numbers, fresh = self._numbering.number(b"".join(digests))
+        self.counts.identifiers = self._numbering.count
+        links = np.empty((len(numbers), LINK_BYTES // 4), dtype=">u4")
+        links[:, 0], links[:, 1], links[:, 2] = numbers, met.records, met.keys
+        self._link_rows += links.tobytes()
+        self._keep_links(everything=False)
+        for start in range(0, len(fresh), CHUNK_ROWS):
+            yield [met.messages[place] for place in fresh[start : start + CHUNK_ROWS]]
+
+    def _keep_links(self, *, everything: bool) -> None:
+        whole = CHUNK_ROWS * LINK_BYTES
+        while len(self._link_rows) >= whole or (everything and self._link_rows):
+            self._links.append(bytes(self._link_rows[:whole]))
+            del self._link_rows[:whole]
+
+    def _take_part(self, records: int) -> None:
+        self.counts.taking_part += records
         if self.counts.taking_part > self._most_records:
             raise ListDoesNotFit(
                 f"More than {self._most_records} records would take part, which is what the agreement declares for "
                 "this side.",
                 advice="Nothing was sent. Propose a round with a larger record class.",
             )
+
+
+class _Met:
+    """Tokens in the order in which they were met: message, record number and key number of each."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self.records: list[int] = []
+        self.keys: list[int] = []

@@ -5,45 +5,51 @@
 A **lead** is one record of ours with the keys that agree. Of the other side's records nothing is known but that it
 holds the same identifiers. Each agreement carries a **handle**, the same at both sides and meaningless elsewhere, so
 that two caseworkers can speak about one hit without saying whom it concerns (psi/PROTOCOL.md, "Match handle").
+
+Everything is done for whole chunks with numpy; a Python object is made of a lead only while it is written. In memory
+are some 40 bytes for each identifier that agrees.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from node.datasets.records import PreparedRecord
+import numpy as np
+from numpy.typing import NDArray
+
 from node.errors import NotFound
 from node.rounds.conversation import Conversation
-from node.rounds.preparing import LINK_BYTES, record_tokens
+from node.rounds.preparing import LINK_BYTES, key_ids
+from psi.codec import length_prefixed
 from psi.errors import LocalError
+from psi.group import ELEMENT_BYTES
 from psi.identifiers import Rule
 from psi.protocol.listing import PADDING
-from psi.spool import CHUNK_ROWS, Spool, chunks
-from psi.transcript import TAG_BYTES, Label, digest, tags
+from psi.spool import CHUNK_ROWS, chunks
+from psi.transcript import TAG_BYTES, Label, tags
 
 __all__ = ["HANDLE_BYTES", "MOST_SHARING", "Agreement", "Lead", "agreeing_records", "find_leads", "release_rows"]
 
 HANDLE_BYTES = 8
 """Bytes of a match handle, shown as 16 hex characters."""
 
+_HANDLE_CHARACTERS = 2 * HANDLE_BYTES
+
 MOST_SHARING = 20
 """Other leads that a lead names as sharing an identifier with it, in number: a house telephone is shared by many."""
 
-_NUMBER_BYTES = 8
-"""Bytes of every number in a row of a list, big-endian: a position, a token, a record, a place."""
+_Numbers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Agreement:
+class Agreement(NamedTuple):
     """One key that both sides hold."""
 
     key: str
     handle: str
 
 
-@dataclass(frozen=True)
-class Lead:
+class Lead(NamedTuple):
     """One record of ours, known by our own reference, and the keys in which it agrees.
 
     `shares_with`: numbers of other leads that hold one of its agreeing identifiers too, ascending, at most MOST_SHARING
@@ -54,115 +60,150 @@ class Lead:
     agreements: tuple[Agreement, ...]
     shares_with: tuple[int, ...] = ()
 
-    def to_bytes(self) -> bytes:
-        body = {
-            "reference": self.reference,
-            "agreements": [[a.key, a.handle] for a in self.agreements],
-            "shares_with": self.shares_with,
-        }
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+@dataclass(frozen=True)
+class _Hits:
+    """The links of all agreeing identifiers, in the order of the records: one entry of each array for each link.
+
+    `leads` numbers the records that agree from 1, in order; `identifiers` says which of `positions` it is about.
+    """
+
+    records: _Numbers
+    keys: _Numbers
+    leads: _Numbers
+    identifiers: _Numbers
+    positions: _Numbers
+    """Of each agreeing identifier of ours: its place in the peer's list."""
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Lead":
-        body = json.loads(data)
-        agreements = tuple(Agreement(key, handle) for key, handle in body["agreements"])
-        return cls(body["reference"], agreements, tuple(body["shares_with"]))
+    def of(cls, conversation: Conversation) -> "_Hits":
+        numbers, positions = _agreeing(conversation)
+        found = [np.empty((0, 3), dtype=np.int64)]
+        for chunk in chunks(conversation.links):
+            rows = np.frombuffer(chunk, dtype=">u4").reshape(-1, LINK_BYTES // 4).astype(np.int64)
+            places = np.searchsorted(numbers, rows[:, 0])
+            rows[:, 0], wanted = places, _is_at(numbers, places, rows[:, 0])
+            found.append(rows[wanted])
+        rows = np.concatenate(found)
+        identifiers, records, keys = (np.ascontiguousarray(column) for column in rows.T)
+        begins = np.diff(records, prepend=-1) != 0
+        return cls(records, keys, np.cumsum(begins), identifiers, positions)
+
+    @property
+    def lead_records(self) -> _Numbers:
+        """The record of each lead, ascending."""
+        return np.unique(self.records)
 
 
 def agreeing_records(conversation: Conversation) -> int:
     """How many of our records agree in at least one key."""
-    return len(_links_of(conversation, set(_agreeing_tokens(conversation))))
+    return len(_Hits.of(conversation).lead_records)
 
 
-def find_leads(conversation: Conversation, records: Iterable[PreparedRecord], rules: Sequence[Rule]) -> Iterator[Lead]:
-    """The leads of a round, in the order of the data set: the n-th of them is lead number n."""
-    agreeing = _agreeing_tokens(conversation)
-    links = _links_of(conversation, set(agreeing))
-    handles = _handles(conversation, sorted(set(agreeing.values())))
-    owners: dict[int, list[int]] = defaultdict(list)  # token number -> lead numbers, ascending, one more than is shown
-    for lead, number in enumerate(sorted(links), start=1):
-        for token, _place in links[number]:
-            if len(owners[token]) <= MOST_SHARING:
-                owners[token].append(lead)
-    lead = 0
-    for number, record in enumerate(records):
-        if number in links:
-            lead += 1
-            keys = record_tokens(record, rules)
-            sharing = {owner for token, _place in links[number] for owner in owners[token]} - {lead}
-            yield Lead(
-                record.reference,
-                tuple(Agreement(keys[place][1].key, handles[agreeing[token]]) for token, place in links[number]),
-                tuple(sorted(sharing)[:MOST_SHARING]),
-            )
+def find_leads(
+    conversation: Conversation, references: Callable[[NDArray[np.int64]], Iterable[str]], rules: Sequence[Rule]
+) -> Iterator[Lead]:
+    """The leads of a round, in the order of the data set: the n-th of them is lead number n.
+
+    `references` gives the references of records by number, ascending.
+    """
+    hits = _Hits.of(conversation)
+    handles, keys = _handles(conversation, hits.positions), key_ids(rules)
+    sharing = _sharing(hits)
+    agreements = _agreements(hits, keys, handles)
+    for lead, reference in enumerate(references(hits.lead_records), start=1):
+        yield Lead(reference, next(agreements), sharing.get(lead, ()))
 
 
-def release_rows(conversation: Conversation, chosen: set[int] | None) -> list[bytes]:
-    """Peer positions (8 bytes, ascending) of everything in which the chosen leads agree; None chooses all leads.
+def _agreements(hits: _Hits, keys: Sequence[str], handles: str) -> Iterator[tuple[Agreement, ...]]:
+    """What each lead agrees in, one lead after the other."""
+    total = int(hits.leads[-1]) if len(hits.leads) else 0
+    begins = np.searchsorted(hits.leads, np.arange(1, total + 2))
+    for start in range(0, total, CHUNK_ROWS):
+        stops = begins[start + 1 : start + 1 + CHUNK_ROWS]
+        here = slice(begins[start], stops[-1])
+        made = [
+            Agreement(keys[key], handles[_HANDLE_CHARACTERS * at : _HANDLE_CHARACTERS * (at + 1)])
+            for key, at in zip(hits.keys[here].tolist(), hits.identifiers[here].tolist(), strict=True)
+        ]
+        begin = 0
+        for stop in (stops - begins[start]).tolist():
+            yield tuple(made[begin:stop])
+            begin = stop
+
+
+def release_rows(conversation: Conversation, chosen: set[int] | None) -> bytes:
+    """Peer positions (rows of 8 bytes, ascending) of everything in which the chosen leads agree; None chooses all.
 
     By number, since several records may carry one reference. NotFound if this round has no lead of a number.
     """
-    agreeing = _agreeing_tokens(conversation)
-    links = _links_of(conversation, set(agreeing))
-    leads = dict(enumerate(sorted(links), start=1))
-    if chosen is not None and not chosen.issubset(leads):
+    hits = _Hits.of(conversation)
+    links = np.ones(len(hits.leads), dtype=bool) if chosen is None else np.isin(hits.leads, sorted(chosen))
+    if chosen is not None and not chosen.issubset(range(1, len(hits.lead_records) + 1)):
         raise NotFound(
             "A lead that was named for release is not among the leads of this round.",
             advice="`blindmatch round results` shows them. Nothing was released.",
         )
-    positions = {
-        agreeing[token]
-        for lead, number in leads.items()
-        if chosen is None or lead in chosen
-        for token, _place in links[number]
-    }
-    return [position.to_bytes(_NUMBER_BYTES, "big") for position in sorted(positions)]
+    return np.unique(hits.positions[hits.identifiers[links]]).astype(">u8").tobytes()
 
 
-def _agreeing_tokens(conversation: Conversation) -> dict[int, int]:
-    """Token number -> peer position, for every identifier of ours that agrees."""
-    agreeing: dict[int, int] = {}
-    at, places = -1, b""
+def _agreeing(conversation: Conversation) -> tuple[_Numbers, _Numbers]:
+    """Token number and peer position of every identifier of ours that agrees, ascending by token number."""
+    numbers, positions = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
     for chunk in chunks(conversation.session.spools.matches):
-        for start in range(0, len(chunk), conversation.session.spools.matches.width):
-            own, theirs = _number(chunk, start), _number(chunk, start + _NUMBER_BYTES)
-            if own // CHUNK_ROWS != at:
-                at = own // CHUNK_ROWS
-                places = conversation.order.read(at)
-            token = _number(places, own % CHUNK_ROWS * _NUMBER_BYTES)
-            if token == PADDING:
+        own, theirs = np.frombuffer(chunk, dtype=">u8").reshape(-1, 2).astype(np.int64).T
+        positions.append(theirs)
+        for number, places in _by_chunk(own):
+            here = np.frombuffer(conversation.order.read(number), dtype=">u8")[places]
+            if (here == PADDING).any():
                 # Nobody can guess a random element of ours but by a break of the group or a defect.
                 raise LocalError("An element without meaning seems to agree.", advice="Please report this defect.")
-            agreeing[token] = theirs
-    return agreeing
+            numbers.append(here.astype(np.int64))
+    tokens = np.concatenate(numbers)
+    order = np.argsort(tokens)
+    return tokens[order], np.concatenate(positions)[order]
 
 
-def _links_of(conversation: Conversation, wanted: set[int]) -> dict[int, list[tuple[int, int]]]:
-    """Record number -> (token number, place among the record's tokens), for the wanted tokens."""
-    links: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for chunk in chunks(conversation.links):
-        for start in range(0, len(chunk), LINK_BYTES):
-            token, record, place = (_number(chunk, at) for at in range(start, start + LINK_BYTES, _NUMBER_BYTES))
-            if token in wanted:
-                links[record].append((token, place))
-    return links
+def _by_chunk(positions: _Numbers) -> Iterator[tuple[int, _Numbers]]:
+    """Ascending positions in a list, as chunk number and places in that chunk."""
+    numbers, begins = np.unique(positions // CHUNK_ROWS, return_index=True)
+    return zip(numbers.tolist(), np.split(positions % CHUNK_ROWS, begins[1:]), strict=True)
 
 
-def _number(rows: bytes, at: int) -> int:
-    return int.from_bytes(rows[at : at + _NUMBER_BYTES], "big")
+def _is_at(ascending: _Numbers, places: _Numbers, wanted: _Numbers) -> NDArray[np.bool_]:
+    """Does each number stand where `searchsorted` says that it would?"""
+    if not len(ascending):
+        return np.zeros(len(wanted), dtype=bool)
+    stands: NDArray[np.bool_] = ascending[np.minimum(places, len(ascending) - 1)] == wanted
+    return stands
 
 
-def _handles(conversation: Conversation, positions: list[int]) -> dict[int, str]:
-    """Peer position -> handle; positions ascending."""
-    evaluated: Spool = conversation.session.spools.evaluated
-    context = conversation.session.context  # encoded anew at every reading
-    at, found = -1, b""
-    handles: dict[int, str] = {}
-    for position in positions:
-        if position // CHUNK_ROWS != at:
-            at = position // CHUNK_ROWS
-            found = tags(context, evaluated.read(at))
-        start = position % CHUNK_ROWS * TAG_BYTES
-        handle = digest(Label.HANDLE, context, found[start : start + TAG_BYTES])
-        handles[position] = handle[:HANDLE_BYTES].hex()
-    return handles
+def _sharing(hits: _Hits) -> dict[int, tuple[int, ...]]:
+    """Lead number -> numbers of others that hold one of its identifiers, for leads that have such."""
+    owners: dict[int, list[int]] = defaultdict(list)  # identifier -> lead numbers, ascending, one more than is shown
+    shared = np.flatnonzero(np.bincount(hits.identifiers, minlength=len(hits.positions))[hits.identifiers] > 1)
+    links = list(zip(hits.identifiers[shared].tolist(), hits.leads[shared].tolist(), strict=True))
+    for identifier, lead in links:
+        if len(owners[identifier]) <= MOST_SHARING:
+            owners[identifier].append(lead)
+    others: dict[int, set[int]] = defaultdict(set)
+    for identifier, lead in links:
+        others[lead].update(owners[identifier])
+    return {lead: tuple(sorted(found - {lead})[:MOST_SHARING]) for lead, found in others.items()}
+
+
+def _handles(conversation: Conversation, positions: _Numbers) -> str:
+    """The handles of these peer positions in hex, one after the other."""
+    session = conversation.session
+    context = session.context  # encoded anew at every reading
+    front = length_prefixed(Label.HANDLE, context) + TAG_BYTES.to_bytes(4, "big")  # digest(label, context, each tag)
+    order = np.argsort(positions)
+    handles = np.empty((len(positions), HANDLE_BYTES), dtype=np.uint8)
+    done = 0
+    for number, places in _by_chunk(positions[order]):
+        elements = np.frombuffer(session.spools.evaluated.read(number), dtype=np.uint8).reshape(-1, ELEMENT_BYTES)
+        found = tags(session.backend, context, elements[places].tobytes())
+        made = session.backend.hash_rows(front, found, TAG_BYTES, HANDLE_BYTES)
+        handles[order[done : done + len(places)]] = np.frombuffer(made, dtype=np.uint8).reshape(-1, HANDLE_BYTES)
+        done += len(places)
+    return handles.tobytes().hex()

@@ -1,8 +1,8 @@
 """What our side of a round says next: blind the list, make a message, apply a person's decision.
 
 Each message is stored with the snapshot that made it and with its audit entry, in one transaction, before it can
-leave. What is charged is charged before, in a transaction of its own: a crash in between costs a repetition of the
-same charge, which changes nothing.
+leave; the chunks of a list go into one transaction as far as the outbox has room. What is charged is charged before, in
+a transaction of its own: a crash in between costs a repetition of the same charge, which changes nothing.
 """
 
 import json
@@ -31,6 +31,7 @@ from node.store import Store
 from node.wire.envelope import EnvelopeKind
 from psi.errors import ListDoesNotFit
 from psi.messages import Close, Count, Evaluated, Message, Released
+from psi.protocol.pair import PairSession
 from psi.protocol.states import Gate
 from psi.spool import CHUNK_ROWS, Spool
 
@@ -84,7 +85,7 @@ class Speaking:
         failpoints.hit("round.list-prepared")
         assert conversation.scalar is not None
         with self.store.transaction() as tx:
-            self.ends.still(found, RoundState.PREPARING)
+            self.ends.still(tx, found, RoundState.PREPARING)
             self.book.save_scalar(tx, found.round_id, conversation.scalar)
             self.book.save_snapshot(tx, found.round_id, conversation.session.snapshot())
             self.audit.append(
@@ -102,7 +103,8 @@ class Speaking:
 
     def speak(self, found: Round) -> bool:
         """Give the permissions that are due, make our next message and store it; False if there is nothing to say."""
-        if self.outbox.waiting(found.round_id) >= MOST_UNACKNOWLEDGED:
+        room = MOST_UNACKNOWLEDGED - self.outbox.waiting(found.round_id)
+        if room <= 0:
             return False
         conversation = self.opened.get(found)
         session = conversation.session
@@ -117,20 +119,21 @@ class Speaking:
             session.permit_count(agreeing_records(conversation))
         elif gate is Gate.RELEASE and not self._release(found, conversation):
             return False
-        message = session.next_message()
-        if message is None:
+        messages = self._next(session, room)
+        if not messages:
             return False
         failpoints.hit("round.before-persist")
         with self.store.transaction() as tx:
-            self.ends.still(found, *LIVE)
-            self._note_said(tx, found, message, conversation)
-            self.outbox.put(
-                tx,
-                round_id=found.round_id,
-                recipient=peer_of(found),
-                kind=EnvelopeKind.ROUND,
-                payload=message.encode(),
-            )
+            self.ends.still(tx, found, *LIVE)
+            for message in messages:
+                self._note_said(tx, found, message, conversation)
+                self.outbox.put(
+                    tx,
+                    round_id=found.round_id,
+                    recipient=peer_of(found),
+                    kind=EnvelopeKind.ROUND,
+                    payload=message.encode(),
+                )
             self.book.save_snapshot(tx, found.round_id, session.snapshot())
             if not session.needs_scalar:
                 self.book.forget_scalar(tx, found.round_id)
@@ -139,13 +142,23 @@ class Speaking:
         failpoints.hit("round.after-persist")
         return True
 
+    @staticmethod
+    def _next(session: PairSession, room: int) -> list[Message]:
+        """Our next message; of a leg of several, as many as there is room for."""
+        messages: list[Message] = []
+        while len(messages) < room and (message := session.next_message()) is not None:
+            messages.append(message)
+            if not session.mid_leg:
+                break
+        return messages
+
     def _release(self, found: Round, conversation: Conversation) -> bool:
         """Apply the person's decision; without one, the round rests in state deciding."""
         stored = self.book.decision(found.round_id)
         if stored is None:
             if found.state is RoundState.RUNNING:
                 with self.store.transaction() as tx:
-                    self.ends.still(found, *LIVE)
+                    self.ends.still(tx, found, *LIVE)
                     self.ends.report(tx, found, RoundState.DECIDING)
                     self.book.move(tx, found.round_id, RoundState.DECIDING)
                 failpoints.hit("round.deciding")
@@ -156,9 +169,10 @@ class Speaking:
         if found.manifest.mode == "released":
             self.negotiation.records(found)  # of a data set that was removed meanwhile, nothing is released
             rows = release_rows(conversation, None if chosen is None else set(chosen))
-            for start in range(0, len(rows), CHUNK_ROWS):
-                spool.append(b"".join(rows[start : start + CHUNK_ROWS]))
-            reason, elements = "release", len(rows)
+            step = CHUNK_ROWS * spool.width
+            for start in range(0, len(rows), step):
+                spool.append(rows[start : start + step])
+            reason, elements = "release", spool.rows
         else:
             reason, elements = "answer", conversation.session.terms.peer_size
         # In this order: what the protocol refuses costs nothing. Permitted is it in memory only, until it is stored.
@@ -166,7 +180,7 @@ class Speaking:
         self._charge(found, reason, elements)
         if found.state is RoundState.DECIDING:
             with self.store.transaction() as tx:
-                self.ends.still(found, *LIVE)
+                self.ends.still(tx, found, *LIVE)
                 self.book.move(tx, found.round_id, RoundState.RUNNING)
         failpoints.hit("round.after-release")
         return True
@@ -177,7 +191,7 @@ class Speaking:
         cap = found.manifest.member(peer).max_elements
         failpoints.hit("round.before-charge")
         with self.store.transaction() as tx:
-            self.ends.still(found, *LIVE)
+            self.ends.still(tx, found, *LIVE)
             if self.budget.charge(tx, peer, found.round_id, reason, elements, cap=cap):
                 self.audit.append(tx, "budget-charged", round_id=found.round_id, peer=peer, elements=elements)
         failpoints.hit("round.after-charge")

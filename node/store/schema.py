@@ -161,12 +161,12 @@ results = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("round_id", Text, ForeignKey("rounds.round_id", ondelete="CASCADE"), nullable=False),
-    Column("number", Integer, nullable=False),  # of the lead within its round, from 1
-    Column("body", LargeBinary, nullable=False),  # sealed; row = round_id/number
-    Column("status", Text, nullable=False),
+    Column("first", Integer, nullable=False),  # number of the block's first lead within its round, from 1
+    Column("body", LargeBinary, nullable=False),  # sealed; row = round_id/first
+    Column("statuses", Text, nullable=False),  # a letter for each lead of the block
     Column("at", Text, nullable=False),
-    UniqueConstraint("round_id", "number"),
-    CheckConstraint("status IN ('lead', 'released', 'withheld')", name="status"),
+    UniqueConstraint("round_id", "first"),
+    CheckConstraint("length(statuses) > 0", name="statuses"),
 )
 
 # Charges outlive their round: a budget counts what was spent, also on rounds that were erased.

@@ -10,7 +10,8 @@ a file, between files, or cut short does not open. Each spool has a random key o
 a key of the store for this file's name; chunk nonces are random, so a chunk that is written again after a crash,
 with other content, never repeats one.
 
-`append` returns when the chunk is on the disk. A crash during it leaves a torn last slot, which `open` does not count
+`append` returns when the chunk is on the disk (but for scratch spools, which have no name, no header and no key outside
+this process's memory: they are gone with it). A crash during it leaves a torn last slot, which `open` does not count
 and the next `append` replaces; whole slots that the owner did not get to acknowledge are dropped with `truncate`.
 
 Not promised: an older copy of the whole file put back opens (the owner's row count and digests must differ); deleting
@@ -21,6 +22,8 @@ import errno
 import os
 import re
 import struct
+import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,6 +43,7 @@ MAX_WIDTH = 4096
 """Widest row, in bytes: a chunk is then 16 MiB."""
 
 SUFFIX = ".spool"
+_SCRATCH_PREFIX = "scratch-"
 MAGIC = b"BMSPOOL1"
 ID_BYTES = 16
 KEY_BYTES = 32
@@ -53,13 +57,24 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
 class SealedSpool:
     """One spool file. Made by `SpoolFolder`. Several threads may read; one appends."""
 
-    def __init__(self, descriptor: int, width: int, spool_id: bytes, cipher: AESGCM, random_bytes: RandomBytes) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        width: int,
+        spool_id: bytes,
+        cipher: AESGCM,
+        random_bytes: RandomBytes,
+        *,
+        durable: bool = True,
+    ) -> None:
         self._descriptor = descriptor
         self._width = width
         self._id = spool_id
         self._cipher = cipher
         self._random_bytes = random_bytes
-        self._rows = self._find_rows()
+        self._durable = durable
+        self._rows = self._find_rows() if durable else 0
+        self._close = weakref.finalize(self, _close, descriptor)
 
     @property
     def width(self) -> int:
@@ -87,7 +102,8 @@ class SealedSpool:
                 # What a crash may have left of a torn slot must not stand behind a shorter one.
                 os.ftruncate(self._descriptor, self._offset(chunk))
                 write_all(self._descriptor, sealed, self._offset(chunk))
-                os.fdatasync(self._descriptor)
+                if self._durable:
+                    os.fdatasync(self._descriptor)
             except OSError:
                 with suppress(OSError):
                     os.ftruncate(self._descriptor, self._offset(chunk))
@@ -124,7 +140,7 @@ class SealedSpool:
     def close(self) -> None:
         """Close the file. The spool cannot be used after."""
         with _disk():
-            os.close(self._descriptor)
+            self._close()
 
     def _offset(self, chunk: int) -> int:
         return _HEADER.size + chunk * (self._width * CHUNK_ROWS + OVERHEAD)
@@ -181,6 +197,14 @@ class SpoolFolder:
             replace_file(path, _HEADER.pack(MAGIC, width, spool_id, nonce, key))
         return self.open(name)
 
+    def scratch(self, width: int) -> SealedSpool:
+        """A new, empty spool without a name, for intermediate steps: its key is nowhere but in memory, and its file is
+        gone when nobody refers to it any more, or when this program ends, however it ends. It is not flushed."""
+        with _disk(), tempfile.TemporaryFile(prefix=_SCRATCH_PREFIX, dir=self._path, buffering=0) as file:
+            descriptor = os.dup(file.fileno())
+        key, spool_id = AESGCM(self._random_bytes(KEY_BYTES)), self._random_bytes(ID_BYTES)
+        return SealedSpool(descriptor, width, spool_id, key, self._random_bytes, durable=False)
+
     def open(self, name: str) -> SealedSpool:
         """An existing spool. NotFound without it, StateDamaged if it is not a spool of this name and node."""
         path = self._file(name)
@@ -223,6 +247,10 @@ class SpoolFolder:
         if not _NAME.fullmatch(name):
             raise ValueError("not a spool name")
         return self._path / f"{name}{SUFFIX}"
+
+
+def _close(descriptor: int) -> None:
+    os.close(descriptor)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ SEALED = {
 }
 # Bytes that are no secret of a person's: digests, signatures, roots, and the agreement that every member signed.
 OPEN = {"manifest", "signature", "root", "leaf_hash", "tls_key_hash"}
-CLOSED_LISTS = {"members": "pending", "results": "lead", "signatures": "signed"}
+CLOSED_LISTS = {"members": "pending", "signatures": "signed"}
 
 
 def value_for(table: Table, column: Column[Any], number: int) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from psi.backend import choose
 from psi.errors import ForgedRelease, WrongState
 from psi.messages import Close, Count, Released, decode
 from psi.protocol import pair, receiving, sending
@@ -26,7 +27,7 @@ def evaluated_seen(side: Side) -> set[bytes]:
     """Of the elements that this side evaluated for its peer, those that stand in what it sent, whole or as a tag."""
     sent = b"".join(side.sent)
     rows = [row for chunk in chunks(side.session.spools.evaluated) for row in elements_of(chunk)]
-    return {row for row in rows if row in sent or tags(side.session.context, row) in sent}
+    return {row for row in rows if row in sent or tags(choose(), side.session.context, row) in sent}
 
 
 def agreeing(side: Side) -> set[bytes]:

@@ -32,7 +32,7 @@ def test_nothing_of_one_round_stands_in_another_even_with_the_same_lists() -> No
         rows = {row for side in (first, second) for row in elements_of(side.session.spools.mine.read(0))}
         answers = {row for side in (first, second) for row in elements_of(answers_to(side))}
         context = first.session.context
-        tagged = {tags(context, row) for row in answers}
+        tagged = {tags(choose(), context, row) for row in answers}
         seen.append(rows | answers | tagged | {first.session.transcript()})
     assert not seen[0] & seen[1]
 

@@ -1,0 +1,88 @@
+"""Numbers for distinct identifiers in the order in which they are first met, in little memory.
+
+An identifier is known by a 16-byte digest. Digests and numbers lie in sorted arrays, 20 bytes an identifier: a batch is
+looked up in each of them and what is new becomes an array of its own. Whenever an array is not at least `_GROWTH` times
+as long as the next one, the two become one, so there are few (a log-structured merge).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["DIGEST_BYTES", "Numbering"]
+
+DIGEST_BYTES = 16
+"""Bytes of the digest that tells identifiers apart; an accidental collision has probability 2^-128 a pair."""
+
+_GROWTH = 4
+
+_Words = NDArray[np.uint64]
+_Numbers = NDArray[np.uint32]
+
+
+@dataclass
+class _Run:
+    """Digests as two words each, ascending, with their numbers."""
+
+    first: _Words
+    second: _Words
+    numbers: _Numbers
+
+    def find(self, first: _Words, second: _Words) -> NDArray[np.intp]:
+        """Where each digest stands, or -1."""
+        places = np.searchsorted(self.first, first)
+        found = np.full(len(first), -1)
+        asked = np.arange(len(first))
+        while len(asked):  # once, but for different digests that begin alike
+            asked = asked[places[asked] < len(self.first)]
+            asked = asked[self.first[places[asked]] == first[asked]]
+            equal = self.second[places[asked]] == second[asked]
+            found[asked[equal]] = places[asked[equal]]
+            asked = asked[~equal]
+            places[asked] += 1
+        return found
+
+    def with_(self, other: "_Run") -> "_Run":
+        first = np.concatenate([self.first, other.first])
+        order = np.argsort(first)
+        first = first[order]
+        second = np.concatenate([self.second, other.second])[order]
+        return _Run(first, second, np.concatenate([self.numbers, other.numbers])[order])
+
+
+class Numbering:
+    """`count` identifiers have been met so far; at most 2^32."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._runs: list[_Run] = []
+
+    def number(self, digests: bytes) -> tuple[_Numbers, list[int]]:
+        """The number of each digest (16-byte rows), and which of them were not met before: their places, ascending."""
+        words = np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)
+        order = np.lexsort((words[:, 1], words[:, 0]))  # stable: of equal ones, the first met stands in front
+        ranked = words[order]
+        heads = np.ones(len(ranked), dtype=bool)
+        heads[1:] = (ranked[1:, 0] != ranked[:-1, 0]) | (ranked[1:, 1] != ranked[:-1, 1])
+        first, second, places = ranked[heads, 0], ranked[heads, 1], order[heads]
+        numbers = np.zeros(len(first), dtype=np.uint32)
+        fresh = np.ones(len(first), dtype=bool)
+        for run in self._runs:
+            found = run.find(first, second)
+            known = found >= 0
+            numbers[known] = run.numbers[found[known]]
+            fresh &= ~known
+        in_turn = np.argsort(places[fresh])
+        numbers[np.flatnonzero(fresh)[in_turn]] = np.arange(self.count, self.count + len(in_turn), dtype=np.uint32)
+        self._add(_Run(first[fresh], second[fresh], numbers[fresh]))
+        result = np.empty(len(ranked), dtype=np.uint32)
+        result[order] = numbers[np.cumsum(heads) - 1]
+        return result, places[fresh][in_turn].tolist()
+
+    def _add(self, run: _Run) -> None:
+        self.count += len(run.numbers)
+        while self._runs and len(self._runs[-1].numbers) < _GROWTH * len(run.numbers):
+            run = self._runs.pop().with_(run)
+        if len(run.numbers):
+            self._runs.append(run)
