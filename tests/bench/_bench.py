@@ -1,40 +1,43 @@
 """The bench: named measurements, one table, one file.
 
-    make bench                 all of them; writes build/bench.json
-    make bench ONLY=core       those whose name holds the word; prints, writes nothing
+    make bench                          all of them; writes build/bench.json
+    make bench ONLY=core                those whose name holds the word; prints, writes nothing
+    make bench ONLY=round.pair.10000    exactly that one, where the word is a whole name
 
 A module tests/bench/bench_*.py registers measurements:
 
-    @measurement("core: multiply")
-    def multiply() -> Iterator[Result]:
-        yield interleaved("sodium: multiply, against X25519", "/s", 4096, subject, reference)
+    @measurement("core.evaluate")
+    def evaluate() -> Iterator[Line]:
+        with one_core():
+            ours, theirs = in_turns(partial(cpu_seconds, subject), reference.seconds)
+        yield Result("core.evaluate.sodium", N / ours, "/s", N / theirs, n=N, runs=RUNS, at_least=0.4)
 
-One measurement may yield several results (precision, recall, time). build/bench.json is a list of
+One measurement may yield several results, a `Skip` for a row that this machine cannot measure, and a `Note` that says
+what a reference is. build/bench.json is a list of
 
     {"name", "value", "unit", "reference", "ratio", "n", "runs"}
 
-`value` is the median over `runs` runs, each over `n` items, in `unit`. `reference` is what it is held against, in the
-same unit: another implementation measured in the same run, turn by turn, so that a busy machine slows both, or a
-figure that we promised; null when there is none. `ratio` is value / reference. Absolute values belong to the machine
-that measured them; ratios travel.
+`value` comes from the best of `runs` runs, each over `n` items, in `unit`: whatever else runs on a machine only ever
+makes a run longer. `reference` is what it is held against, in the same unit: another implementation measured in the
+same run, turn by turn, so that a busy machine slows both, or a figure that we promised; null when there is none.
+`ratio` is value / reference. Absolute values belong to the machine that measured them; ratios travel.
 
-A measurement that fails is reported and the others still run; the exit code is then 1 and the file is not written.
+The table adds the ratio to reach, where there is one, and whether it was reached. A figure that was not reached fails
+nothing, since one bad moment of a busy machine is enough for that; it is for a person to look at. A measurement that
+fails is reported and the others still run; the exit code is then 1 and the file is not written.
 """
 
-import gc
 import importlib
 import json
 import os
 import platform
-import statistics
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Result", "interleaved", "main", "measurement", "run", "seconds"]
+__all__ = ["ROOT", "Line", "Note", "Outcome", "Result", "Skip", "chosen", "main", "measurement", "run", "table"]
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "build" / "bench.json"
@@ -42,7 +45,8 @@ OUTPUT = ROOT / "build" / "bench.json"
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the table. `n` is the number of items of one run, `runs` how many runs the value is the median of."""
+    """One row. `n` is the number of items of one run, `runs` how many runs the value is the best of; `at_least` and
+    `at_most` bound the ratio."""
 
     name: str
     value: float
@@ -50,26 +54,57 @@ class Result:
     reference: float | None = None
     n: int = 1
     runs: int = 1
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.value / self.reference if self.reference else None
 
     def row(self) -> dict[str, str | float | int | None]:
-        ratio = self.value / self.reference if self.reference else None
         return {
             "name": self.name,
             "value": self.value,
             "unit": self.unit,
             "reference": self.reference,
-            "ratio": ratio,
+            "ratio": self.ratio,
             "n": self.n,
             "runs": self.runs,
         }
 
+    def verdict(self) -> str:
+        """The ratio to reach and whether it was, in words; empty where nothing is to be reached."""
+        if self.ratio is None or (self.at_least is None and self.at_most is None):
+            return ""
+        good = (self.at_least is None or self.ratio >= self.at_least) and (
+            self.at_most is None or self.ratio <= self.at_most
+        )
+        bounds = [f"{sign} {bound:g}" for sign, bound in ((">=", self.at_least), ("<=", self.at_most)) if bound]
+        return f"{', '.join(bounds)}: {'reached' if good else 'NOT reached'}"
 
-Measurement = Callable[[], Iterable[Result]]
+
+@dataclass(frozen=True)
+class Skip:
+    """A row that is not measured here, and what is missing."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a reference is, with its version. Printed above the table, once."""
+
+    text: str
+
+
+Line = Result | Skip | Note
+Measurement = Callable[[], Iterable[Line]]
 _registered: dict[str, Measurement] = {}
 
 
 def measurement(name: str) -> Callable[[Measurement], Measurement]:
-    """Register a function that yields results under `name`; two of one name are an error."""
+    """Register a function that yields lines under `name`; two of one name are an error."""
 
     def register(function: Measurement) -> Measurement:
         if name in _registered:
@@ -80,62 +115,46 @@ def measurement(name: str) -> Callable[[Measurement], Measurement]:
     return register
 
 
-def seconds(action: Callable[[], object]) -> float:
-    """Wall time of one call, with the garbage collector held back."""
-    was_on = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        begin = time.perf_counter()
-        action()
-        return time.perf_counter() - begin
-    finally:
-        if was_on:
-            gc.enable()
+@dataclass
+class Outcome:
+    """What a run of measurements gave; `failed` names those that broke."""
+
+    results: list[Result] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, line: Line) -> None:
+        if isinstance(line, Result):
+            self.results.append(line)
+        elif isinstance(line, Skip):
+            self.skips.append(line)
+        elif line not in self.notes:
+            self.notes.append(line)
 
 
-def interleaved(
-    name: str,
-    unit: str,
-    n: int,
-    subject: Callable[[], object],
-    reference: Callable[[], object],
-    *,
-    reference_n: int | None = None,
-    runs: int = 5,
-) -> Result:
-    """Items per second of `subject` (n items a call) against `reference` (`reference_n` items, default n), by turns.
-
-    One call of each goes unmeasured first: it fills caches and loads what loads late.
-    """
-    subject()
-    reference()
-    pairs = [(seconds(subject), seconds(reference)) for _ in range(runs)]
-    ours, theirs = (statistics.median(times) for times in zip(*pairs, strict=True))
-    return Result(name, n / ours, unit, (reference_n or n) / theirs, n, runs)
-
-
-def run(measurements: dict[str, Measurement]) -> tuple[list[Result], list[str]]:
-    """Run them in order; the results, and the names of those that failed (their traceback goes to stderr)."""
-    results: list[Result] = []
-    failed: list[str] = []
+def run(measurements: dict[str, Measurement]) -> Outcome:
+    """Run them in order (the traceback of one that fails goes to stderr)."""
+    outcome = Outcome()
     for name, function in measurements.items():
         print(f"... {name}", file=sys.stderr, flush=True)
         try:
-            results.extend(function())
+            for line in function():
+                outcome.add(line)
         except Exception:  # noqa: BLE001 - one broken measurement must not hide the others
             traceback.print_exc()
-            failed.append(name)
-    return results, failed
+            outcome.failed.append(name)
+    return outcome
 
 
 def table(results: list[Result]) -> str:
-    cells = [("", "value", "unit", "reference", "ratio", "n", "runs")]
+    columns = ("value", "unit", "reference", "ratio", "n", "runs")
+    cells = [("", *columns, "to reach")]
     for result in results:
         row = result.row()
-        cells.append(tuple(_figure(row[key]) for key in ("name", *cells[0][1:])))
+        cells.append((result.name, *(_figure(row[column]) for column in columns), result.verdict()))
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
-    left = {0, 2}
+    left = {0, 2, 7}
     return "\n".join(
         "  ".join(
             text.ljust(width) if column in left else text.rjust(width)
@@ -153,21 +172,41 @@ def _figure(value: str | float | int | None) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
+def chosen(only: str) -> dict[str, Measurement]:
+    """The measurement of that name, or else all whose name holds the word."""
+    if only in _registered:
+        return {only: _registered[only]}
+    return {name: function for name, function in _registered.items() if only in name}
+
+
 def main() -> None:
     only = " ".join(sys.argv[1:])
     for path in sorted(Path(__file__).parent.glob("bench_*.py")):
         importlib.import_module(f"tests.bench.{path.stem}")
-    chosen = {name: function for name, function in _registered.items() if only in name}
-    if not chosen:
+    measurements = chosen(only)
+    if not measurements:
         sys.exit(f"No measurement is called like '{only}'. There are: {', '.join(_registered) or 'none'}.")
-    results, failed = run(chosen)
-    print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
-    print(table(results))
-    if failed:
-        sys.exit(f"Failed: {', '.join(failed)}. Nothing was written.")
+    outcome = run(measurements)
+    print(f"{_processor()}, {os.cpu_count()} processors, Python {platform.python_version()}")
+    for note in outcome.notes:
+        print(note.text)
+    print(table(outcome.results))
+    for skip in outcome.skips:
+        print(f"Skipped: {skip.name}: {skip.reason}")
+    if outcome.failed:
+        sys.exit(f"Failed: {', '.join(outcome.failed)}. Nothing was written.")
     if not only:
         OUTPUT.parent.mkdir(exist_ok=True)
         half = OUTPUT.with_suffix(".half")
-        half.write_text(json.dumps([result.row() for result in results], indent=1) + "\n", encoding="utf-8")
+        half.write_text(json.dumps([result.row() for result in outcome.results], indent=1) + "\n", encoding="utf-8")
         half.replace(OUTPUT)
         print(f"Written to {OUTPUT.relative_to(ROOT)}")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{platform.machine()}, {names[0]}" if names else platform.machine()

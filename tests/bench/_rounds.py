@@ -24,7 +24,7 @@ from tests.bench._bench import Result
 from tests.support import linking
 from tests.support.node_process import NodeProcess, Relay
 
-__all__ = ["PEAK_MIB", "Cost", "measure", "rows"]
+__all__ = ["IDEAL_BYTES", "PEAK_MIB", "SIDES", "Cost", "curve_seconds", "measure", "rows"]
 
 PEAK_MIB = 400.0
 """What a node promises to stay under."""
@@ -33,7 +33,7 @@ IDEAL_BYTES = 64.0
 """Bytes that a side sends for one element in a round that is answered in order: the element and one answer."""
 
 _ROUND_SECONDS = 1800
-_SIDES = ("first learner", "second learner")
+SIDES = ("first learner", "second learner")
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ def rows(name: str, cost: Cost, *, records: int, identifiers: int, elements: int
     assert max(cost.peak_mib) < PEAK_MIB, cost.peak_mib
     curve = curve_seconds(elements)
     yield Result(f"{name}.wall_time", cost.wall_seconds, "s", n=records)
-    for side, seconds in zip(_SIDES, cost.cpu_seconds, strict=True):
+    for side, seconds in zip(SIDES, cost.cpu_seconds, strict=True):
         yield Result(f"{name}.cpu_time, {side}, against curve arithmetic", seconds, "s", curve, n=records)
     for what, peaks in (("peak_memory", cost.peak_mib), ("peak_memory_of_round", cost.round_peak_mib)):
-        for side, peak in zip(_SIDES, peaks, strict=True):
+        for side, peak in zip(SIDES, peaks, strict=True):
             yield Result(f"{name}.{what}, {side}, against the promise", peak, "MiB", PEAK_MIB, n=records)
     each = cost.wire_bytes / 2 / identifiers
     yield Result(f"{name}.bytes_per_identifier, per side", each, "B", IDEAL_BYTES, n=records)
