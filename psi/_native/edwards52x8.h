@@ -59,16 +59,16 @@ static const fe_constant INVSQRT_A_MINUS_D = {
  * E = 2XY, G = Y^2 - X^2, F = 2Z^2 - G, H = X^2 + Y^2. */
 INLINE fe doubled(projective *p, int with_t)
 {
+    wide xx = wide_sq(p->X, 0);             /*  (767, 19) */
     fe x_plus_y = loose_add(p->X, p->Y);
-    wide yy = wide_sq(p->Y, 800);
-    wide xx = wide_sq(p->X, 0);
-    wide ss = wide_sq(x_plus_y, 2400);
-    wide zz = wide_sq(p->Z, 800);
-    wide h = wide_add(xx, yy);
-    wide g = wide_sub(yy, xx);
-    wide e = wide_sub(ss, h);
-    wide f = wide_sub(wide_add(zz, zz), g);
-    fe G = loose_carry(g), H = loose_carry(h), E = loose_carry(e), F = loose_carry(f);
+    wide zz = wide_sq(p->Z, 800);           /* (1567, 44): W + 800 */
+    wide yy = wide_sq(p->Y, 800);           /* (1567, 44) */
+    wide ss = wide_sq(x_plus_y, 2400);      /* (3167, 94) */
+    wide h = wide_add(xx, yy);              /* (2334, 63) */
+    wide g = wide_sub(yy, xx);              /* (1567, 44), not below 0: 800 > 767, 25 > 19 */
+    fe G = loose_carry(g), H = loose_carry(h);
+    fe E = loose_carry(wide_sub(ss, h));               /* (3167, 94): 2400 > 2334, 75 > 63 */
+    fe F = loose_carry(wide_sub(wide_add(zz, zz), g)); /* (3134, 88): 1600 > 1567, 50 > 44 */
     p->Y = mul(G, H);
     p->X = mul(E, F);
     p->Z = loose_mul(F, G);
@@ -80,13 +80,13 @@ INLINE fe doubled(projective *p, int with_t)
 INLINE fe added(projective *p, fe t, const cached *q, lanes minus, int with_t, int q_is_affine)
 {
     fe y_minus_x = loose_sub(p->Y, p->X), y_plus_x = loose_add(p->Y, p->X);
-    wide c = wide_mul(t, q->t2d, 0);                     /*  (767, 19) */
-    wide d = q_is_affine ? plus_multiple_of_p(as_wide(cleaned(p->Z)), 400) : wide_mul(p->Z, q->z, 400); /* (1167, 32) */
-    wide a = wide_mul(y_minus_x, q->y_minus_x, 0);       /*  (767, 19) */
-    wide b = wide_mul(y_plus_x, q->y_plus_x, 800);       /* (1567, 44) */
-    wide dd = wide_add(d, d);                            /* (2334, 64) */
-    wide up = wide_add(dd, c), down = wide_sub(dd, c);   /* (3101, 83) and (2334, 64): 800 > 767, 25 > 19 */
-    wide f, g;
+    wide c = wide_mul(t, q->t2d, 0);               /*  (767, 19) */
+    wide d = q_is_affine ? plus_multiple_of_p(as_wide(cleaned(p->Z)), 400)
+                         : wide_mul(p->Z, q->z, 400); /* (1167, 32) */
+    wide b = wide_mul(y_plus_x, q->y_plus_x, 800); /* (1567, 44) */
+    wide a = wide_mul(y_minus_x, q->y_minus_x, 0); /*  (767, 19) */
+    wide dd = wide_add(d, d);                      /* (2334, 64) */
+    wide up = wide_add(dd, c), down = wide_sub(dd, c), f, g; /* (3101, 83) and (2334, 64): 800 > 767, 25 > 19 */
     for (int i = 0; i < 5; i++) {
         f.l[i] = _mm512_mask_blend_epi64(minus, down.l[i], up.l[i]);
         g.l[i] = _mm512_mask_blend_epi64(minus, up.l[i], down.l[i]);
