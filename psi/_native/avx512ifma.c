@@ -382,10 +382,7 @@ static void map_and_multiply(uint8_t *out, const uint8_t *uniform, size_t n, con
     wipe(points, sizeof points);
 }
 
-static ptrdiff_t sum_var(uint8_t out[ELEMENT_BYTES], const uint8_t *elements, size_t n);
-static ptrdiff_t multi_scalar_var(uint8_t out[ELEMENT_BYTES], const uint8_t *scalars, const uint8_t *elements, size_t n);
-
-#include "multi_scalar52x8.h"
+#include "multi_scalar52x8.h" /* sum_var and multi_scalar_var; stands on what is above */
 
 const curve_core avx512ifma_core = {
     .name = "avx512ifma",

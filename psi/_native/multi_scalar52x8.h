@@ -201,23 +201,30 @@ static int longest_scalar_var(const uint8_t *scalars, size_t n)
     return 0;
 }
 
-/* Signed digits of all scalars; the last window takes what is left, without a sign. */
+/* Signed digits of all scalars. Half a window is added everywhere at once and taken off digit by digit, so that no carry
+ * runs; the last window takes what is left, without a sign. No branch: no processor foresees the digits of a hash. */
 static void cut_var(msm_space *m, const uint8_t *scalars, size_t n, int width, int windows)
 {
-    unsigned base = 1u << width;
+    uint64_t halves[5] = {0, 0, 0, 0, 0};
+    int last = windows - 1, half = 1 << (width - 1);
+    for (int w = 0; w < last; w++) {
+        int bit = w * width + width - 1;
+        halves[bit / 64] |= UINT64_C(1) << (bit % 64);
+    }
     for (size_t i = 0; i < n; i++) {
-        uint64_t words[5] = {0, 0, 0, 0, 0};
-        for (int j = 0; j < 4; j++) {
-            words[j] = load_word(scalars + i * SCALAR_BYTES + 8 * j);
+        uint64_t words[5] = {0, 0, 0, 0, 0}, carry = 0;
+        for (int j = 0; j < 5; j++) {
+            unsigned __int128 sum = (unsigned __int128)halves[j] + carry;
+            sum += j < 4 ? load_word(scalars + i * SCALAR_BYTES + 8 * j) : 0;
+            words[j] = (uint64_t)sum;
+            carry = (uint64_t)(sum >> 64);
         }
-        unsigned carry = 0;
         for (int w = 0; w < windows; w++) {
             int bit = w * width, offset = bit % 64;
-            uint64_t bits = words[bit / 64] >> offset | (offset ? words[bit / 64 + 1] << (64 - offset) : 0);
-            unsigned digit = (unsigned)(bits & (base - 1)) + carry;
-            /* Without a branch: no processor foresees the digits of a hash. */
-            carry = (unsigned)(digit > base / 2) & (unsigned)(w < windows - 1);
-            m->digit[w][i] = (uint16_t)(((digit ^ -carry) + carry + (base & -carry)) | (MINUS & -carry));
+            uint64_t bits = words[bit / 64] >> offset | (words[bit / 64 + 1] << 1) << (63 - offset);
+            int digit = w < last ? (int)(bits & (2 * (unsigned)half - 1)) - half : (int)(bits & (4 * (unsigned)half - 1));
+            int sign = digit >> 31;
+            m->digit[w][i] = (uint16_t)(((digit ^ sign) - sign) | (MINUS & sign));
         }
     }
 }
@@ -348,7 +355,8 @@ static ptrdiff_t add_many_var(extended *total, msm_space *m, const uint8_t *scal
     }
     extended sum = neutral();
     for (int first = (windows - 1) / LANES * LANES; first >= 0; first -= LANES) {
-        extended here = weighed_var(m, first, windows, 1 << width, filled);
+        int has_last = first + LANES >= windows; /* the one window with buckets up to 2^width */
+        extended here = weighed_var(m, first, windows, 1 << (width - !has_last), filled);
         for (int lane = LANES; lane-- > 0;) {
             if (first + lane < windows) {
                 extended one = lanes_permuted(&here, all(lane));

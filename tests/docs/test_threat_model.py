@@ -16,7 +16,8 @@ PARTS = 10
 MIN_PROMISES = 50
 """So that a table that no longer parses is found."""
 
-ID = re.compile(r"TM-\d\d")
+ID = re.compile(r"TM-(0[1-9]|[1-9]\d\d?)")
+"""One number, one form: two digits, and three from 100 on."""
 ROW = re.compile(r"^\| *(TM-[^ |]*) *\|(.*)\|(.*)\|$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)]+)\)")
 
@@ -97,6 +98,9 @@ def test_the_small_table_itself_is_sound() -> None:
         (TABLE + TABLE, SOURCE, "TM-01 is promised twice"),
         (TABLE + "So TM-09 holds.", SOURCE, "TM-09 is mentioned but not promised"),
         (TABLE.replace("TM-01", "TM-1"), SOURCE.replace("TM-01", "TM-1"), "TM-1 is no id"),
+        (TABLE.replace("TM-01", "TM-001"), SOURCE.replace("TM-01", "TM-001"), "TM-001 is no id"),
+        (TABLE.replace("TM-01", "TM-1000"), SOURCE.replace("TM-01", "TM-1000"), "TM-1000 is no id"),
+        (TABLE.replace("TM-01", "TM-101") + "See TM-101.", SOURCE, "TM-101 has no test"),
         (TABLE.replace("test_a.py", "test_b.py"), SOURCE, "TM-01 is not in tests/test_b.py"),
         (TABLE.replace("[a](tests/test_a.py)", "by hand"), SOURCE, "TM-01 names no test file"),
     ],

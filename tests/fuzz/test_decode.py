@@ -14,6 +14,8 @@ import pytest
 from tests.support.leaks import ACCEPTS_NEGATIVE
 from tests.support.native_build import CHECKED, Way, has_ifma, need, program, run
 
+pytestmark = pytest.mark.tm("TM-101")
+
 INPUTS = 100_000
 SOAK_SECONDS = 900
 MAX_BYTES = 1 + 9 * 32

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 
 from node.agreement.manifest import Manifest
 from node.clock import timestamp
+from node.config import Limits
 from node.rounds.book import round_id_of
+from node.rounds.post import Post
 from node.rounds.templates import build
 from node.transport.explain import PeerRefused
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
@@ -61,21 +64,22 @@ def proposal(trio: Trio, *, seconds: float, expires: datetime | None = None) -> 
     return round_id, envelope
 
 
-def test_a_silent_member_does_not_keep_others_from_their_round(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The board takes the shelter's reports and never answers, and keeps knocking; the others finish meanwhile."""
-    shelter, police, board = trio
-    done, calls = threading.Event(), {"now": 0, "most": 0, "all": 0}
+@contextmanager
+def silent_board(trio: Trio, monkeypatch: pytest.MonkeyPatch, rounds: int) -> Iterator[dict[str, int]]:
+    """The board takes the shelter's reports on its proposals, never answers and keeps knocking: how many calls to it
+    are under way, and the most there were."""
+    _shelter, _police, board = trio
+    done, calls = threading.Event(), {"now": 0, "most": 0}
 
     def hang(_envelope: Envelope) -> ReceiptKind:
         calls["now"] += 1
-        calls["all"] += 1
         calls["most"] = max(calls["most"], calls["now"])
         done.wait(25)
         calls["now"] -= 1
         return ReceiptKind.RETRY_LATER
 
     monkeypatch.setattr(board.parts.engine, "accept", hang)
-    made = [proposal(trio, seconds=2.5) for _ in range(12)]
+    made = [proposal(trio, seconds=2.5) for _ in range(rounds)]
     for _round_id, envelope in made:
         board.parts.carrier.deliver(envelope)
 
@@ -87,13 +91,29 @@ def test_a_silent_member_does_not_keep_others_from_their_round(trio: Trio, monke
     thread.start()
     try:
         wait_for(lambda: calls["now"] > 0)
+        yield calls
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_a_silent_member_does_not_keep_others_from_their_round(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelter, police, _board = trio
+    with silent_board(trio, monkeypatch, 12) as calls:
         started = datetime.now(UTC)
         run_through(police, shelter, police)
         assert datetime.now(UTC) - started < timedelta(seconds=20)
         assert calls["most"] == 1
-    finally:
-        done.set()
-        thread.join()
+
+
+def test_with_more_than_one_call_at_a_time_it_would_hold_every_worker(
+    trio: Trio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sabotaged twin: the post does not look whether a call to the recipient is under way."""
+    monkeypatch.setattr(Post, "_begin", lambda _post, _recipient: 0.0)
+    workers = Limits().rounds_at_once
+    with silent_board(trio, monkeypatch, workers) as calls:
+        wait_for(lambda: calls["now"] >= workers)
 
 
 def test_a_round_that_was_never_signed_here_is_reported_to_its_convener_only(trio: Trio) -> None:
