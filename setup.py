@@ -36,8 +36,8 @@ BY_MACHINE = {
 WARNINGS = ["-Wall", "-Wextra"]
 FLAGS = ["-std=c11", "-O3", "-fPIC", "-fvisibility=hidden"]
 FLAGS += ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
-# gcc would add up in an order that makes the chain of carries longer; clang keeps the order and knows no such flag.
-IF_KNOWN = ["-fno-tree-reassoc"]
+# For gcc: keep sums in the order written (or the chain of carries gets longer), and use all 32 registers in turn.
+IF_KNOWN = ["-fno-tree-reassoc", "-frename-registers"]
 LINK = ["-shared", "-Wl,-z,relro,-z,now", "-Wl,--strip-all"]
 
 

@@ -79,7 +79,7 @@ class Way:
         )
 
 
-RELEASE = Way("gcc", ("-O3", "-fno-tree-reassoc"))
+RELEASE = Way("gcc", ("-O3", "-fno-tree-reassoc", "-frename-registers"))
 """As the extension is built (setup.py)."""
 
 CHECKED = ("-O1", "-Dalways_inline=unused")
