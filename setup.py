@@ -5,7 +5,8 @@ One function, `compile_core`, does it for a wheel (setuptools calls the class be
 nothing else. The result uses the stable interface of Python 3.11 only, so one file serves all later versions.
 
 The core is optional. Where it cannot be compiled, one line says why, and blindmatch runs on libsodium, which is slower;
-`blindmatch doctor` says it again. Environment: CC names the compiler, CFLAGS and LDFLAGS are added at the end.
+`blindmatch doctor` says it again. CC names the compiler, CFLAGS and LDFLAGS are added at the end: from the environment,
+or in a checkout the words of the last `make native`.
 
 No -march: the file runs on any processor of its kind, and each source names the instruction sets it uses by itself. Two
 builds from the same sources with the same compiler give the same bytes, wherever they lie.
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -37,22 +39,34 @@ WARNINGS = ["-Wall", "-Wextra"]
 FLAGS = ["-std=c11", "-O3", "-fPIC", "-fvisibility=hidden"]
 FLAGS += ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
 # For gcc: keep sums in the order written (or the chain of carries gets longer), and use all 32 registers in turn.
-IF_KNOWN = ["-fno-tree-reassoc", "-frename-registers"]
+IF_KNOWN = ["-fno-tree-reassoc", "-frename-registers", "-fstack-clash-protection"]
 LINK = ["-shared", "-Wl,-z,relro,-z,now", "-Wl,--strip-all"]
+
+WORDS = ("CC", "CFLAGS", "LDFLAGS")
+"""What a person can say about it, by the names that make and setuptools use as well."""
 
 
 class NotCompiled(Exception):
     """The reason, as the end of a sentence."""
 
 
-def compiler() -> list[str]:
+def compiler(words: Mapping[str, str] = os.environ) -> list[str]:
     """The words of CC; or the compiler that is there. NotCompiled if there is none."""
-    if named := shlex.split(os.environ.get("CC", "")):
+    if named := shlex.split(words.get("CC", "")):
         return named
     for name in ("cc", "gcc", "clang"):
         if shutil.which(name):
             return [name]
     raise NotCompiled("there is no C compiler")
+
+
+def version(cc: list[str]) -> str:
+    """The first line of what the compiler says about itself. NotCompiled if it cannot be started."""
+    try:
+        said = subprocess.run([*cc, "--version"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise _not_started(error) from error
+    return next(iter(said.stdout.decode(errors="replace").splitlines()), "")
 
 
 def headers() -> Path:
@@ -72,33 +86,34 @@ def sources() -> list[Path]:
     return SOURCES + extra
 
 
-def fingerprint() -> str:
-    """All that the result depends on, as one hash: the sources, this file, the compiler, Python's headers."""
+def fingerprint(words: Mapping[str, str] = os.environ) -> str:
+    """All that the result depends on, as one hash: the sources, this file, the words for the compiler, the version that
+    it names, and where Python's headers lie."""
     hashed = hashlib.sha256()
     for path in sorted([*(ROOT / FOLDER).glob("*.[ch]"), ROOT / "setup.py"]):
         hashed.update(f"{path.name}\n{path.stat().st_size}\n".encode() + path.read_bytes())
-    for question in (compiler, headers, sources):
+    for question in (lambda: compiler(words), lambda: version(compiler(words)), headers, sources):
         try:
             hashed.update(f"{question()}\n".encode())
         except NotCompiled as reason:
             hashed.update(f"{reason}\n".encode())
     for name in ("CFLAGS", "LDFLAGS"):
-        hashed.update(f"{os.environ.get(name)}\n".encode())
+        hashed.update(f"{words.get(name)}\n".encode())
     return hashed.hexdigest()
 
 
-def compile_core(target: Path) -> None:
+def compile_core(target: Path, words: Mapping[str, str] = os.environ) -> None:
     """Compile and link to `target`, which is replaced at once and only by a whole file. NotCompiled if that fails."""
     with tempfile.TemporaryDirectory() as folder:
-        cc, scratch = compiler(), Path(folder)
+        cc, scratch = compiler(words), Path(folder)
         known = [flag for flag in IF_KNOWN if _takes(cc, flag, scratch)]
         said = shlex.join(FLAGS + known)
         flags = [*WARNINGS, *FLAGS, *known, f'-DNATIVE_FLAGS="{said}"', f"-ffile-prefix-map={ROOT}=.", f"-I{headers()}"]
-        flags += shlex.split(os.environ.get("CFLAGS", ""))
+        flags += shlex.split(words.get("CFLAGS", ""))
         objects = {scratch / f"{source.stem}.o": source for source in sources()}
         _run([[*cc, *flags, "-c", str(source), "-o", str(made)] for made, source in objects.items()])
         linked = scratch / target.name
-        extra = shlex.split(os.environ.get("LDFLAGS", ""))
+        extra = shlex.split(words.get("LDFLAGS", ""))
         _run([[*cc, *LINK, *map(str, objects), "-o", str(linked), *extra]])
         target.parent.mkdir(parents=True, exist_ok=True)
         half = target.with_suffix(".half")
@@ -116,6 +131,10 @@ def _takes(cc: list[str], flag: str, scratch: Path) -> bool:
         return False
 
 
+def _not_started(error: OSError) -> NotCompiled:
+    return NotCompiled(f"the C compiler cannot be started ({error.strerror})")
+
+
 def _run(commands: list[list[str]]) -> None:
     """Run compilers side by side; the first complaint ends it."""
     try:
@@ -124,7 +143,7 @@ def _run(commands: list[list[str]]) -> None:
             for command in commands
         ]
     except OSError as error:
-        raise NotCompiled(f"the C compiler cannot be started ({error.strerror})") from error
+        raise _not_started(error) from error
     ended = [(one.communicate()[0], one.returncode) for one in running]
     for output, code in ended:
         if code:

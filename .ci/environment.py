@@ -10,6 +10,7 @@ takes effect at once and .venv/bin/blindmatch runs what lies here.
 
 Where a C compiler and Python.h are there, the curve core is compiled into the checkout as well (setup.py says how), and
 again after an edit of its sources. Where they are not, one line says what that costs, and everything works without.
+CC, CFLAGS and LDFLAGS of `make native` hold until the next `make native`, or until .venv is made from nothing.
 
 What .venv holds is written to .venv/blindmatch-stamp.json, last of all. As long as that says what is wanted, this
 does nothing; when a lock, the Python or the place of the checkout changed, or a set-up was interrupted, the
@@ -21,6 +22,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +34,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "blindmatch-stamp.json"
 PYTHON = VENV / "bin" / "python"
 CORE_STAMP = VENV / "blindmatch-core.json"
+KEPT = "words of make native"
 LOCKS = {"runtime": "requirements.lock", "dev": "requirements-dev.lock"}
 LAUNCHER = """#!/bin/sh
 exec "$(dirname "$(readlink -f "$0")")/python" -m cli "$@"
@@ -126,28 +129,45 @@ def core_recipe() -> ModuleType:
     return module
 
 
-def ensure_core(anew: bool = False) -> None:
-    """The curve core in the checkout, compiled from what lies there now; or a line that says why not.
-
-    The stamp names all that the result depends on, and whether there is one: so nothing is tried twice in vain.
-    """
-    recipe = core_recipe()
-    target = ROOT / recipe.FILE
-    goal = {"made from": recipe.fingerprint()}
+def core_stamp() -> dict[str, Any]:
     try:
         stamp = json.loads(CORE_STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        stamp = None
-    if not anew and stamp in (goal | {"made": False}, goal | {"made": True}) and target.exists() == stamp["made"]:
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def ensure_core(anew: bool = False) -> None:
+    """The curve core in the checkout, compiled from what lies there now; or a line that says why not.
+
+    The stamp names all that the result depends on, and whether there is one: so nothing is tried twice in vain. It also
+    keeps the words of `make native` for the compiler (`anew`): where the environment names none, they are used again.
+    """
+    recipe = core_recipe()
+    target, stamp = ROOT / recipe.FILE, core_stamp()
+    given = {name: os.environ[name] for name in recipe.WORDS if os.environ.get(name)}
+    kept = given if anew else _words(stamp.get(KEPT), recipe.WORDS)
+    words = given or kept
+    goal = {"made from": recipe.fingerprint(words), KEPT: kept}
+    if not anew and stamp == goal | {"made": target.exists()}:
         return
     try:
-        print("Compiling the curve core", flush=True)
-        recipe.compile_core(target)
+        said = "".join(f" {name}={shlex.quote(value)}" for name, value in words.items())
+        print(f"Compiling the curve core{' with' + said if said else ''}", flush=True)
+        recipe.compile_core(target, words)
     except recipe.NotCompiled as reason:
         target.unlink(missing_ok=True)  # of other sources, and no longer what this says
-        price = "Everything works without it, but the arithmetic takes 5 to 12 times as long."
+        # Measured with the core for AVX-512 IFMA on an AMD EPYC; psi/backend.py says the same.
+        price = "Everything works without it, but the arithmetic takes about 9 times as long."
         print(f"The fast curve core was left out: {reason}. {price}", flush=True)
     write_stamp(CORE_STAMP, goal | {"made": target.exists()})
+
+
+def _words(kept: object, names: tuple[str, ...]) -> dict[str, str]:
+    """What a stamp keeps; nothing where somebody damaged it."""
+    if not isinstance(kept, dict):
+        return {}
+    return {name: value for name in names if isinstance(value := kept.get(name), str)}
 
 
 def main() -> None:

@@ -20,6 +20,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from environment import core_recipe
+
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "build" / "wheel"
 PACKAGES = {"psi", "node", "cli"}
@@ -45,6 +47,17 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     if done.returncode:
         sys.exit(f"wheel-check: exit code {done.returncode} from: {' '.join(words)}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def check_compiler() -> None:
+    """That the curve core can be compiled here at all: said at once, and not as a file that a wheel lacks."""
+    recipe = core_recipe()
+    try:
+        recipe.version(recipe.compiler())
+        recipe.headers()
+        recipe.sources()
+    except recipe.NotCompiled as reason:
+        sys.exit(f"wheel-check: the wheel must hold the curve core, which cannot be compiled here: {reason}.")
 
 
 def source_files() -> list[Path]:
@@ -117,6 +130,7 @@ def check_installed(wheel: Path, python: Path, empty: Path, backend: str) -> Non
 
 
 def main() -> None:
+    check_compiler()
     files = source_files()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

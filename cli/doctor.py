@@ -23,7 +23,7 @@ from cli._output import Printer, show, working
 from cli._session import Session
 from node import __version__
 from node.errors import NodeError
-from psi.errors import PsiError
+from psi.errors import BackendUnavailable, PsiError
 
 __all__ = ["Check", "doctor", "examine"]
 
@@ -111,6 +111,7 @@ def _backend() -> Check:
 
 def _curve_core() -> Check:
     """Whether the fastest arithmetic could run here; not which one was chosen."""
+    from node.app import chosen_backend
     from psi.backend import built_with, shortfall
 
     built = built_with()
@@ -119,6 +120,11 @@ def _curve_core() -> Check:
     if short is None:
         return Check("curve core", True, how)
     sentence, advice = short
+    try:
+        chosen_backend()
+    except BackendUnavailable as refusal:
+        if advice in refusal.advice:  # one cause, and said once
+            return Check("curve core", None, 'The fastest one does not run here; see "backend".', how)
     return Check("curve core", None, sentence, " ".join(filter(None, (advice, how))))
 
 
@@ -126,7 +132,10 @@ def _speed() -> Check:
     from node.app import chosen_backend
     from psi.group import GENERATOR
 
-    backend = chosen_backend()
+    try:
+        backend = chosen_backend()
+    except BackendUnavailable:
+        return Check("speed", None, 'Not measured: see "backend".')
     with backend.new_scalar() as scalar:
         before = time.perf_counter()
         backend.multiply(scalar, GENERATOR * MEASURED_ELEMENTS)

@@ -10,7 +10,7 @@ one is reported, by its index in the whole batch. Secret scalars are shared, nev
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from psi.backend import Backend, Buffer, RandomBytes
@@ -139,8 +139,9 @@ class ParallelBackend:
         places: list[_Part] = list(zip(begins, [*begins[1:], None], strict=True))
         if pool is None or parts == 1:
             return [work(places[0])]
-        others = [pool.submit(work, place) for place in places[1:]]
+        others: list[Future[_Result]] = []
         try:
+            others.extend(pool.submit(work, place) for place in places[1:])
             results = [work(places[0])]
         finally:
             wait(others)

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -170,8 +171,7 @@ class DatasetBook:
         Children, and records whose consent does not cover the round, are among them: the caller asks each record.
         NotFound; UserError if another normaliser prepared it; StateDamaged if its file is missing or altered.
         """
-        blocks = self._lines(self.get(name))
-        return (record for lines in blocks for record in PreparedRecord.from_lines(lines))
+        return chain.from_iterable(map(PreparedRecord.from_lines, self._lines(self.get(name))))
 
     def references(self, dataset_id: str, numbers: NDArray[np.int64]) -> Iterator[str]:
         """The references of the records with these numbers (ascending, the first record is 0). Errors as `records`."""

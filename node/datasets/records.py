@@ -125,8 +125,8 @@ class PreparedRecord:
                 stated = found["consent"]
                 consent = Consent.from_dict(found["consent"])
             identifiers = found["identifiers"]
-            for kind in identifiers:
-                identifiers[kind] = tuple(identifiers[kind])
+            for kind, values in identifiers.items():
+                identifiers[kind] = tuple(values)
             person = found["person"]
             if person is not None:
                 person = Person.from_dict(person)
@@ -134,12 +134,18 @@ class PreparedRecord:
         return records
 
 
+_LAST_FIELD = b'"reference":'
+"""What stands before the reference in a line of `to_line`: the keys are sorted, so nothing but `}` comes after it. It
+stands nowhere else in the line's last field: inside a string a quote has a backslash before it."""
+
+
 def references(lines: Iterable[bytes]) -> list[str]:
-    """The record references alone of such lines."""
-    return [found["reference"] for found in _parsed(lines)]
+    """The record references alone of such lines; the rest of a line is not parsed."""
+    found: list[str] = _parsed(line.rpartition(_LAST_FIELD)[2][:-1] for line in lines)
+    return found
 
 
-def _parsed(lines: Iterable[bytes]) -> list[dict[str, Any]]:
+def _parsed(values: Iterable[bytes]) -> list[Any]:
     # As one text: a call of the parser costs more than what it reads here. A line end cannot stand inside a line.
-    parsed: list[dict[str, Any]] = json.loads(b"[" + b",".join(lines) + b"]")
+    parsed: list[Any] = json.loads(b"[" + b",".join(values) + b"]")
     return parsed

@@ -23,7 +23,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, or_, select
 
 from node.clock import Clock, timestamp
 from node.errors import NotAllowed, NotFound, StateDamaged, UserError
@@ -39,6 +39,10 @@ __all__ = ["AuditTrail", "Member", "MemberBook", "MemberState"]
 
 _CARDS_KEPT = 256
 """Checked cards kept in memory, in number, some 5 KiB each."""
+
+# Made once: every call of a peer and every message to one asks for its member.
+_BY_KEY = select(members).where(members.c.tls_key_hash == bindparam("key_hash"))
+_BY_ID = select(members).where(members.c.member_id == bindparam("id"))
 
 
 class AuditTrail(Protocol):
@@ -208,13 +212,15 @@ class MemberBook:
     def holder(self, tls_key_hash: bytes) -> Member | None:
         """Whose TLS key this is (32-byte hash), in whatever state: to name a caller that is refused."""
         with self._store.read() as tx:
-            member = self._find(tx, members.c.tls_key_hash == tls_key_hash)
+            row = tx.execute(_BY_KEY, {"key_hash": tls_key_hash}).mappings().first()
+            member = None if row is None else self._member(row)
         return member if member is not None and member.tls_key_hash == tls_key_hash else None
 
     def confirmed(self, member_id: str) -> Member | None:
         """The member with this id if it is confirmed."""
         with self._store.read() as tx:
-            member = self._find(tx, members.c.member_id == member_id)
+            row = tx.execute(_BY_ID, {"id": member_id}).mappings().first()
+            member = None if row is None else self._member(row)
         return member if member is not None and member.state is MemberState.CONFIRMED else None
 
     def _named(self, tx: Connection, name: str) -> Member:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from node.agreement.manifest import Manifest
 from node.clock import timestamp
@@ -27,6 +27,11 @@ ROUND_ID_BYTES = 16
 
 _MANIFESTS_KEPT = 1_024
 """Parsed manifests kept in memory, in number; each takes about 10 KiB."""
+
+# Made once: every step of the engine looks at its round several times.
+_ROUND = select(rounds).where(rounds.c.round_id == bindparam("round"))
+_STATE = select(rounds.c.state).where(rounds.c.round_id == bindparam("round"))
+_CHANGED = rounds.update().where(rounds.c.round_id == bindparam("round"))
 
 
 def round_id_of(manifest: Manifest) -> str:
@@ -109,7 +114,7 @@ class RoundBook:
 
     def state(self, tx: Connection, round_id: str) -> RoundState | None:
         """Where a round stands, without reading all of it; None if there is none of that name."""
-        found = tx.execute(select(rounds.c.state).where(rounds.c.round_id == round_id)).scalar()
+        found = tx.execute(_STATE, {"round": round_id}).scalar()
         return None if found is None else RoundState(found)
 
     def get(self, round_id: str) -> Round:
@@ -246,10 +251,10 @@ class RoundBook:
 
     def _update(self, tx: Connection, round_id: str, **values: Any) -> None:
         values["updated_at"] = timestamp(self._store.clock.now())
-        tx.execute(rounds.update().where(rounds.c.round_id == round_id).values(**values))
+        tx.execute(_CHANGED, {"round": round_id, **values})
 
     def _row(self, connection: Connection, round_id: str) -> Any:
-        return connection.execute(select(rounds).where(rounds.c.round_id == round_id)).first()
+        return connection.execute(_ROUND, {"round": round_id}).first()
 
 
 @lru_cache(maxsize=_MANIFESTS_KEPT)

@@ -77,7 +77,7 @@ class Workshop:
         self._me = me
         self._spools = spools
         self._book = book
-        self._backend = backend
+        self.backend = backend
         self._random_bytes = random_bytes
 
     def prepare(
@@ -87,7 +87,7 @@ class Workshop:
         self.forget(found.round_id)
         terms = pair_terms(found.manifest, self._me)
         files = ExitStack()
-        scalar = self._backend.new_scalar()
+        scalar = self.backend.new_scalar()
         try:
             lists = PairSpools.make(
                 lambda name, width: self._create(files, found.round_id, name, width), self._spools.scratch
@@ -98,7 +98,7 @@ class Workshop:
                 walk.batches(records),
                 size=terms.my_size,
                 scalar=scalar,
-                backend=self._backend,
+                backend=self.backend,
                 random_bytes=self._random_bytes,
                 mine=lists.mine,
                 order=order,
@@ -110,7 +110,7 @@ class Workshop:
                 scalar=scalar,
                 spools=lists,
                 voice=voice,
-                backend=self._backend,
+                backend=self.backend,
                 random_bytes=self._random_bytes,
             )
         except BaseException:
@@ -140,7 +140,7 @@ class Workshop:
                 scalar=scalar,
                 spools=lists,
                 voice=voice,
-                backend=self._backend,
+                backend=self.backend,
                 random_bytes=self._random_bytes,
             )
         except BaseException:

@@ -198,7 +198,7 @@ class RoundEngine:
             if delivery.refused is not None and found is not None:
                 self._refused(found, *delivery.refused)
                 return True
-            return self._read_one(found, round_id) or (found is not None and self._go_on(found))
+            return self._read_next(found, round_id) or (found is not None and self._go_on(found))
         except OvertakenError:
             self._opened.let_go(round_id)
             return True
@@ -225,12 +225,12 @@ class RoundEngine:
             self._ends.fail(found, error.code, error.diagnostics())
             return True
 
-    def _read_one(self, found: Round | None, round_id: str) -> bool:
-        letter = self.inbox.next(round_id, protocol=found is not None and found.state in LIVE)
-        if letter is None:
+    def _read_next(self, found: Round | None, round_id: str) -> bool:
+        letters = self.inbox.next(round_id, protocol=found is not None and found.state in LIVE)
+        if not letters:
             return False
-        self._reading[round_id] = letter.sender
-        self._hearing.read(found, letter)
+        self._reading[round_id] = letters[0].sender
+        self._hearing.read(found, letters)
         del self._reading[round_id]
         return True
 

@@ -3,13 +3,14 @@
     PROPOSAL                          a new round in state proposed                      (`negotiation`)
     SIGNATURE REFUSAL START CANCEL    the agreement goes on, or is called off            (`negotiation`)
     STATUS                            how a member's side stands
-    ROUND                             one message of protocol `pair`: session.receive, then in one transaction the
-                                      audit entry, the leads, the snapshot and the letter as read
+    ROUND                             one message of protocol `pair`, or some chunks: session.receive, then in one
+                                      transaction the audit entry, the leads, the snapshot and the letters as read
 
 What breaks the rules ends the round, with its sender's name in the audit log, in the transaction that drops the letter.
 A round is read anew inside each transaction: a person may have ended it since the letter was fetched.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,9 +34,12 @@ from node.rounds.states import RoundState
 from node.store import Store
 from node.wire.envelope import EnvelopeKind
 from psi.errors import MalformedMessage, PeerError, PsiError, UnexpectedMessage, WrongCount
-from psi.messages import Close, Count, Message, Open, Released, decode
+from psi.messages import Blinded, Close, Count, Evaluated, Message, Open, Released, decode
 
-__all__ = ["Hearing"]
+__all__ = ["LONGEST_SECONDS", "Hearing"]
+
+LONGEST_SECONDS = 1.0
+"""After this long no further chunk is heard before those that were are stored."""
 
 _STATES = frozenset({RoundState.RUNNING, RoundState.DECIDING, RoundState.FINISHED, RoundState.FAILED})
 """What a member may report of its side."""
@@ -55,11 +59,13 @@ class Hearing:
     ends: Ends
     opened: Opened
 
-    def read(self, found: Round | None, letter: Letter) -> None:
-        """Take one letter; afterwards it is done with. Only what is worth another try is raised."""
+    def read(self, found: Round | None, letters: Sequence[Letter]) -> None:
+        """Take the first letter, and of the protocol as many of the following as belong together; afterwards they are
+        done with. Only what is worth another try is raised."""
+        letter = letters[0]
         try:
             if letter.kind is EnvelopeKind.ROUND and found is not None:
-                self._hear(found, letter)
+                self._hear(found, letters)
                 return
             with self.store.transaction() as tx:
                 if found is None:
@@ -135,19 +141,45 @@ class Hearing:
 
     # Messages of the protocol.
 
-    def _hear(self, found: Round, letter: Letter) -> None:
-        if letter.sender != found.peer:
-            raise UnexpectedMessage("A party that is no member sent a message of the protocol.")
+    def _hear(self, found: Round, letters: Sequence[Letter]) -> None:
+        """The chunks of a list are heard as they lie there and stored in one transaction; of all else, one message.
+
+        Only the first letter can be refused here: where a later one is, those before it are heard again without it.
+        """
+        session = self.opened.get(found).session
+        knew, until = session.has_learned, self.store.clock.monotonic() + LONGEST_SECONDS
+        heard: list[Letter] = []
+        for letter in letters:
+            try:
+                if letter.sender != found.peer:
+                    raise UnexpectedMessage("A party that is no member sent a message of the protocol.")
+                message = decode(letter.payload)
+                chunk = isinstance(message, Blinded | Evaluated)
+                if heard and not chunk:
+                    break
+                session.receive(message)
+            except Busy:
+                raise
+            except (NodeError, PsiError):
+                if not heard:
+                    raise
+                self.opened.let_go(found.round_id)
+                self._hear(found, heard)
+                return
+            heard.append(letter)
+            last, learned = message, session.has_learned and not knew
+            if learned or not chunk or self.store.clock.monotonic() > until:
+                break
+        self._keep(found, heard, last, learned=learned)
+
+    def _keep(self, found: Round, letters: Sequence[Letter], message: Message, *, learned: bool) -> None:
+        """Store what these letters made of the session; `message` is the last of them."""
         conversation = self.opened.get(found)
-        session = conversation.session
-        knew = session.has_learned
-        message = decode(letter.payload)
-        session.receive(message)
         leads: list[dict[str, Any]] | None = None
-        if session.has_learned and not knew:
+        if learned:
             # Before the transaction: it walks all records, and nobody else could write meanwhile.
             references = partial(self.negotiation.references, found)
-            leads = self.leads.pack(letter.round_id, find_leads(conversation, references, found.manifest.rules()))
+            leads = self.leads.pack(found.round_id, find_leads(conversation, references, found.manifest.rules()))
         failpoints.hit("round.before-persist")
         with self.store.transaction() as tx:
             self.ends.still(tx, found, *LIVE)
@@ -155,12 +187,12 @@ class Hearing:
             if leads is not None:
                 # The entry stands before anybody can see a lead.
                 hits = sum(len(block["statuses"]) for block in leads)
-                self.audit.append(tx, "overlap-learned", round_id=found.round_id, peer=letter.sender, hits=hits)
+                self.audit.append(tx, "overlap-learned", round_id=found.round_id, peer=peer_of(found), hits=hits)
                 failpoints.hit("round.before-result")
                 self.leads.save(tx, leads)
                 self.book.mark_learned(tx, found.round_id)
-            self.book.save_snapshot(tx, found.round_id, session.snapshot())
-            self.inbox.done(tx, letter)
+            self.book.save_snapshot(tx, found.round_id, conversation.session.snapshot())
+            self.inbox.done(tx, *letters)
         failpoints.hit("round.after-persist")
 
     def _note_heard(self, tx: Connection, found: Round, message: Message) -> None:

@@ -17,7 +17,7 @@ replay is still known after years.
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from node.errors import StateDamaged
 from node.store import Store
@@ -26,16 +26,45 @@ from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from node.wire.signing import Signer
 from psi.errors import ChangedAnswer, MalformedMessage, UnexpectedMessage
 
-__all__ = ["MOST_NOTES", "PROTOCOL_LINE", "Inbox", "Letter", "Outbox", "Unreadable"]
+__all__ = ["MOST_AT_ONCE", "MOST_NOTES", "PROTOCOL_LINE", "Inbox", "Letter", "Outbox", "Unreadable"]
 
 MOST_NOTES = 64
 """Envelopes about one round that one sender may ever send, in number. An honest one needs fewer than ten."""
+
+MOST_AT_ONCE = 8
+"""Envelopes that are read from one of the boxes at a time, in number: each may have 1 MiB."""
 
 PROTOCOL_LINE = 1 << 31
 """Sequence numbers above this one belong to the protocol's messages, those below to all others."""
 
 SEQUENCE_END = 1 << 32
 """No sequence number reaches this one."""
+
+# Made once: a list comes in many envelopes, and putting a statement together costs several times what running it does.
+_HERE = (inbox.c.round_id == bindparam("round"), inbox.c.sender == bindparam("from"))
+_IN_LINE = (inbox.c.sequence > bindparam("low"), inbox.c.sequence < bindparam("high"))
+_KNOWN = select(inbox.c.digest).where(*_HERE, inbox.c.sequence == bindparam("number"))
+_LAST_CAME = select(func.max(inbox.c.sequence)).where(*_HERE, *_IN_LINE)
+_UNREAD_OF_SENDER = select(func.count()).where(
+    inbox.c.sender == bindparam("from"), *_IN_LINE, inbox.c.processed.is_(False)
+)
+_UNREAD = (
+    select(inbox)
+    .where(inbox.c.round_id == bindparam("round"), inbox.c.processed.is_(False), inbox.c.sequence < bindparam("high"))
+    .order_by(inbox.c.sequence > PROTOCOL_LINE, inbox.c.id)
+    .limit(MOST_AT_ONCE)
+)
+_READ = inbox.update().where(inbox.c.id == bindparam("row"))
+_TO = (outbox.c.round_id == bindparam("round"), outbox.c.recipient == bindparam("to"))
+_LAST_SAID = select(func.max(outbox.c.sequence)).where(
+    *_TO, outbox.c.sequence > bindparam("low"), outbox.c.sequence < bindparam("high")
+)
+_UNSENT = select(outbox).where(*_TO, outbox.c.acknowledged.is_(False)).order_by(outbox.c.sequence).limit(MOST_AT_ONCE)
+_STILL_UNSENT = select(outbox.c.id).where(outbox.c.id == bindparam("row"), outbox.c.acknowledged.is_(False))
+_SENT = outbox.update().where(outbox.c.id == bindparam("row"))
+_UNSENT_OF_ROUND = (outbox.c.round_id == bindparam("round"), outbox.c.acknowledged.is_(False))
+_UNSENT_OF_PROTOCOL = select(func.count()).where(*_UNSENT_OF_ROUND, outbox.c.sequence > PROTOCOL_LINE)
+_RECIPIENTS = select(outbox.c.recipient).where(*_UNSENT_OF_ROUND).distinct()
 
 
 def _line(kind: EnvelopeKind) -> tuple[int, int]:
@@ -78,13 +107,8 @@ class Inbox:
 
     def knows(self, tx: Connection, envelope: Envelope) -> bool:
         """Was this very envelope stored before? ChangedAnswer if its number came with other bytes."""
-        known = tx.execute(
-            select(inbox.c.digest).where(
-                inbox.c.round_id == envelope.round_id,
-                inbox.c.sender == envelope.sender,
-                inbox.c.sequence == envelope.sequence,
-            )
-        ).scalar()
+        here = {"round": envelope.round_id, "from": envelope.sender, "number": envelope.sequence}
+        known = tx.execute(_KNOWN, here).scalar()
         if known is not None and known != _digest(envelope):
             raise ChangedAnswer("The other side sent a second, different message in the place of an earlier one.")
         return known is not None
@@ -99,24 +123,22 @@ class Inbox:
             raise MalformedMessage("The other side numbered a message in a way that does not belong to its kind.")
         if low < PROTOCOL_LINE and envelope.sequence > low + MOST_NOTES:
             raise UnexpectedMessage("The other side sent more notes about the round than any round needs.")
-        line = (inbox.c.sender == envelope.sender, inbox.c.sequence > low, inbox.c.sequence < high)
-        here = (*line, inbox.c.round_id == envelope.round_id)
-        last = tx.execute(select(func.max(inbox.c.sequence)).where(*here)).scalar() or low
-        waiting = tx.execute(select(func.count()).where(*line, inbox.c.processed.is_(False))).scalar_one()
+        line = {"from": envelope.sender, "low": low, "high": high}
+        last = tx.execute(_LAST_CAME, {"round": envelope.round_id, **line}).scalar() or low
+        waiting = tx.execute(_UNREAD_OF_SENDER, line).scalar_one()
         if envelope.sequence != last + 1 or waiting >= self._most_waiting:
             return ReceiptKind.RETRY_LATER
         name = f"{envelope.round_id}/{envelope.sender}/{envelope.sequence}"
-        tx.execute(
-            inbox.insert().values(
-                round_id=envelope.round_id,
-                sender=envelope.sender,
-                sequence=envelope.sequence,
-                kind=envelope.kind.name,
-                digest=_digest(envelope),
-                payload=self._store.cells.seal("inbox", name, "payload", envelope.payload),
-                processed=False,
-            )
-        )
+        stored = {
+            "round_id": envelope.round_id,
+            "sender": envelope.sender,
+            "sequence": envelope.sequence,
+            "kind": envelope.kind.name,
+            "digest": _digest(envelope),
+            "payload": self._store.cells.seal("inbox", name, "payload", envelope.payload),
+            "processed": False,
+        }
+        tx.execute(inbox.insert(), stored)
         return ReceiptKind.ACCEPTED
 
     def waiting(self, tx: Connection, round_id: str) -> int:
@@ -132,26 +154,30 @@ class Inbox:
             query = select(inbox.c.id).where(inbox.c.round_id == round_id, inbox.c.processed.is_(False)).limit(1)
             return connection.execute(query).first() is not None
 
-    def next(self, round_id: str, *, protocol: bool) -> Letter | None:
-        """The next unread envelope of a round: notes before messages of its protocol, which come only with `protocol`,
-        each in the order in which they came."""
-        top = SEQUENCE_END if protocol else PROTOCOL_LINE
+    def next(self, round_id: str, *, protocol: bool) -> list[Letter]:
+        """The next unread envelopes of a round: one note, or without notes the messages of its protocol in the order in
+        which they came, at most MOST_AT_ONCE, and only with `protocol`. What does not open stands in front, or not yet
+        in the list."""
+        high = SEQUENCE_END if protocol else PROTOCOL_LINE
         with self._store.read() as connection:
-            row = connection.execute(
-                select(inbox)
-                .where(inbox.c.round_id == round_id, inbox.c.processed.is_(False), inbox.c.sequence < top)
-                .order_by(inbox.c.sequence > PROTOCOL_LINE, inbox.c.id)
-                .limit(1)
-            ).first()
-        if row is None:
-            return None
-        name = f"{row.round_id}/{row.sender}/{row.sequence}"
-        payload = self._store.cells.unseal("inbox", name, "payload", row.payload)
-        return Letter(row.id, row.round_id, row.sender, row.sequence, EnvelopeKind[row.kind], payload)
+            rows = connection.execute(_UNREAD, {"round": round_id, "high": high}).all()
+        letters: list[Letter] = []
+        for row in rows:
+            name = f"{row.round_id}/{row.sender}/{row.sequence}"
+            try:
+                payload = self._store.cells.unseal("inbox", name, "payload", row.payload)
+            except StateDamaged:
+                if letters:
+                    break
+                raise
+            letters.append(Letter(row.id, row.round_id, row.sender, row.sequence, EnvelopeKind[row.kind], payload))
+            if row.sequence < PROTOCOL_LINE:
+                break
+        return letters
 
-    def done(self, tx: Connection, letter: Letter) -> None:
-        """The envelope has been dealt with: its content goes, its digest stays."""
-        tx.execute(inbox.update().where(inbox.c.id == letter.row).values(processed=True, payload=None))
+    def done(self, tx: Connection, *letters: Letter) -> None:
+        """These envelopes have been dealt with: their content goes, their digests stay."""
+        tx.execute(_READ, [{"row": letter.row, "processed": True, "payload": None} for letter in letters])
 
     def drop_round(self, tx: Connection, round_id: str) -> None:
         """The round is over: whatever still waits will not be read."""
@@ -172,52 +198,50 @@ class Outbox:
 
     def put(self, tx: Connection, *, round_id: str, recipient: str, kind: EnvelopeKind, payload: bytes) -> None:
         """Sign and store one envelope, to be delivered after all earlier ones to the same recipient."""
-        here = (outbox.c.round_id == round_id, outbox.c.recipient == recipient)
         low, high = _line(kind)
-        line = (*here, outbox.c.sequence > low, outbox.c.sequence < high)
-        last = tx.execute(select(func.max(outbox.c.sequence)).where(*line)).scalar() or low
+        here = {"round": round_id, "to": recipient, "low": low, "high": high}
+        last = tx.execute(_LAST_SAID, here).scalar() or low
         envelope = Envelope.seal(
             self._signer, round_id=round_id, recipient=recipient, sequence=last + 1, kind=kind, payload=payload
         )
         name = f"{round_id}/{recipient}/{last + 1}"
-        tx.execute(
-            outbox.insert().values(
-                round_id=round_id,
-                recipient=recipient,
-                sequence=last + 1,
-                kind=kind.name,
-                envelope=self._store.cells.seal("outbox", name, "envelope", envelope.to_bytes()),
-                acknowledged=False,
-            )
-        )
+        stored = {
+            "round_id": round_id,
+            "recipient": recipient,
+            "sequence": last + 1,
+            "kind": kind.name,
+            "envelope": self._store.cells.seal("outbox", name, "envelope", envelope.to_bytes()),
+            "acknowledged": False,
+        }
+        tx.execute(outbox.insert(), stored)
 
-    def next(self, round_id: str, recipient: str) -> tuple[int, Envelope] | None:
-        """The oldest envelope to a recipient that it has not acknowledged, with its number in the table.
-
-        Unreadable if it was altered in the database.
+    def next(self, round_id: str, recipient: str) -> list[tuple[int, Envelope]]:
+        """The oldest envelopes to a recipient that it has not acknowledged, in order, each with its number in the
+        table; at most MOST_AT_ONCE. Unreadable if the first of them was altered in the database; a later one that was
+        is not in the list, nor what comes after it.
         """
         with self._store.read() as connection:
-            row = connection.execute(
-                select(outbox)
-                .where(
-                    outbox.c.round_id == round_id,
-                    outbox.c.recipient == recipient,
-                    outbox.c.acknowledged.is_(False),
-                )
-                .order_by(outbox.c.sequence)
-                .limit(1)
-            ).first()
-        if row is None:
-            return None
-        name = f"{row.round_id}/{row.recipient}/{row.sequence}"
-        try:
-            return row.id, Envelope.from_bytes(self._store.cells.unseal("outbox", name, "envelope", row.envelope))
-        except StateDamaged as error:
-            raise Unreadable(row.id, EnvelopeKind[row.kind], error) from None
+            rows = connection.execute(_UNSENT, {"round": round_id, "to": recipient}).all()
+        envelopes: list[tuple[int, Envelope]] = []
+        for row in rows:
+            name = f"{row.round_id}/{row.recipient}/{row.sequence}"
+            try:
+                data = self._store.cells.unseal("outbox", name, "envelope", row.envelope)
+            except StateDamaged as error:
+                if envelopes:
+                    break
+                raise Unreadable(row.id, EnvelopeKind[row.kind], error) from None
+            envelopes.append((row.id, Envelope.from_bytes(data)))
+        return envelopes
 
-    def acknowledged(self, tx: Connection, row: int) -> None:
-        """The recipient has stored it, or will never take it: it need not be sent again."""
-        tx.execute(outbox.update().where(outbox.c.id == row).values(acknowledged=True, envelope=b""))
+    def waits(self, row: int) -> bool:
+        """Is this envelope still to be sent? Somebody may have ended the round since it was read."""
+        with self._store.read() as connection:
+            return connection.execute(_STILL_UNSENT, {"row": row}).first() is not None
+
+    def acknowledged(self, tx: Connection, *rows: int) -> None:
+        """The recipient has stored these, or will never take them: they need not be sent again."""
+        tx.execute(_SENT, [{"row": row, "acknowledged": True, "envelope": b""} for row in rows])
 
     def withdraw(self, tx: Connection, row: int) -> None:
         """An envelope cannot be read any more, and what stands behind it would wait for it at the recipient for ever.
@@ -253,20 +277,12 @@ class Outbox:
     def waiting(self, round_id: str) -> int:
         """How many messages of a round's protocol are not acknowledged yet."""
         with self._store.read() as connection:
-            query = select(func.count()).where(
-                outbox.c.round_id == round_id, outbox.c.acknowledged.is_(False), outbox.c.sequence > PROTOCOL_LINE
-            )
-            return int(connection.execute(query).scalar_one())
+            return int(connection.execute(_UNSENT_OF_PROTOCOL, {"round": round_id}).scalar_one())
 
     def recipients(self, round_id: str) -> list[str]:
         """To whom something of a round still has to go."""
         with self._store.read() as connection:
-            query = (
-                select(outbox.c.recipient)
-                .where(outbox.c.round_id == round_id, outbox.c.acknowledged.is_(False))
-                .distinct()
-            )
-            return [row.recipient for row in connection.execute(query)]
+            return list(connection.execute(_RECIPIENTS, {"round": round_id}).scalars())
 
     def rounds_waiting(self) -> list[str]:
         with self._store.read() as connection:

@@ -10,10 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DIGEST_BYTES", "Numbering"]
+from psi.errors import ListDoesNotFit
+
+__all__ = ["DIGEST_BYTES", "MAX_IDENTIFIERS", "Numbering"]
 
 DIGEST_BYTES = 16
 """Bytes of the digest that tells identifiers apart; an accidental collision has probability 2^-128 a pair."""
+
+MAX_IDENTIFIERS = 1 << 32
+"""Identifiers that can be numbered: a number has 32 bits."""
 
 _GROWTH = 4
 
@@ -52,14 +57,17 @@ class _Run:
 
 
 class Numbering:
-    """`count` identifiers have been met so far; at most 2^32."""
+    """`count` identifiers have been met so far; at most MAX_IDENTIFIERS."""
 
     def __init__(self) -> None:
         self.count = 0
         self._runs: list[_Run] = []
 
     def number(self, digests: bytes) -> tuple[_Numbers, list[int]]:
-        """The number of each digest (16-byte rows), and which of them were not met before: their places, ascending."""
+        """The number of each digest (16-byte rows), and which of them were not met before: their places, ascending.
+
+        ListDoesNotFit, and nothing is numbered, if there would be more than MAX_IDENTIFIERS.
+        """
         words = np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)
         order = np.lexsort((words[:, 1], words[:, 0]))  # stable: of equal ones, the first met stands in front
         ranked = words[order]
@@ -74,7 +82,13 @@ class Numbering:
             numbers[known] = run.numbers[found[known]]
             fresh &= ~known
         in_turn = np.argsort(places[fresh])
-        numbers[np.flatnonzero(fresh)[in_turn]] = np.arange(self.count, self.count + len(in_turn), dtype=np.uint32)
+        if self.count + len(in_turn) > MAX_IDENTIFIERS:
+            raise ListDoesNotFit(
+                f"The data set gives more than {MAX_IDENTIFIERS} different identifiers, and no list can be that long.",
+                advice="Nothing was sent. Take out records, or propose rounds over parts of the data set.",
+            )
+        # The end may be 2^32 itself, which 32 bits do not hold; what is assigned fits.
+        numbers[np.flatnonzero(fresh)[in_turn]] = np.arange(self.count, self.count + len(in_turn), dtype=np.int64)
         self._add(_Run(first[fresh], second[fresh], numbers[fresh]))
         result = np.empty(len(ranked), dtype=np.uint32)
         result[order] = numbers[np.cumsum(heads) - 1]

@@ -17,7 +17,7 @@ from node.ids import RandomBytes
 from node.rounds.mailbox import Outbox
 from node.rounds.parties import Carrier
 from node.store import Store
-from node.wire.envelope import EnvelopeKind, ReceiptKind
+from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 
 __all__ = [
     "FIRST_PAUSE_SECONDS",
@@ -104,49 +104,63 @@ class Post:
         self._laters.pop(round_id, None)
 
     def _deliver_to(self, round_id: str, recipient: str, laters: dict[str, _Pause], result: Delivery) -> None:
-        while (waiting := self.outbox.next(round_id, recipient)) is not None:
-            row, envelope = waiting
-            later = laters.get(recipient, _Pause())
-            wait = later.due - self.clock.monotonic()
-            if wait <= 0:
-                wait = self._begin(recipient)
-            if wait > 0:
-                return self._later(result, wait)
-            try:
-                receipt = self.carrier.deliver(envelope)
-            except (PeerUnreachable, Busy):
-                return self._later(result, self._failed(recipient))
-            except NodeError as error:
-                if envelope.kind is not EnvelopeKind.STATUS:
-                    result.refused = (row, recipient, error)
-                    return None
+        while waiting := self.outbox.next(round_id, recipient):
+            sent: list[int] = []
+            more = True
+            for place, (row, envelope) in enumerate(waiting):
+                if place > 0 and not self.outbox.waits(row):
+                    break  # withdrawn since it was read: what is there now is read anew
+                more = self._send(row, envelope, laters, result, sent)
+                if not more:
+                    break
+            if sent:
                 with self.store.transaction() as tx:
-                    self.outbox.acknowledged(tx, row)  # it does not want to know how we stand
-                continue
-            finally:
-                with self._lock:
-                    self._calls.pop(recipient, None)
-            with self._lock:
-                self._pauses.pop(recipient, None)
-            if receipt is ReceiptKind.RETRY_LATER:
-                report = envelope.kind is EnvelopeKind.STATUS
-                if report and later.tries >= MOST_REPORT_TRIES - 1:
-                    laters.pop(recipient, None)
-                    with self.store.transaction() as tx:
-                        self.outbox.withdraw(tx, row)
-                    continue
-                longest = LONGEST_REPORT_LATER_SECONDS if report else LONGEST_LATER_SECONDS
-                pause = min(max(FIRST_LATER_SECONDS, 2 * later.seconds), longest)
-                laters[recipient] = _Pause(self.clock.monotonic() + pause, pause, tries=later.tries + 1)
-                return self._later(result, pause)
-            laters.pop(recipient, None)
-            failpoints.hit("round.after-send")
-            with self.store.transaction() as tx:
-                self.outbox.acknowledged(tx, row)
-            failpoints.hit("round.after-acknowledge")
-            result.sent += 1
+                    self.outbox.acknowledged(tx, *sent)
+                failpoints.hit("round.after-acknowledge")
+            if not more:
+                return
         laters.pop(recipient, None)
-        return None
+
+    def _send(self, row: int, envelope: Envelope, laters: dict[str, _Pause], result: Delivery, sent: list[int]) -> bool:
+        """Deliver one envelope, and note its row among those that are; False if nothing more can be sent now."""
+        recipient = envelope.recipient
+        later = laters.get(recipient, _Pause())
+        wait = later.due - self.clock.monotonic()
+        if wait <= 0:
+            wait = self._begin(recipient)
+        if wait > 0:
+            return self._later(result, wait)
+        try:
+            receipt = self.carrier.deliver(envelope)
+        except (PeerUnreachable, Busy):
+            return self._later(result, self._failed(recipient))
+        except NodeError as error:
+            if envelope.kind is not EnvelopeKind.STATUS:
+                result.refused = (row, recipient, error)
+                return False
+            sent.append(row)  # it does not want to know how we stand
+            return True
+        finally:
+            with self._lock:
+                self._calls.pop(recipient, None)
+        with self._lock:
+            self._pauses.pop(recipient, None)
+        if receipt is ReceiptKind.RETRY_LATER:
+            report = envelope.kind is EnvelopeKind.STATUS
+            if report and later.tries >= MOST_REPORT_TRIES - 1:
+                laters.pop(recipient, None)
+                with self.store.transaction() as tx:
+                    self.outbox.withdraw(tx, row)
+                return True
+            longest = LONGEST_REPORT_LATER_SECONDS if report else LONGEST_LATER_SECONDS
+            pause = min(max(FIRST_LATER_SECONDS, 2 * later.seconds), longest)
+            laters[recipient] = _Pause(self.clock.monotonic() + pause, pause, tries=later.tries + 1)
+            return self._later(result, pause)
+        laters.pop(recipient, None)
+        failpoints.hit("round.after-send")
+        sent.append(row)
+        result.sent += 1
+        return True
 
     def _begin(self, recipient: str) -> float:
         """Note that a call begins, and return 0; or return in how many seconds to look again."""
@@ -172,5 +186,7 @@ class Post:
             return wait
 
     @staticmethod
-    def _later(result: Delivery, seconds: float) -> None:
+    def _later(result: Delivery, seconds: float) -> bool:
+        """False: nothing more is sent now."""
         result.retry_in = seconds if result.retry_in is None else min(seconds, result.retry_in)
+        return False

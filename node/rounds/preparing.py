@@ -9,9 +9,10 @@ which records share it is kept in the **links** list, which never leaves the nod
 Token numbers run in the order in which identifiers are first met, record numbers in the order of the data set; the
 keys are numbered by `key_ids`. A record's links stand together, in the order of its tokens. Distinct identifiers are
 told apart by a 16-byte digest each, in memory (`numbering`): 20 bytes an identifier while the list is made.
+
+A record that gives one value, as most do, is taken up here without a call for it; what it gives is what `tokens` gives.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import numpy as np
 from node.agreement.manifest import Manifest
 from node.datasets.records import Consent, PreparedRecord
 from node.rounds.numbering import DIGEST_BYTES, Numbering
+from psi.backend import Backend
 from psi.errors import ListDoesNotFit
 from psi.identifiers import Rule, tokens
 from psi.protocol.listing import identifier_front, with_value
@@ -30,6 +32,10 @@ from psi.spool import CHUNK_ROWS, Spool
 __all__ = ["LINK_BYTES", "Participation", "Taking", "key_ids", "records_without_room"]
 
 LINK_BYTES = 12
+
+_DIGEST_LABEL = b"blindmatch/taking/1"
+_ROW_STEP_BYTES = 64
+"""Messages are hashed in rows of a multiple of this many bytes, filled up with zeros."""
 
 
 def key_ids(rules: Sequence[Rule]) -> list[str]:
@@ -71,6 +77,7 @@ class Taking:
         me: str,
         today: date,
         links: Spool,
+        backend: Backend,
         progress: Callable[[int], None] = lambda _records: None,
     ) -> None:
         self.counts = Participation()
@@ -83,6 +90,7 @@ class Taking:
         self._most_records = manifest.member(me).records
         self._today = today
         self._links = links
+        self._backend = backend
         self._progress = progress
         self._numbering = Numbering()
         self._link_rows = bytearray()
@@ -91,19 +99,25 @@ class Taking:
         """Distinct identifier messages, at most CHUNK_ROWS at a time. ListDoesNotFit if too many records take part."""
         met, keys = _Met(), self._keys
         consent: Consent | None = None
-        rules: Sequence[Rule] = ()
+        rules: Sequence[tuple[Rule, str | None]] = ()
         number = -1
         for number, record in enumerate(records):
             if record.consent is not consent:  # the same object for most records
                 consent = record.consent
                 rules = self._covered(consent)
-            if not record.child:
-                for rule in rules:
-                    for key, value in tokens(rule, record.identifiers, record.person):
-                        key_number, front = keys[key]
-                        met.messages.append(with_value(front, value))
-                        met.keys.append(key_number)
-                        met.records.append(number)
+            if record.child:
+                continue
+            for rule, kind in rules:
+                values = record.identifiers.get(kind, ()) if kind else ()
+                if len(values) == 1 and values[0]:
+                    found: Sequence[tuple[str, str]] = ((rule.kind, values[0]),)
+                else:
+                    found = tokens(rule, record.identifiers, record.person)
+                for key, value in found:
+                    key_number, front = keys[key]
+                    met.messages.append(with_value(front, value))
+                    met.keys.append(key_number)
+                    met.records.append(number)
             if len(met.messages) >= CHUNK_ROWS:
                 self.counts.records = number + 1
                 yield from self._give(met)
@@ -112,16 +126,16 @@ class Taking:
         yield from self._give(met)
         self._keep_links(everything=True)
 
-    def _covered(self, consent: Consent) -> list[Rule]:
-        """The rules whose kinds records with this consent take part with."""
-        return [rule for rule in self._rules if consent.covers(rule.kind, self._receiver, self._today)]
+    def _covered(self, consent: Consent) -> list[tuple[Rule, str | None]]:
+        """The rules whose kinds records with this consent take part with; the kind, if its values are its tokens."""
+        covered = (rule for rule in self._rules if consent.covers(rule.kind, self._receiver, self._today))
+        return [(rule, None if rule.kind == "person" else rule.kind) for rule in covered]
 
     def _give(self, met: "_Met") -> Iterator[list[bytes]]:
         """Number what has been met; the messages that are new, and the links of all. Whole records, as they come."""
         self._take_part(len(set(met.records)))
         self._progress(self.counts.records)
-        digests = [hashlib.blake2b(message, digest_size=DIGEST_BYTES).digest() for message in met.messages]
-        numbers, fresh = self._numbering.number(b"".join(digests))
+        numbers, fresh = self._numbering.number(self._digests(met.messages))
         self.counts.identifiers = self._numbering.count
         links = np.empty((len(numbers), LINK_BYTES // 4), dtype=">u4")
         links[:, 0], links[:, 1], links[:, 2] = numbers, met.records, met.keys
@@ -129,6 +143,18 @@ class Taking:
         self._keep_links(everything=False)
         for start in range(0, len(fresh), CHUNK_ROWS):
             yield [met.messages[place] for place in fresh[start : start + CHUNK_ROWS]]
+
+    def _digests(self, messages: list[bytes]) -> bytes:
+        """One for each message, made many at a time. A message holds the lengths of its parts, so that zeros behind it
+        make no other one of it."""
+        steps = np.array([-(-len(message) // _ROW_STEP_BYTES) for message in messages])
+        digests = np.empty((len(messages), DIGEST_BYTES), dtype=np.uint8)
+        for count in np.unique(steps).tolist():
+            places, width = np.flatnonzero(steps == count), count * _ROW_STEP_BYTES
+            rows = np.array([messages[place] for place in places.tolist()], dtype=f"S{width}").tobytes()
+            made = self._backend.hash_rows(_DIGEST_LABEL, rows, width, DIGEST_BYTES)
+            digests[places] = np.frombuffer(made, dtype=np.uint8).reshape(-1, DIGEST_BYTES)
+        return digests.tobytes()
 
     def _keep_links(self, *, everything: bool) -> None:
         whole = CHUNK_ROWS * LINK_BYTES

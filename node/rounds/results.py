@@ -111,8 +111,8 @@ def find_leads(
     handles, keys = _handles(conversation, hits.positions), key_ids(rules)
     sharing = _sharing(hits)
     agreements = _agreements(hits, keys, handles)
-    for lead, reference in enumerate(references(hits.lead_records), start=1):
-        yield Lead(reference, next(agreements), sharing.get(lead, ()))
+    for lead, (reference, agreeing) in enumerate(zip(references(hits.lead_records), agreements, strict=True), start=1):
+        yield Lead(reference, agreeing, sharing.get(lead, ()))
 
 
 def _agreements(hits: _Hits, keys: Sequence[str], handles: str) -> Iterator[tuple[Agreement, ...]]:
@@ -122,10 +122,14 @@ def _agreements(hits: _Hits, keys: Sequence[str], handles: str) -> Iterator[tupl
     for start in range(0, total, CHUNK_ROWS):
         stops = begins[start + 1 : start + 1 + CHUNK_ROWS]
         here = slice(begins[start], stops[-1])
-        made = [
-            Agreement(keys[key], handles[_HANDLE_CHARACTERS * at : _HANDLE_CHARACTERS * (at + 1)])
-            for key, at in zip(hits.keys[here].tolist(), hits.identifiers[here].tolist(), strict=True)
-        ]
+        names = map(keys.__getitem__, hits.keys[here].tolist())
+        places = (_HANDLE_CHARACTERS * hits.identifiers[here]).tolist()
+        made = list(
+            map(Agreement._make, zip(names, [handles[at : at + _HANDLE_CHARACTERS] for at in places], strict=True))
+        )
+        if len(made) == len(stops):  # one each, as mostly
+            yield from zip(made)
+            continue
         begin = 0
         for stop in (stops - begins[start]).tolist():
             yield tuple(made[begin:stop])

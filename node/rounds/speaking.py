@@ -71,6 +71,7 @@ class Speaking:
                 me=me,
                 today=self.clock.now().date(),
                 links=links,
+                backend=self.workshop.backend,
                 progress=lambda records: self.progress(found.round_id, records),
             )
 

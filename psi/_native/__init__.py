@@ -28,8 +28,11 @@ from psi.secret import SecretBytes
 
 __all__ = ["NativeBackend", "built_with", "cores"]
 
-cores = _core.cores
-built_with = _core.built_with
+try:
+    cores = _core.cores
+    built_with = _core.built_with
+except AttributeError as error:
+    raise ImportError("the compiled curve core is of another version of blindmatch") from error
 
 
 class NativeBackend(SodiumScalars):

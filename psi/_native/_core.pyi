@@ -3,6 +3,9 @@
 `Rows` is any contiguous buffer, also of one scalar or a label. An `int` in place of the result is the index of the
 first row that is no element, not canonical or the identity. With `out` the result is there, and `out` may be the very
 input.
+
+`multiply_each`, `map_and_multiply` and `expand` are called by tests only: they show one step by itself (multiplication
+with a scalar of its own for each lane, multiplication of what was mapped, hashing to uniform bytes).
 """
 
 from collections.abc import Sequence

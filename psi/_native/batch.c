@@ -13,7 +13,8 @@
 
 #define BLOCK_ROWS 256
 
-/* Deeper than anything here or in the cores goes, which is 180 KiB. tests/native looks for what would be left below. */
+/* Deeper than anything here or in the cores goes, which is less than 210 KB. tests/native looks for what would be left
+ * below. */
 #define STACK_BYTES (256 * 1024)
 
 /* The frames of functions that have returned lie below ours, where this one's lies now. */

@@ -106,7 +106,7 @@ static inline void fe_carry(fe *out, const fe *a)
  * which all hold in 128 bits. Bits 51 and up of each go to the next limb, at once and not one after another:
  * r0 / 2^51 < 77 * 2^57 < 2^63.3, and 19 * (r4 / 2^51) < 95 * 2^57 < 2^63.6, so every limb is below 2^63.6 + 2^51 and
  * holds in 64 bits. Then once more: what is above 51 bits is below 2^12.6 from limbs 0 to 3; limb 4 got less than
- * 23 * 2^57 from r3, so it passes on at most 23 * 2^6, 19 times that is 27,968 < 2^15. */
+ * 23 * 2^57 from r3, so it passes on at most 23 * 2^6 + 1, 19 times that is 27,987 < 2^15. */
 static inline void fe_from_products(fe *out, wide r0, wide r1, wide r2, wide r3, wide r4)
 {
     uint64_t s0 = ((uint64_t)r0 & LIMB_MASK) + 19 * (uint64_t)(r4 >> 51);

@@ -5,7 +5,7 @@
  * same size - from whatever windows - are filled side by side, a lane each, so that lanes rarely wait for each other and
  * no lane ever writes where another reads. Then, with a window in each lane, running sums give sum_j j * bucket_j.
  *
- * Scratch is on the heap, some 2 MiB: everything here is public. Without memory, or for a handful of points, each point is
+ * Scratch is on the heap, 4.3 MiB: everything here is public. Without memory, or for a handful of points, each point is
  * multiplied in a lane of its own.
  */
 

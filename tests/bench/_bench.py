@@ -3,6 +3,7 @@
     make bench                          all of them; writes build/bench.json
     make bench ONLY=core                those whose name holds the word; prints, writes nothing
     make bench ONLY=round.pair.10000    exactly that one, where the word is a whole name
+    make bench ONLY=core.evaluate.ifma  the measurement that yields this row; prints the rows whose name holds the word
 
 A module tests/bench/bench_*.py registers measurements:
 
@@ -124,6 +125,11 @@ class Outcome:
     notes: list[Note] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
+    def narrow(self, only: str) -> None:
+        """Leave the rows whose name holds the word."""
+        self.results = [result for result in self.results if only in result.name]
+        self.skips = [skip for skip in self.skips if only in skip.name]
+
     def add(self, line: Line) -> None:
         if isinstance(line, Result):
             self.results.append(line)
@@ -173,10 +179,13 @@ def _figure(value: str | float | int | None) -> str:
 
 
 def chosen(only: str) -> dict[str, Measurement]:
-    """The measurement of that name, or else all whose name holds the word."""
+    """The measurement of that name, or else all whose name holds the word, or else the one that yields that row."""
     if only in _registered:
         return {only: _registered[only]}
-    return {name: function for name, function in _registered.items() if only in name}
+    holding = {name: function for name, function in _registered.items() if only in name}
+    return holding or {
+        name: function for name, function in _registered.items() if only.startswith((f"{name}.", f"{name},"))
+    }
 
 
 def main() -> None:
@@ -187,6 +196,11 @@ def main() -> None:
     if not measurements:
         sys.exit(f"No measurement is called like '{only}'. There are: {', '.join(_registered) or 'none'}.")
     outcome = run(measurements)
+    if not any(only in name for name in measurements):  # it named a row
+        rows = ", ".join(line.name for line in (*outcome.results, *outcome.skips))
+        outcome.narrow(only)
+        if not (outcome.results or outcome.skips or outcome.failed):
+            sys.exit(f"No row is called like '{only}'. There are: {rows or 'none'}.")
     print(f"{_processor()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     for note in outcome.notes:
         print(note.text)

@@ -19,8 +19,10 @@ from pathlib import Path
 import pytest
 
 from psi.group import ORDER
-from tests.support.leaks import LEAKS
+from tests.support.leaks import LEAKS, LEAKS_IN_LANES
 from tests.support.native_build import EMULATED, RELEASE, Way, need, program, run
+
+pytestmark = pytest.mark.tm("TM-99")
 
 WAYS = {"portable": RELEASE, "avx512ifma": EMULATED}
 OPERATIONS = ("multiply", "multiply_each", "map", "map_and_multiply", "hash_to_group", "check_scalars")
@@ -66,6 +68,18 @@ def test_a_leak_is_reported(core: str, operation: str) -> None:
     assert "halve" in report
 
 
+@pytest.mark.parametrize(
+    ("operation", "kind", "function"),
+    [("multiply", ADDRESS, "looked_up"), ("map", BRANCH, "map_to_curve_ways")],
+)
+def test_a_leak_in_lanes_is_reported(operation: str, kind: str, function: str) -> None:
+    """The twin for the places of the IFMA core where a table is read and where a case is decided."""
+    code, report = memcheck(EMULATED.but(sabotage=LEAKS_IN_LANES), "avx512ifma", operation)
+    assert code == FOUND
+    assert kind in report
+    assert function in report
+
+
 def scalars(count: int) -> list[str]:
     """The edges of the range and of the digits, then others; in hexadecimal as they lie in memory."""
     edges = [1, 2, 3, 8, 15, 16, ORDER - 1, ORDER - 2, ORDER // 2, ORDER // 2 + 1, 2**252 - 1, 2**252]
@@ -93,11 +107,12 @@ def counts(way: Way, core: str, operation: str) -> list[int]:
     ("core", "operation"),
     [
         ("portable", "multiply"),
-        ("portable", "multiply_each"),
+        pytest.param("portable", "multiply_each", marks=pytest.mark.soak),
         ("portable", "map_and_multiply"),
-        ("avx512ifma", "multiply"),
         ("avx512ifma", "multiply_each"),
-        pytest.param("avx512ifma", "map_and_multiply", marks=pytest.mark.soak),  # slow to emulate; the steps follow it
+        # Slow to emulate, and single steps follow them too.
+        pytest.param("avx512ifma", "multiply", marks=pytest.mark.soak),
+        pytest.param("avx512ifma", "map_and_multiply", marks=pytest.mark.soak),
     ],
 )
 def test_every_scalar_takes_the_same_number_of_instructions(core: str, operation: str) -> None:

@@ -20,7 +20,9 @@ from psi.group import IDENTITY, ORDER, PRIME
 from psi.hash_to_group import expand_messages
 from tests.support.backends import backend_called, known_scalar
 from tests.support.native_build import EMULATED, HARNESS, NATIVE, RELEASE, has_ifma, need_ifma, program, run
-from tests.support.native_driver import Driver, Refused
+from tests.support.native_driver import Driver, Refused, cut
+
+pytestmark = pytest.mark.tm("TM-101")
 
 RANDOM_PAIRS = 100_000
 SOAK_PAIRS = 10_000_000
@@ -50,10 +52,6 @@ def scalars(label: str, count: int) -> bytes:
     wide = stream(label, 64 * count)
     made = (int.from_bytes(wide[at : at + 64], "little") % (ORDER - 1) + 1 for at in range(0, len(wide), 64))
     return b"".join(number.to_bytes(32, "little") for number in made)
-
-
-def cut(rows: bytes, width: int = 32) -> list[bytes]:
-    return [rows[at : at + width] for at in range(0, len(rows), width)]
 
 
 KINDS = ("portable", "avx512ifma", "avx512ifma-emulated")

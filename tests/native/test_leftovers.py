@@ -23,7 +23,10 @@ from psi.hash_to_group import expand_messages
 from tests.support.backends import backend_called
 
 core = pytest.importorskip("psi._native._core", reason="the curve core was not built")
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/PID/mem")
+pytestmark = [
+    pytest.mark.tm("TM-100"),
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/PID/mem"),
+]
 
 DST = b"tests/native leftovers"
 WORKER = """
@@ -144,13 +147,6 @@ def added(name: str, what: str) -> dict[str, int]:
         assert process.stdout.readline() == b"done\n"
         after = places(process.pid, secrets)
     return {secret: after[secret] - before[secret] for secret in secrets if after[secret] > before[secret]}
-
-
-@pytest.fixture(params=("avx512ifma", "portable"))
-def name(request: pytest.FixtureRequest) -> str:
-    if request.param not in core.cores():
-        pytest.skip(f"this processor cannot run the core {request.param}")
-    return str(request.param)
 
 
 @pytest.mark.parametrize("what", ["hash_and_multiply", "multiply", "multiply_each"])

@@ -19,6 +19,7 @@ import pytest
 from psi.group import IDENTITY
 from psi.hash_to_group import expand_messages
 from tests.support.backends import backend_called, known_scalar
+from tests.support.native_driver import cut
 
 core = pytest.importorskip("psi._native._core", reason="the curve core was not built")
 
@@ -28,13 +29,6 @@ SODIUM = backend_called("sodium")
 # Around eight lanes, two groups of eight, and the block of 256 rows of batch.c.
 SIZES = (0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 255, 256, 257)
 ELEMENTS = SODIUM.hash_to_group([bytes([number % 256, number // 256]) for number in range(257)], DST)
-
-
-@pytest.fixture(params=("avx512ifma", "portable"))
-def name(request):
-    if request.param not in core.cores():
-        pytest.skip(f"this processor cannot run the core {request.param}")
-    return request.param
 
 
 def messages(n: int) -> list[bytes]:
@@ -329,7 +323,3 @@ def test_nothing_is_leaked(name):
         gc.collect()
         counts.append((sys.getrefcount(text), sys.getrefcount(rows), sys.getrefcount(KEY)))
     assert all(one == other for one, other in pairwise(counts))
-
-
-def cut(rows: bytes, width: int) -> list[bytes]:
-    return [rows[at : at + width] for at in range(0, len(rows), width)]

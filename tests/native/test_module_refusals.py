@@ -14,13 +14,6 @@ SODIUM = backend_called("sodium")
 ELEMENTS = SODIUM.hash_to_group([bytes([number % 256, number // 256]) for number in range(257)], DST)
 
 
-@pytest.fixture(params=("avx512ifma", "portable"))
-def name(request):
-    if request.param not in core.cores():
-        pytest.skip(f"this processor cannot run the core {request.param}")
-    return request.param
-
-
 @pytest.mark.parametrize(
     "rows",
     [

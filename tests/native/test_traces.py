@@ -10,20 +10,23 @@ import pytest
 
 from psi.group import ORDER
 from tests.native.test_ctime import SCALARS, scalars
-from tests.support.leaks import LEAKS
+from tests.support.leaks import LEAKS, LEAKS_IN_HASHING
 from tests.support.machine_steps import Trace, traces
-from tests.support.native_build import CHECKED, RELEASE, Way, has_ifma, need_ifma, program
+from tests.support.native_build import CHECKED, RELEASE, Way, need_ifma, program
 
-FIXED = ("-fno-pie",)
+pytestmark = pytest.mark.tm("TM-99")
+
 LINK = ("-static", "-no-pie")
 TWO = [number.to_bytes(32, "little").hex() for number in (1, ORDER - 2)]
 """Halved, one is odd over L and one is not; their digits differ nearly everywhere."""
+HASHED_ROWS = 9
+"""Eight lanes of SHA-512, and one of the next eight."""
 
 
 def followed(core: str, operation: str, secrets: list[str], way: Way = RELEASE, rows: int = 1) -> list[Trace]:
     if core == "avx512ifma":
         need_ifma()
-    stepped = program("ctime", way.but(*FIXED), ("watched_in_steps",), LINK)
+    stepped = program("ctime", way, ("watched_in_steps",), LINK)
     found = traces(stepped, core, operation, str(rows), *secrets)
     assert len(found) == len(secrets)
     assert min(one.steps for one in found) > 100_000
@@ -31,23 +34,35 @@ def followed(core: str, operation: str, secrets: list[str], way: Way = RELEASE, 
     return found
 
 
-@pytest.mark.parametrize("operation", ["multiply_each", "map_and_multiply"])
-def test_the_released_code_takes_one_way_and_touches_the_same_memory(operation: str) -> None:
-    assert len(set(followed("avx512ifma", operation, TWO))) == 1
+@pytest.mark.parametrize(
+    ("operation", "rows"),
+    [("multiply_each", 1), ("map_and_multiply", 1), ("hash_to_group", HASHED_ROWS)],
+)
+def test_the_released_code_takes_one_way_and_touches_the_same_memory(operation: str, rows: int) -> None:
+    assert len(set(followed("avx512ifma", operation, TWO, rows=rows))) == 1
 
 
 def test_a_leak_is_seen() -> None:
     """The sabotaged twin: a branch changes the way, a look into a table the addresses."""
-    core = "avx512ifma" if has_ifma() else "portable"
-    one, other = followed(core, "multiply", TWO, Way("gcc", CHECKED, sabotage=LEAKS))
+    one, other = followed("portable", "multiply", TWO, Way("gcc", CHECKED, sabotage=LEAKS))
     assert one.flow != other.flow
     assert one.addresses != other.addresses
 
 
+def test_a_leak_in_hashing_is_seen() -> None:
+    """The same in the real AVX-512 code, for eight lanes of SHA-512, and for identifiers: no scalar takes part."""
+    way = RELEASE.but(sabotage=LEAKS_IN_HASHING)
+    one, other = followed("avx512ifma", "hash_to_group", TWO, way, HASHED_ROWS)
+    assert one.flow != other.flow
+
+
 @pytest.mark.soak
-@pytest.mark.parametrize("operation", ["multiply", "multiply_each", "map_and_multiply"])
+@pytest.mark.parametrize(
+    ("operation", "rows"),
+    [("multiply", 1), ("multiply_each", 1), ("map_and_multiply", 1), ("hash_to_group", HASHED_ROWS)],
+)
 @pytest.mark.parametrize("core", ["portable", "avx512ifma"])
-def test_the_same_for_many_scalars(core: str, operation: str) -> None:
+def test_the_same_for_many_secrets(core: str, operation: str, rows: int) -> None:
     some = scalars(SCALARS)
     for start in range(0, SCALARS, 8):
-        assert len(set(followed(core, operation, [some[0], *some[start : start + 8]]))) == 1
+        assert len(set(followed(core, operation, [some[0], *some[start : start + 8]], rows=rows))) == 1

@@ -314,7 +314,8 @@ def no_padding(lab: Lab) -> Iterator[None]:
         if here not in sizes:
             node = next(one for one in (lab.shelter, lab.police) if one.parts.identity.member_id == member_id)
             parts = node.parts
-            walk = Taking(manifest, me=member_id, today=parts.clock.now().date(), links=MemorySpool(LINK_BYTES))
+            links, today = MemorySpool(LINK_BYTES), parts.clock.now().date()
+            walk = Taking(manifest, me=member_id, today=today, links=links, backend=parts.backend)
             found = next(one for one in parts.book.all() if one.manifest.digest() == manifest.digest())
             list(walk.batches(parts.negotiation.records(found)))
             sizes[here] = walk.counts.identifiers

@@ -10,6 +10,7 @@ A missing compiler or tool skips the test and says so.
 
 import fcntl
 import hashlib
+import importlib.util
 import os
 import platform
 import re
@@ -20,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -79,8 +81,19 @@ class Way:
         )
 
 
-RELEASE = Way("gcc", ("-O3", "-fno-tree-reassoc", "-frename-registers"))
-"""As the extension is built (setup.py)."""
+def recipe() -> ModuleType:
+    """setup.py as a module."""
+    spec = importlib.util.spec_from_file_location("setup", ROOT / "setup.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+RECIPE = recipe()
+RELEASE = Way("gcc", (*RECIPE.FLAGS, *RECIPE.IF_KNOWN))
+"""As the extension is built. Position-independent code with hidden symbols links into a program as well."""
 
 CHECKED = ("-O1", "-Dalways_inline=unused")
 """Flags for everything that watches: functions stay functions, or instrumenting them takes minutes."""
@@ -142,7 +155,8 @@ def program(name: str, way: Way, harness: tuple[str, ...] = (), link: tuple[str,
 
 
 def _object(compiler: str, way: Way, sources: Path, path: Path) -> Path:
-    flags = [*WARNINGS, *way.flags, "-g1"]
+    known = [flag for flag in way.flags if flag not in RECIPE.IF_KNOWN or _takes(compiler, flag)]
+    flags = [*WARNINGS, *known, "-g1"]
     if way.emulated:
         # -Wno-psabi: vectors of 64 bytes passed by value have no fixed calling convention without AVX-512.
         flags += ["-DNATIVE_EMULATED_VECTORS", "-Wno-psabi"]
@@ -209,6 +223,11 @@ def _sources(way: Way) -> Path:
 def _sanitizers(flags: tuple[str, ...]) -> list[str]:
     """What the linker must know too."""
     return [flag for flag in flags if re.match(r"-fsanitize|-static|-m", flag)]
+
+
+@cache
+def _takes(compiler: str, flag: str) -> bool:
+    return run([compiler, "-Werror", flag, "-fsyntax-only", "-x", "c", os.devnull]).returncode == 0
 
 
 @cache

@@ -11,13 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-__all__ = ["Driver", "Refused"]
+__all__ = ["Driver", "Refused", "cut"]
 
 VALIDATE, MULTIPLY, MULTIPLY_EACH, MAP, MAP_AND_MULTIPLY, SUM, MULTI_SCALAR = range(1, 8)
 HASHING, HASH_ROWS, CHECK_SCALARS = range(8, 11)
 IN_PLACE, UNALIGNED = 1, 2
 _REQUEST, _ANSWER = struct.Struct("<IIQ"), struct.Struct("<qQ")
 _ACCEPTED = -1
+
+
+def cut(rows: bytes, width: int = 32) -> list[bytes]:
+    """The rows one by one."""
+    return [rows[at : at + width] for at in range(0, len(rows), width)]
 
 
 class Refused(Exception):

@@ -69,9 +69,9 @@ def _fresh_list(_folder: Path) -> None:
     def again(self: Workshop, found: Any, voice: Any) -> Any:
         conversation = resume(self, found, voice)
         conversation.session.spools.mine.truncate(0)
-        other = self._backend.new_scalar()
+        other = self.backend.new_scalar()
         conversation.session.spools.mine.append(
-            b"".join(sorted(self._backend.hash_and_multiply(other, [bytes([n])], b"x") for n in range(64)))
+            b"".join(sorted(self.backend.hash_and_multiply(other, [bytes([n])], b"x") for n in range(64)))
         )
         return conversation
 

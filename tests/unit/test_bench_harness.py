@@ -87,6 +87,31 @@ def test_a_whole_name_chooses_that_measurement_alone(monkeypatch: pytest.MonkeyP
     assert list(_bench.chosen("round.1")) == ["round.1"]
 
 
+@pytest.mark.usefixtures("_empty")
+@pytest.mark.parametrize("row", ["core.evaluate.ifma", "core.evaluate, alone"])
+def test_the_name_of_a_row_chooses_its_measurement_and_shows_that_row_alone(
+    row: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("core.evaluate.ifma", "core.evaluate.sodium", "core.evaluate, alone")
+    measurement("core.evaluate")(
+        lambda: (*(Result(name, 1.0, "/s") for name in names), Skip("core.evaluate.portable", "none"))
+    )
+    measurement("core.evaluate_all")(broken)
+    monkeypatch.setattr(sys, "argv", ["bench", *row.split()])
+    _bench.main()
+    shown = capsys.readouterr().out
+    assert [name for name in (*names, "core.evaluate.portable") if name in shown] == [row]
+    assert not _bench.OUTPUT.exists()
+
+
+@pytest.mark.usefixtures("_empty")
+def test_a_row_that_was_not_yielded_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    measurement("alone")(lambda: [Result("alone.first", 1.0, "s")])
+    monkeypatch.setattr(sys, "argv", ["bench", "alone.second"])
+    with pytest.raises(SystemExit, match=r"No row is called like 'alone\.second'.*alone\.first"):
+        _bench.main()
+
+
 def judged() -> Iterator[Line]:
     yield Note("other: version 1")
     yield Result("fast", 7.0, "/s", reference=1.0, at_least=6.5)

@@ -1,8 +1,10 @@
 """The set-up of the checkout's environment: made once, again when it must be, never taken for whole when it is not."""
 
 import importlib.util
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -101,6 +103,7 @@ class Recipe:
     """In place of setup.py: compiles nothing, counts, and fails when told to."""
 
     FILE = Path("psi", "_native", "_core.abi3.so")
+    WORDS = ("CC", "CFLAGS", "LDFLAGS")
 
     class NotCompiled(Exception):
         pass
@@ -110,20 +113,22 @@ class Recipe:
         self.made_from = "one"
         self.reason: str | None = None
 
-    def fingerprint(self) -> str:
-        return self.made_from
+    def fingerprint(self, words: Mapping[str, str]) -> str:
+        return f"{self.made_from} {sorted(words.items())}"
 
-    def compile_core(self, target: Path) -> None:
+    def compile_core(self, target: Path, words: Mapping[str, str]) -> None:
         self.tried += 1
         if self.reason:
             raise self.NotCompiled(self.reason)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(self.made_from)
+        target.write_text(" ".join([self.made_from, *words.values()]))
 
 
 @pytest.fixture
 def recipe(setup: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     made = Recipe()
+    for name in made.WORDS:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(setup, "core_recipe", lambda: made)
     monkeypatch.setattr(setup, "CORE_STAMP", setup.VENV / "core.json")
     setup.ensure("runtime")
@@ -168,6 +173,76 @@ def test_a_core_of_other_sources_does_not_stay_when_the_new_ones_fail(setup: Mod
     recipe.made_from, recipe.reason = "two", "the C compiler refused: error"
     setup.ensure_core()
     assert not (setup.ROOT / recipe.FILE).exists()
+
+
+def test_the_words_of_make_native_hold_until_the_next_one(
+    setup: ModuleType, recipe: Recipe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = setup.ROOT / recipe.FILE
+    monkeypatch.setenv("CC", "clang")
+    monkeypatch.setenv("CFLAGS", "-g -O1")
+    setup.ensure_core(anew=True)
+    assert "CC=clang CFLAGS='-g -O1'" in capsys.readouterr().out
+    monkeypatch.delenv("CC")
+    monkeypatch.setenv("CFLAGS", "")
+    for _ in range(2):
+        setup.ensure_core()
+    assert (recipe.tried, target.read_text()) == (1, "one clang -g -O1")
+    recipe.made_from = "two"
+    setup.ensure_core()
+    assert (recipe.tried, target.read_text()) == (2, "two clang -g -O1")
+    assert "CC=clang" in capsys.readouterr().out
+    setup.ensure_core(anew=True)
+    for _ in range(2):
+        setup.ensure_core()
+    assert (recipe.tried, target.read_text()) == (3, "two")
+
+
+def test_other_words_count_for_as_long_as_they_are_given(
+    setup: ModuleType, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = setup.ROOT / recipe.FILE
+    monkeypatch.setenv("CC", "clang")
+    setup.ensure_core(anew=True)
+    monkeypatch.setenv("CC", "gcc")
+    for _ in range(2):
+        setup.ensure_core()
+    assert (recipe.tried, target.read_text()) == (2, "one gcc")
+    monkeypatch.delenv("CC")
+    setup.ensure_core()
+    assert target.read_text() == "one clang"
+
+
+@pytest.mark.parametrize("kept", ["[]", '"clang"', '{"CC": 5}', '{"PATH": "/tmp"}'])
+def test_damaged_words_count_as_none(setup: ModuleType, recipe: Recipe, kept: str) -> None:
+    setup.ensure_core()
+    setup.CORE_STAMP.write_text(f'{{"{setup.KEPT}": {kept}}}')
+    setup.ensure_core()
+    assert (setup.ROOT / recipe.FILE).read_text() == "one"
+
+
+@pytest.mark.parametrize("lacking", ["compiler", "version", "headers", "sources"])
+def test_the_check_of_the_wheel_says_first_that_nothing_can_be_compiled(
+    lacking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NotCompiled(Exception):
+        pass
+
+    def lack(*_: object) -> None:
+        raise NotCompiled("there is no such thing")
+
+    questions = {name: lambda *_: None for name in ("compiler", "version", "headers", "sources")} | {lacking: lack}
+    monkeypatch.syspath_prepend(str(ROOT / ".ci"))
+    spec = importlib.util.spec_from_file_location("wheel_check", ROOT / ".ci" / "wheel_check.py")
+    assert spec is not None
+    assert spec.loader is not None
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    sys.modules.pop("environment")
+    monkeypatch.setattr(check, "core_recipe", lambda: SimpleNamespace(NotCompiled=NotCompiled, **questions))
+    monkeypatch.setattr(check, "run", lambda *_, **__: pytest.fail("it went on"))
+    with pytest.raises(SystemExit, match=r"cannot be compiled here: there is no such thing\.$"):
+        check.main()
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"made": true}'])

@@ -137,6 +137,11 @@ def test_the_fingerprint_changes_with_sources_compiler_and_recipe(
     seen.append(recipe.fingerprint())
     (recipe.ROOT / recipe.FOLDER / "new.h").write_text("")
     seen.append(recipe.fingerprint())
+    monkeypatch.setattr(recipe, "version", lambda cc: f"{cc[0]} 13")
+    monkeypatch.setenv("CC", "one")
+    seen.append(recipe.fingerprint())
+    monkeypatch.setattr(recipe, "version", lambda cc: f"{cc[0]} 14")
+    seen.append(recipe.fingerprint())
     monkeypatch.setenv("CC", "another")
     seen.append(recipe.fingerprint())
     monkeypatch.setenv("CFLAGS", "-O1")
@@ -144,6 +149,30 @@ def test_the_fingerprint_changes_with_sources_compiler_and_recipe(
     (recipe.ROOT / "setup.py").write_text("# another recipe")
     seen.append(recipe.fingerprint())
     assert len(set(seen)) == len(seen)
+
+
+def test_the_version_is_the_first_line_that_the_compiler_says(recipe: ModuleType, tmp_path: Path) -> None:
+    cc = tmp_path / "cc"
+    cc.write_text('#!/bin/sh\n[ "$*" = "-pipe --version" ] && printf "cc 14.1\\nno warranty\\n"\n')
+    cc.chmod(0o755)
+    assert recipe.version([str(cc), "-pipe"]) == "cc 14.1"
+    assert recipe.version([str(cc)]) == ""
+    with pytest.raises(recipe.NotCompiled, match="cannot be started"):
+        recipe.version(["/nowhere/cc"])
+
+
+def test_words_that_are_handed_over_count_and_not_the_environment(
+    recipe: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = {"CC": "/nowhere/cc -pipe", "CFLAGS": "-O1"}
+    before = recipe.fingerprint(words)
+    monkeypatch.setenv("CC", "another")
+    monkeypatch.setenv("CFLAGS", "-O2")
+    assert recipe.compiler(words) == ["/nowhere/cc", "-pipe"]
+    assert recipe.fingerprint(words) == before != recipe.fingerprint()
+    monkeypatch.setattr(recipe, "headers", lambda: recipe.ROOT)
+    with pytest.raises(recipe.NotCompiled, match="cannot be started"):
+        recipe.compile_core(recipe.ROOT / recipe.FILE, words)
 
 
 def test_every_source_is_compiled_on_some_machine_and_none_for_a_processor_by_name() -> None:

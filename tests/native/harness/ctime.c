@@ -1,7 +1,7 @@
 /* One operation of a core on secrets, for programs that watch (test_ctime.py, test_traces.py).
  *
  *   memcheck                  everything secret is marked; any branch or address that depends on it is reported
- *   callgrind, single steps   it goes through `watched`, once for every scalar given
+ *   callgrind, single steps   it goes through `watched`, once for every scalar given, with other identifiers each time
  *
  * Secret are the scalar or scalars, an identifier, and the uniform bytes that it was hashed to. The elements are
  * public. Each result is compared with that of the same call before anything was marked, so the watched
@@ -138,6 +138,7 @@ int main(int count, char **words)
         run_once(&s);
     }
     for (int i = 4; i < count; i++) {
+        fill(s.uniform, sizeof s.uniform, (uint64_t)i); /* other identifiers too */
         for (size_t row = 0; row < MAX_ROWS; row++) {
             parse(s.scalars + row * SCALAR_BYTES, words[i]);
         }

@@ -10,8 +10,6 @@
  * scalars: a register that was spilled to the stack is found too.
  *
  * usage: wiping CORE OPERATION ROWS        prints what was found, how much was searched, how deep the stack was used
- *
- * An operation with "bare_" before it is the core's own, without batch.c, which cleans the stack below it.
  */
 
 #include <pthread.h>
@@ -45,13 +43,6 @@ static void *operate(void *failed)
         *(int *)failed = batch_multiply(c, out, elements, rows, scalars) != ACCEPTED;
     } else if (strcmp(operation, "multiply_each") == 0) {
         *(int *)failed = batch_multiply_each(c, out, elements, scalars, rows) != ACCEPTED;
-    } else if (strcmp(operation, "bare_multiply") == 0) {
-        *(int *)failed = c->curve->multiply(out, elements, rows, scalars) != ACCEPTED;
-    } else if (strcmp(operation, "bare_multiply_each") == 0) {
-        *(int *)failed = c->curve->multiply_each(out, elements, scalars, rows) != ACCEPTED;
-    } else if (strcmp(operation, "bare_map_and_multiply") == 0) {
-        c->curve->map_and_multiply(out, uniform, rows, scalars);
-        *(int *)failed = 0;
     } else if (strcmp(operation, "hash_and_multiply") == 0) {
         span messages[MAX_ROWS], tag = {(const uint8_t *)"tag", 3};
         for (size_t i = 0; i < rows; i++) {
@@ -59,8 +50,6 @@ static void *operate(void *failed)
             messages[i].size = UNIFORM_BYTES;
         }
         *(int *)failed = batch_hash_and_multiply(c, out, messages, rows, tag, scalars) != ACCEPTED;
-    } else if (strcmp(operation, "check_scalars") == 0) {
-        *(int *)failed = !scalars_usable(scalars, rows);
     } else if (strcmp(operation, "map_and_multiply") == 0) {
         batch_map_and_multiply(c, out, uniform, rows, scalars);
         *(int *)failed = 0;

@@ -49,6 +49,27 @@ def test_without_the_core_doctor_says_why_and_what_it_costs_and_is_content(monke
     assert "gcc and python3-dev" in check.advice
 
 
+def test_without_the_core_a_forced_native_backend_is_explained_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("psi._native", "psi._native._core"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setenv("BLINDMATCH_BACKEND", "native")
+    found = checks()
+    assert [name for name, check in found.items() if "no C compiler" in check.says] == ["backend"]
+    assert [name for name, check in found.items() if "gcc and python3-dev" in check.advice] == ["backend"]
+    assert [name for name, check in found.items() if check.ok is False] == ["backend"]
+    assert "backend" in found["curve core"].says
+    assert "backend" in found["speed"].says
+
+
+def test_a_backend_that_does_not_exist_hides_no_missing_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("psi._native", "psi._native._core"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setenv("BLINDMATCH_BACKEND", "fastest")
+    found = checks()
+    assert "does not exist" in found["backend"].says
+    assert "no C compiler" in found["curve core"].says
+
+
 def test_on_another_processor_doctor_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("psi._native", reason="the core was not built")
     monkeypatch.setattr(psi.backend, "_cores", lambda: ("portable",))

@@ -93,6 +93,7 @@ def test_without_the_compiled_core_sodium_does_the_work_and_says_why(monkeypatch
     assert reason in says
     assert psi.backend.PRICE_OF_SODIUM in says
     assert cure in advice
+    assert "in a checkout, run `make native`" in advice
 
 
 @pytest.mark.parametrize("name", ["native", "native-portable", "native-avx512ifma"])

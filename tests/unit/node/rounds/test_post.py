@@ -33,8 +33,8 @@ class Letters:
     def recipients(self, _round_id: str) -> list[str]:
         return list(self.waiting)
 
-    def next(self, _round_id: str, recipient: str) -> tuple[int, Any] | None:
-        return (self.waiting.index(recipient), _Letter(recipient, self.kind)) if recipient in self.waiting else None
+    def next(self, _round_id: str, recipient: str) -> list[tuple[int, Any]]:
+        return [(self.waiting.index(recipient), _Letter(recipient, self.kind))] if recipient in self.waiting else []
 
     def acknowledged(self, _tx: object, row: int) -> None:
         del self.waiting[row]
@@ -184,3 +184,36 @@ def test_nothing_is_remembered_of_what_waits_no_more() -> None:
     post.deliver("r")
     post.forget("r")
     assert not post._laters
+
+
+@dataclass
+class Several(Letters):
+    """Three letters to "a", in rows 0 to 2; `gone` are withdrawn as soon as the first was sent."""
+
+    waiting: list[str] = field(default_factory=lambda: ["0", "1", "2"])
+    gone: set[int] = field(default_factory=set)
+
+    def recipients(self, _round_id: str) -> list[str]:
+        return ["a"]
+
+    def next(self, _round_id: str, recipient: str) -> list[tuple[int, Any]]:
+        return [(int(row), _Letter(recipient, self.kind)) for row in self.waiting]
+
+    def waits(self, row: int) -> bool:
+        self.waiting = [one for one in self.waiting if int(one) not in self.gone]
+        return str(row) in self.waiting
+
+    def acknowledged(self, _tx: object, *rows: int) -> None:
+        self.waiting = [row for row in self.waiting if int(row) not in rows]
+
+
+@pytest.mark.parametrize(("gone", "sent", "transactions"), [(set(), 3, 1), ({1, 2}, 1, 1), ({1}, 2, 2)])
+def test_letters_are_marked_together_and_none_leaves_that_was_withdrawn_meanwhile(
+    gone: set[int], sent: int, transactions: int
+) -> None:
+    letters, link = Several(gone=gone), Link(ReceiptKind.ACCEPTED)
+    post = Post(
+        cast(Any, letters), cast(Any, letters), cast(Any, link), ManualClock(datetime(2026, 3, 1, tzinfo=UTC)), bytes
+    )
+    assert post.deliver("r").sent == link.tried == sent
+    assert (letters.transactions, letters.waiting) == (transactions, [])

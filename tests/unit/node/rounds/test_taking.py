@@ -7,6 +7,7 @@ import pytest
 
 from node.datasets.records import Consent, PreparedRecord
 from node.rounds.preparing import LINK_BYTES, Taking, records_without_room
+from psi.backend import choose
 from psi.errors import PsiError
 from psi.spool import MemorySpool
 from tests.support.agreements import NGO, agreement
@@ -20,7 +21,7 @@ CROWDED = PreparedRecord("S-2", {"phone": ("+493090180002", "+493090180003")}, N
 def taken(*records: PreparedRecord) -> int:
     """How many records take part in a list."""
     links = MemorySpool(LINK_BYTES)
-    walk = Taking(PHONES, me=NGO.member_id, today=date(2026, 3, 1), links=links, progress=lambda _: None)
+    walk = Taking(PHONES, me=NGO.member_id, today=date(2026, 3, 1), links=links, backend=choose())
     for _ in walk.batches(records):
         pass
     return walk.counts.taking_part
