@@ -192,6 +192,45 @@ def test_the_self_test_catches_one_wrong_operation(name, operation):
     assert refusal.value.advice
 
 
+def passing_bad_rows_from(first, real):
+    def validate(elements):
+        try:
+            real(elements)
+        except InvalidElement as refusal:
+            if refusal.index < first:
+                raise
+
+    return validate
+
+
+# What is wrong only in a long list: from the second block of 256 on, in one lane, in the widest windows.
+LONG = {
+    "multiply": lambda real: lambda k, rows: real(k, rows)[: 32 * 256] + bytes(rows)[32 * 256 :],
+    "hash_and_multiply": lambda real: lambda k, ms, dst: real(k, (list(ms[:256]) * 9)[: len(ms)], dst),
+    "map_to_group": lambda real: lambda uniform: real(bytes(uniform)[:65536]) + real(bytes(uniform)[65536:][::-1]),
+    "validate": lambda real: passing_bad_rows_from(256, real),
+    "sum": lambda real: lambda rows: real(bytes(rows)[: 32 * 1024]),
+    "multi_scalar": lambda real: lambda scalars, rows: real(
+        b"".join(bytes(scalars)[at : at + 8] + bytes(24) for at in range(0, len(scalars), 32))
+        if len(rows) > 32 * 1023
+        else scalars,
+        rows,
+    ),
+    "hash_rows": lambda real: lambda prefix, rows, width, length: real(
+        prefix, (bytes(rows)[: 256 * width] * 9)[: len(rows)], width, length
+    ),
+}
+
+
+@pytest.mark.tm("TM-95")
+@pytest.mark.parametrize("operation", LONG)
+def test_the_self_test_catches_what_is_wrong_only_in_a_long_list(operation):
+    twin = copy(backend_called("native-avx512ifma"))
+    setattr(twin, operation, LONG[operation](getattr(twin, operation)))
+    with pytest.raises(BackendUnavailable, match="wrong answers"):
+        self_test(twin)
+
+
 def test_the_self_test_catches_a_library_that_lets_bit_255_pass(monkeypatch):
     """What libsodium 1.0.18 does when nobody checks before it."""
     monkeypatch.setattr(_sodium, "is_canonical_element", lambda encoding: any(encoding))
