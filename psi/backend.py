@@ -8,9 +8,9 @@
 result. The test covers every operation of `Backend` with figures of RFC 9496 or figures computed by the slow twin in
 `_reference.py` (which is for tests and is not used here), and then with a list long enough to pass through every block,
 lane and window width that a round uses: 30 to 100 ms. A backend that gives one wrong byte there, or lets one bad
-encoding pass, is not used: there is no fallback that nobody chose. An error in one of a thousand millions of inputs is
-not found by this; the suite looks for it. That a faster backend is
-missing is no fault, but it costs time: `shortfall()` says why and how much, for `blindmatch doctor`.
+encoding pass, is not used: there is no fallback that nobody chose. An error that shows in fewer than one of some
+thousand inputs may pass; the suite looks for it. That a faster backend is missing is no fault, but it costs time:
+`shortfall()` says why and how much, for `blindmatch doctor`.
 """
 
 import hashlib
