@@ -78,7 +78,7 @@ class Manifest(Part):
     protocol: Literal["pair", "lookup", "group"]
     protocol_version: Annotated[int, Field(ge=1, le=255)]
     suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
-    normaliser_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9.+-]{1,64}$")]
+    normaliser_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9.+-]{1,128}$")]
     match: Annotated[tuple[Match, ...], Field(min_length=1, max_length=MAX_MATCH_RULES)]
     children: Literal["excluded", "only"]
     created_at: Time

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 IDENTIFIER_ROLES = (
-    *(name for name, kind in CATALOGUE.items() if kind.supported and name != "person"),
+    *(name for name in CATALOGUE if name != "person"),
     *(f"handle:{platform}" for platform in PLATFORMS),
 )
 """The kinds that a column can hold by itself, a handle also with its platform. Person fields are mapped one by one."""
@@ -211,9 +211,6 @@ def check_column(name: str, role: str) -> None:
     if about is not None:
         raise UserError(_refusal(name, about), advice="Leave the column out; it is then never read.")
     if role not in ROLES:
-        kind = CATALOGUE.get(role)
-        if kind is not None and role != "person":
-            raise UserError(f"The kind {role} cannot be matched by this version.", advice="Leave the column out.")
         close = difflib.get_close_matches(role, ROLES, n=1)
         raise UserError(
             f'The column "{name}" is mapped to a role that does not exist.',

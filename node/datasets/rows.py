@@ -17,7 +17,7 @@ from node.datasets.report import USUAL_ROOM, Problem
 from node.datasets.tables import Row, Value, column_letter, is_blank, plain
 from node.datasets.terms import Terms, read_child, read_class, read_consent
 from psi.errors import RefusedValue
-from psi.identifiers import Cell, Person, canonicalise
+from psi.identifiers import Cell, Hints, Person, canonicalise, identifiers_in
 
 __all__ = ["MAX_REFERENCE_CHARACTERS", "Reading", "RowReader"]
 
@@ -159,13 +159,14 @@ class RowReader:
             if self._is_error(row, index, problems):
                 continue
             try:
-                found.setdefault(kind, set()).update(self._canonical(kind, platform, row, index))
+                for other, value in identifiers_in(kind, self.cell(row, index), Hints(self._terms.region, platform)):
+                    found.setdefault(other, set()).add(value)
             except RefusedValue as refusal:
                 problems.append(self._refused(row, index, refusal))
         return {kind: tuple(sorted(values)) for kind, values in found.items() if values}
 
     def _canonical(self, kind: str, platform: str | None, row: Row, index: int) -> tuple[str, ...]:
-        return canonicalise(kind, self.cell(row, index), region=self._terms.region, platform=platform)
+        return canonicalise(kind, self.cell(row, index), region=self._terms.region, qualifier=platform)
 
     def _read_person(self, row: Row, problems: list[Problem]) -> Person | None:
         cells = {

@@ -10,9 +10,9 @@ kind, what counts as the same.
 """
 
 from psi.errors import RefusedValue
-from psi.identifiers.canonical import canonicalise
+from psi.identifiers.canonical import canonicalise, identifiers_in
 from psi.identifiers.catalogue import CATALOGUE, FORBIDDEN, Kind, find_kind
-from psi.identifiers.cells import MAX_CELL_CHARACTERS, Cell
+from psi.identifiers.cells import MAX_CELL_CHARACTERS, Cell, Hints
 from psi.identifiers.forms import PERSON_FIELDS
 from psi.identifiers.handle import PLATFORMS
 from psi.identifiers.match_keys import FLOOR_BITS, MAX_TOKENS_PER_RECORD, Rule, Token, tokens
@@ -29,6 +29,7 @@ __all__ = [
     "PERSON_FIELDS",
     "PLATFORMS",
     "Cell",
+    "Hints",
     "Kind",
     "Person",
     "RefusedValue",
@@ -36,5 +37,6 @@ __all__ = [
     "Token",
     "canonicalise",
     "find_kind",
+    "identifiers_in",
     "tokens",
 ]

@@ -1,8 +1,11 @@
 """The closed list of what may be compared, and the list of what never may.
 
-Every kind of the domain stands here, also those this version cannot read yet, so that an agreement which names one is
-refused with a sentence instead of a guess. A kind that is not listed does not exist. Facts about health, belief or
-origin are refused by name: they do not identify anyone, and their overlap would harm the people in it.
+A kind that is not listed does not exist. Facts about health, belief or origin are refused by name: they do not
+identify anyone, and their overlap would harm the people in it.
+
+Some kinds mean nothing without a second word: an account name without its platform, a document number without the
+state that issued it. That word is the kind's **qualifier**. It stands in the cell, or the source says it for a whole
+column (`Hints.qualifier`).
 """
 
 from collections.abc import Mapping
@@ -17,38 +20,44 @@ __all__ = ["CATALOGUE", "FORBIDDEN", "Kind", "find_kind"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of identifier: its name, what it is for a person, and whether this version reads it."""
+    """One kind of identifier: its name and what it is for a person.
+
+    `qualifier` names the second word that a value needs ("" for none). `guessable` says how hard a value is to guess,
+    for whoever weighs a budget: a person with a list of all numbers of a country can test each of them.
+    """
 
     name: str
     title: str
-    supported: bool
+    guessable: str
+    qualifier: str = ""
 
 
+_COUNTRY_NUMBERS: Final = "easily: a country has 10 to 100 million"
 _ROWS: Final = (
-    Kind("phone", "telephone number", True),
-    Kind("email", "e-mail address", True),
-    Kind("handle", "account on a platform", True),
-    Kind("person", "person, by several fields together", True),
-    Kind("alias", "alias or working name", False),
-    Kind("document", "identity document", False),
-    Kind("national_id", "national identity number", False),
-    Kind("url", "web address", False),
-    Kind("advert", "advertisement on a site", False),
-    Kind("domain", "internet domain", False),
-    Kind("ip_window", "IP address within a time window", False),
-    Kind("iban", "bank account (IBAN)", False),
-    Kind("card", "payment card", False),
-    Kind("payment_ref", "payment reference", False),
-    Kind("wallet", "cryptocurrency wallet", False),
-    Kind("plate", "vehicle registration plate", False),
-    Kind("vin", "vehicle identification number", False),
-    Kind("imei", "handset number (IMEI)", False),
-    Kind("imsi", "SIM number (IMSI)", False),
-    Kind("mac", "network card address", False),
-    Kind("address", "postal address", False),
-    Kind("employer", "employer (register and number)", False),
-    Kind("image_hash", "exact image hash", False),
-    Kind("shared_case_ref", "case number that both sides were given", False),
+    Kind("phone", "telephone number", _COUNTRY_NUMBERS),
+    Kind("email", "e-mail address", "from names and lists of leaked addresses"),
+    Kind("handle", "account on a platform", "from names and public lists", "platform"),
+    Kind("person", "person, by several fields together", "from registers and public pages"),
+    Kind("alias", "alias or working name", "easily: working names repeat"),
+    Kind("document", "identity document", "hardly one by one; a series can be walked", "issuer"),
+    Kind("national_id", "national identity number", "easily where it holds the date of birth", "country"),
+    Kind("url", "web address", "by whoever has crawled the site"),
+    Kind("advert", "advertisement on a site", "easily: sites count their advertisements", "site"),
+    Kind("domain", "internet domain", "easily: registered domains are public"),
+    Kind("ip_window", "IP address within a time window", "easily: 4,000 million addresses times the hours", "time"),
+    Kind("iban", "bank account (IBAN)", "hardly one by one; a bank's numbers can be walked"),
+    Kind("card", "payment card", "easily once the issuer is known: 1,000 million numbers each"),
+    Kind("payment_ref", "payment reference", "by walking a service's ten digits", "service"),
+    Kind("wallet", "cryptocurrency wallet", "not at random, but every used one is public"),
+    Kind("plate", "vehicle registration plate", "easily: a country has some ten million", "country"),
+    Kind("vin", "vehicle identification number", "by walking a maker's series"),
+    Kind("imei", "handset number (IMEI)", "easily once the model is known: a million numbers each"),
+    Kind("imsi", "SIM number (IMSI)", "easily once the network is known: 1,000 million numbers each"),
+    Kind("mac", "network card address", "easily once the maker is known: 17 million each"),
+    Kind("address", "postal address", "easily: addresses are public"),
+    Kind("employer", "employer (register and number)", "easily: company registers are public", "register"),
+    Kind("image_hash", "exact image hash", "only by whoever has the picture"),
+    Kind("shared_case_ref", "case number that both sides were given", "by counting on from a known one"),
 )
 
 CATALOGUE: Final[Mapping[str, Kind]] = MappingProxyType({row.name: row for row in _ROWS})
@@ -79,10 +88,7 @@ FORBIDDEN: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def find_kind(name: str) -> Kind:
-    """The kind of that name, if this version can read it.
-
-    Raises `RefusedValue`: `kind/forbidden`, `kind/unknown`, `kind/not-yet`.
-    """
+    """The kind of that name. Raises `RefusedValue`: `kind/forbidden`, `kind/unknown`."""
     if name in FORBIDDEN:
         raise RefusedValue(
             f'Matching on "{name}" is refused: {FORBIDDEN[name]}.',
@@ -93,13 +99,7 @@ def find_kind(name: str) -> Kind:
     if kind is None:
         raise RefusedValue(
             "This kind of identifier is not in the catalogue.",
-            advice=f"Use one of: {', '.join(row.name for row in _ROWS if row.supported)}.",
+            advice=f"Use one of: {', '.join(row.name for row in _ROWS)}.",
             reason="kind/unknown",
-        )
-    if not kind.supported:
-        raise RefusedValue(
-            f"This version cannot compare a {kind.title} yet.",
-            advice=f"Use one of: {', '.join(row.name for row in _ROWS if row.supported)}.",
-            reason="kind/not-yet",
         )
     return kind

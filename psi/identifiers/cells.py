@@ -16,7 +16,7 @@ from typing import Final
 from psi.errors import RefusedValue
 from psi.identifiers.unicode14 import is_assigned
 
-__all__ = ["MAX_CELL_CHARACTERS", "Cell", "ascii_digits", "clean", "fold", "whole_number"]
+__all__ = ["MAX_CELL_CHARACTERS", "Cell", "Hints", "ascii_digits", "clean", "fold", "whole_number"]
 
 MAX_CELL_CHARACTERS: Final = 1_000
 """Characters in a cell. Longer ones are documents or damage, not identifiers."""
@@ -52,6 +52,15 @@ class Cell:
 
     text: str = field(repr=False)
     number: float | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the source says about a whole column: the country of national numbers as a two-letter code, and the kind's
+    qualifier (`catalogue.Kind.qualifier`), such as the platform of a column of accounts. None where it does not say."""
+
+    region: str | None = None
+    qualifier: str | None = None
 
 
 def clean(cell: Cell) -> str:

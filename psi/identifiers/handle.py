@@ -12,9 +12,9 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from psi.errors import RefusedValue
-from psi.identifiers.cells import Cell, clean, fold
+from psi.identifiers.cells import Cell, Hints, clean, fold
 
-__all__ = ["PLATFORMS", "handles"]
+__all__ = ["PLATFORMS", "handles", "phones_in_handles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,18 @@ _NUMBERED: Final = re.compile(r"/people/[^/]+/(\d{5,20})/?")
 _NUMBER: Final = re.compile(r"\d{5,20}")
 
 
-def handles(cell: Cell, platform: str | None) -> tuple[str, ...]:
-    """The one account of a cell; () for a blank. `platform` is what the column says, if it says so.
+def phones_in_handles(cell: Cell, hints: Hints) -> tuple[str, ...]:
+    """The telephone numbers of a cell that is an address of one (`tel:`, `wa.me`); () for every other cell."""
+    return ()
+
+
+def handles(cell: Cell, hints: Hints) -> tuple[str, ...]:
+    """The one account of a cell; () for a blank. `hints.qualifier` is the platform of the column, if it has one.
 
     Raises `RefusedValue`: `handle/no-platform`, `handle/unknown-platform`, `handle/other-platform`,
     `handle/not-an-account`, `handle/is-a-phone`.
     """
-    expected = _find(platform) if platform is not None else None
+    expected = _find(hints.qualifier) if hints.qualifier is not None else None
     text = fold(clean(cell))
     if not text:
         return ()

@@ -11,7 +11,7 @@ from typing import Final
 from email_validator import EmailNotValidError, validate_email
 
 from psi.errors import RefusedValue
-from psi.identifiers.cells import Cell, clean, fold
+from psi.identifiers.cells import Cell, Hints, clean, fold
 
 __all__ = ["email_addresses"]
 
@@ -21,7 +21,7 @@ MAX_ADDRESSES_IN_A_CELL: Final = 8
 _BETWEEN: Final = re.compile(r"[;,|\s]+")
 
 
-def email_addresses(cell: Cell) -> tuple[str, ...]:
+def email_addresses(cell: Cell, _hints: Hints) -> tuple[str, ...]:
     """The addresses of one cell in the order they stand; () for a blank.
 
     One unreadable address refuses the whole cell. Raises `RefusedValue` `email/not-an-address`, `email/too-many`.

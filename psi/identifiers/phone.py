@@ -12,7 +12,7 @@ from typing import Final
 import phonenumbers
 
 from psi.errors import RefusedValue
-from psi.identifiers.cells import Cell, ascii_digits, clean, whole_number
+from psi.identifiers.cells import Cell, Hints, ascii_digits, clean, whole_number
 
 __all__ = ["phone_numbers"]
 
@@ -30,12 +30,13 @@ _DAMAGED_TEXT: Final = re.compile(r"(\d+)[.,]0+")
 _SCIENTIFIC: Final = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+?(\d{1,2})")
 
 
-def phone_numbers(cell: Cell, region: str | None) -> tuple[str, ...]:
+def phone_numbers(cell: Cell, hints: Hints) -> tuple[str, ...]:
     """The numbers of one cell in the order they stand; () for a blank.
 
-    `region` is the two-letter code of the country whose national numbers the source holds; None accepts only numbers
-    with a country code. One unreadable number refuses the whole cell. Raises `RefusedValue` (`phone/...`, `cell/...`).
+    `hints.region` is the country whose national numbers the source holds; None accepts only numbers with a country
+    code. One unreadable number refuses the whole cell. Raises `RefusedValue` (`phone/...`, `cell/...`).
     """
+    region = hints.region
     if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
         raise RefusedValue(
             "The dataset's region is no country with telephone numbers.",

@@ -2,7 +2,8 @@
 
 That is our own tables and code (`TABLES`, raised by hand with every change of a result), the Unicode cap, and the
 libraries whose data decide: phonenumbers (valid numbers, country names), anyascii (romanisation), idna and
-email-validator (addresses). Two nodes whose strings differ cannot hold a round: they would miss matches silently.
+email-validator (addresses), python-stdnum (check digits), ada-url and publicsuffixlist (web addresses), hijridate and
+jdatetime (calendars). Two nodes whose strings differ cannot hold a round: they would miss matches silently.
 """
 
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from psi.identifiers.unicode14 import UNICODE_CAP
 
 __all__ = ["NORMALISER_VERSION"]
 
-TABLES: Final = 1
+TABLES: Final = 2
 """Version of this package's own tables and rules."""
 
 _LIBRARIES: Final = (
@@ -20,9 +21,14 @@ _LIBRARIES: Final = (
     ("aa", "anyascii"),
     ("id", "idna"),
     ("ev", "email-validator"),
+    ("sn", "python-stdnum"),
+    ("au", "ada-url"),
+    ("ps", "publicsuffixlist"),
+    ("hd", "hijridate"),
+    ("jd", "jdatetime"),
 )
 
 NORMALISER_VERSION: Final = "-".join(
     [f"bm{TABLES}", *(f"{short}{version(name)}" for short, name in _LIBRARIES), f"uc{UNICODE_CAP}"]
 )
-"""For example `bm1-pn9.0.43-aa0.3.3-id3.20-ev2.4.0-uc14`."""
+"""For example `bm2-pn9.0.43-aa0.3.3-...-uc14`."""

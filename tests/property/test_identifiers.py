@@ -22,7 +22,7 @@ CELLS = st.builds(Cell, TEXTS, st.one_of(st.none(), st.floats(), st.integers(0, 
 def read(kind: str, cell: Cell, region: str | None, platform: str | None) -> tuple[str, ...]:
     """Canonical values, none where the cell is refused; everything but `RefusedValue` fails the test."""
     try:
-        return canonicalise(kind, cell, region=region, platform=platform)
+        return canonicalise(kind, cell, region=region, qualifier=platform)
     except RefusedValue:
         return ()
 
@@ -31,7 +31,7 @@ def read(kind: str, cell: Cell, region: str | None, platform: str | None) -> tup
 def test_canonical_values_are_fixed_points(kind: str, cell: Cell, region: str | None, platform: str | None) -> None:
     for value in read(kind, cell, region, platform):
         assert value
-        assert canonicalise(kind, Cell(value), region=region, platform=platform) == (value,)
+        assert canonicalise(kind, Cell(value), region=region, qualifier=platform) == (value,)
         assert canonicalise(kind, Cell(value)) == (value,)
 
 

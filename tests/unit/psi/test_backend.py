@@ -210,14 +210,16 @@ LONG = {
     "map_to_group": lambda real: lambda uniform: real(bytes(uniform)[:65536]) + real(bytes(uniform)[65536:][::-1]),
     "validate": lambda real: passing_bad_rows_from(256, real),
     "sum": lambda real: lambda rows: real(bytes(rows)[: 32 * 1024]),
-    "multi_scalar": lambda real: lambda scalars, rows: real(
-        b"".join(bytes(scalars)[at : at + 8] + bytes(24) for at in range(0, len(scalars), 32))
-        if len(rows) > 32 * 1023
-        else scalars,
-        rows,
+    "multi_scalar": lambda real: (
+        lambda scalars, rows: real(
+            b"".join(bytes(scalars)[at : at + 8] + bytes(24) for at in range(0, len(scalars), 32))
+            if len(rows) > 32 * 1023
+            else scalars,
+            rows,
+        )
     ),
-    "hash_rows": lambda real: lambda prefix, rows, width, length: real(
-        prefix, (bytes(rows)[: 256 * width] * 9)[: len(rows)], width, length
+    "hash_rows": lambda real: (
+        lambda prefix, rows, width, length: real(prefix, (bytes(rows)[: 256 * width] * 9)[: len(rows)], width, length)
     ),
 }
 

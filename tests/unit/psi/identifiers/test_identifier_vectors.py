@@ -25,7 +25,7 @@ def test_most_vectors_are_refusals_or_traps() -> None:
 @pytest.mark.parametrize("vector", _having("cell"))
 def test_cell(vector: dict[str, Any]) -> None:
     cell = Cell(vector["cell"]["text"], vector["cell"]["number"])
-    where = {"region": vector["region"], "platform": vector["platform"]}
+    where = {"region": vector["region"], "qualifier": vector["qualifier"]}
     if "refused" not in vector:
         assert list(canonicalise(vector["kind"], cell, **where)) == vector["values"]
         return

@@ -55,7 +55,7 @@ def test_the_table_is_unicode_14() -> None:
 @pytest.mark.parametrize("kind", ["phone", "email", "handle"])
 def test_newer_characters_are_refused(kind: str, code_point: int) -> None:
     with pytest.raises(RefusedValue) as refusal:
-        canonicalise(kind, Cell("anna" + chr(code_point)), region="RO", platform="x")
+        canonicalise(kind, Cell("anna" + chr(code_point)), region="RO", qualifier="x")
     assert refusal.value.reason in ("cell/unknown-character", "cell/broken-text")
 
 
@@ -64,5 +64,5 @@ def test_without_the_cap_a_newer_python_would_read_more(monkeypatch: pytest.Monk
     """The sabotaged twin: with the cap off, what is refused depends on the Python that runs."""
     monkeypatch.setattr("psi.identifiers.cells.is_assigned", lambda _: True)
     with pytest.raises(RefusedValue) as refusal:
-        canonicalise("handle", Cell("anna\U0002ebf0"), platform="x")
+        canonicalise("handle", Cell("anna\U0002ebf0"), qualifier="x")
     assert refusal.value.reason != "cell/unknown-character"
