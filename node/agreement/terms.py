@@ -46,7 +46,7 @@ MAX_BASIS_CHARACTERS = 200
 MAX_DAYS = 3650
 """Longest retention or series interval that can be written down, in days; policy bounds them far lower."""
 
-RecordClass = Literal["victim", "missing", "suspect", "mixed", "advert", "contact", "employer"]
+RecordClass = Literal["victim", "missing", "suspect", "mixed", "advert", "contact", "employer", "tip"]
 """What a record of a data set is. `mixed` holds victims and suspects in one register, and is treated as both."""
 
 Basis = Literal["consent", "legal_duty"]

@@ -8,6 +8,7 @@ from node.agreement.terms import moment
 from node.policy.budgets import charge_for
 from node.policy.verdict import Context, NamedRule, Verdict
 from psi.identifiers import NORMALISER_VERSION
+from psi.identifiers.version import newer
 from psi.messages import PROTOCOL_VERSION, SUITE
 
 __all__ = [
@@ -84,10 +85,26 @@ class SameVersions(NamedRule):
         ):
             if asked != have:
                 return self._no(
-                    f"The agreement asks for {what} version {asked}; this node has {have}.",
-                    "The side with the older software should update it; then propose the round again.",
+                    f"The agreement asks for {what} version {asked}; this node has {have}.", _who_updates(manifest, what)
                 )
         return self._yes()
+
+
+def _who_updates(manifest: Manifest, what: str) -> str:
+    """Whose software is the older one, as far as two versions of the normaliser can tell."""
+    again = "then propose the round again."
+    if what == "normaliser":
+        proposer = next(
+            (one.name for one in manifest.members if one.member_id == manifest.convener), "whoever proposed the round"
+        )
+        match newer(manifest.normaliser_version, NORMALISER_VERSION):
+            case "first":
+                return f"This node is the older one: update blindmatch here, `blindmatch dataset refresh`, {again}"
+            case "second":
+                return f"The older one is that of {proposer}, who should update blindmatch; {again}"
+            case _:
+                return f"Each is older in some part: both sides should update blindmatch; {again}"
+    return f"The side with the older software should update it; {again}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from node.agreement.manifest import Manifest
 from node.identity.cards import MemberClass
 from node.policy.verdict import Context, NamedRule, Verdict
 
-__all__ = ["PROTECTED", "SUPPORT", "ChildrenExcluded", "ClassTable", "CoarseCounts", "FirstLearner", "ReleasedByHand"]
+__all__ = ["PROTECTED", "SUPPORT", "ChildrenExcluded", "ClassTable", "CoarseCounts", "FirstLearner", "PoliceKinds", "ReleasedByHand"]
 
 PROTECTED = frozenset({"victim", "missing", "mixed"})
 """Record classes whose records are, or may be, about people who need protection."""
@@ -19,6 +19,12 @@ SUSPECTS = frozenset({"suspect", "mixed"})
 
 SUPPORT = frozenset({MemberClass.NGO, MemberClass.SHELTER, MemberClass.HOTLINE})
 """Member classes that people turn to for help."""
+
+
+POLICE = frozenset({MemberClass.POLICE, MemberClass.PROSECUTOR})
+
+POLICE_KINDS = frozenset({"image_hash"})
+"""Kinds that only police and prosecutors compare."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,25 @@ class ClassTable(NamedRule):
 
     def _never(self, sentence: str) -> Verdict:
         return self._no(sentence, "There is no setting that allows it: propose another round.")
+
+
+@dataclass(frozen=True)
+class PoliceKinds(NamedRule):
+    """Hashes of pictures of abuse are compared between police and prosecutors alone: holding such a list is lawful for
+    nobody else."""
+
+    name = "police-kinds"
+
+    def check(self, manifest: Manifest, context: Context) -> Verdict:
+        if not any(rule.kind in POLICE_KINDS for rule in manifest.rules()):
+            return self._yes()
+        for member in manifest.members:
+            if member.member_class not in POLICE:
+                return self._no(
+                    f"{member.name} is no police unit and no prosecutor; image hashes are compared between these only.",
+                    "There is no setting that allows it: propose the round without image hashes.",
+                )
+        return self._yes()
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class DatasetFits:
             ),
             (
                 dataset.normaliser_version != manifest.normaliser_version,
-                "The data set was prepared by another version of the normaliser: add it again.",
+                "The data set was prepared by another version of the normaliser: `blindmatch dataset refresh` prepares it anew.",
             ),
             (
                 dataset.usable > terms.records,

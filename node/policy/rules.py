@@ -20,7 +20,7 @@ from node.policy.agreement import (
     Supported,
     Times,
 )
-from node.policy.firewall import ChildrenExcluded, ClassTable, CoarseCounts, FirstLearner, ReleasedByHand
+from node.policy.firewall import ChildrenExcluded, ClassTable, CoarseCounts, FirstLearner, PoliceKinds, ReleasedByHand
 from node.policy.resources import BudgetSuffices, DatasetFits, PeerListSize
 from node.policy.verdict import Context, Rule, Verdict
 
@@ -40,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     OurRound(),
     ConfirmedMembers(),
     ClassTable(),
+    PoliceKinds(),
     SameVersions(),
     Supported(),
     ChildrenExcluded(),

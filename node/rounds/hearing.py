@@ -28,7 +28,7 @@ from node.rounds.leads import LeadBook
 from node.rounds.mailbox import Inbox, Letter, Outbox
 from node.rounds.negotiation import Negotiation
 from node.rounds.opened import Opened
-from node.rounds.parties import peer_of, read_note, require_member
+from node.rounds.parties import known_code, peer_of, read_note, require_member
 from node.rounds.results import find_leads
 from node.rounds.states import RoundState
 from node.store import Store
@@ -116,6 +116,7 @@ class Hearing:
             return
         if state == RoundState.FAILED:
             name = require_member(self.members, letter.sender).name
+            code = code if known_code(code) else ""  # no word of a peer's choice into our log and our sentences
             facts = {"round_id": found.round_id, "peer": letter.sender, "code": code or "unknown"}
             self.audit.append(tx, "round-failed", **facts)
             end(

@@ -90,12 +90,16 @@ def read_note(payload: bytes) -> tuple[str, str]:
     return state, code
 
 
+_FIXED_CODES = frozenset({"deadline", "ended-by-peer", "internal", "member-removed", "refused-by-peer"})
+"""Reasons for which a round ends here that are no error's code."""
+
+
 def known_code(code: str) -> bool:
     """Whether a code that a peer gave is one of this program's, and so may be shown and kept."""
     kinds: list[type[NodeError] | type[PsiError]] = [NodeError, PsiError]
     for kind in kinds:
         kinds += kind.__subclasses__()
-    return code in {kind.code for kind in kinds}
+    return code in _FIXED_CODES or code in {kind.code for kind in kinds}
 
 
 def _bad_note() -> MalformedMessage:

@@ -280,6 +280,22 @@ def test_a_note_that_no_honest_node_sends(nodes: Nodes, name: str) -> None:
 
 
 @pytest.mark.tm("TM-44")
+@pytest.mark.parametrize(("code", "said"), [("deadline", "deadline"), ("anna", "without a reason")])
+def test_only_a_reason_of_our_own_list_is_repeated(nodes: Nodes, code: str, said: str) -> None:
+    """Else a peer could put a word of its choice, a name perhaps, into our sentences and our log."""
+    shelter, police, _board = nodes
+    round_id = propose(nodes)
+    by_hand(police, shelter, round_id, EnvelopeKind.STATUS, write_note("failed", code))
+    wait_for(lambda: shelter.parts.book.get(round_id).over)
+    failure = shelter.parts.book.get(round_id).failure_sentence or ""
+    assert f"({said})" in failure
+    entries = [entry for entry in shelter.parts.audit.entries() if entry.facts.get("round_id") == round_id]
+    assert [entry.facts["code"] for entry in entries if entry.event == "round-failed"] == [
+        code if said == code else "unknown"
+    ]
+
+
+@pytest.mark.tm("TM-44")
 def test_what_is_judged_at_the_door(nodes: Nodes) -> None:
     """These are not even stored: the sender is told, and the round ends."""
     shelter, police, board = nodes

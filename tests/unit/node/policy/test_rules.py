@@ -15,6 +15,10 @@ from psi.identifiers import NORMALISER_VERSION
 from tests.support.agreements import COORDINATOR, NGO, NOW, POLICE, SHELTER, agreement, card, changed, context, fields
 
 J1 = agreement()
+RELEASED = J1.member(POLICE.member_id).max_elements
+"""Elements that a release of as many records as the agreement allows takes."""
+ANSWERED = J1.member(NGO.member_id).max_elements
+"""Elements of the whole list."""
 DATASET = DatasetFacts(record_class="victim", basis="consent", normaliser_version=NORMALISER_VERSION, usable=10)
 
 
@@ -68,6 +72,9 @@ CASES: list[tuple[str, Callable[[], tuple[Manifest, Context]], str]] = [
     ("confirmed-members", lambda: (with_member(POLICE, country="DE"), context()), "another card"),
     ("confirmed-members", lambda: (with_member(POLICE, member_class="prosecutor"), context()), "another card"),
     ("same-versions", lambda: (changed(J1, normaliser_version="bm0"), context()), "normaliser version bm0"),
+    ("same-versions", lambda: (changed(J1, normaliser_version="bm99-pn9.0.43"), context()), "bm99"),
+    ("police-kinds", lambda: (agreement("J9", (NGO, POLICE)), context()), "Open Door is no police unit"),
+    ("police-kinds", lambda: (agreement("J9", (POLICE, SHELTER)), context(POLICE, SHELTER)), "Harbour House"),
     ("same-versions", lambda: (changed(J1, protocol_version=2), context()), "protocol version 2"),
     ("same-versions", lambda: (changed(J1, suite="P256-SHA256"), context()), "P256-SHA256"),
     ("supported", lambda: (changed(J1, protocol="lookup", lookup={"epoch_days": 7}), context()), "look-ups"),
@@ -88,12 +95,12 @@ CASES: list[tuple[str, Callable[[], tuple[Manifest, Context]], str]] = [
     ("caps", lambda: (with_member(NGO, max_elements=0), context()), "cap of Open Door"),
     ("dataset-fits", lambda: (J1, context(dataset=facts(record_class="suspect"))), "suspect"),
     ("dataset-fits", lambda: (J1, context(dataset=facts(basis="legal_duty"))), "legal duty"),
-    ("dataset-fits", lambda: (J1, context(dataset=facts(normaliser_version="bm0"))), "add it again"),
+    ("dataset-fits", lambda: (J1, context(dataset=facts(normaliser_version="bm0"))), "refresh"),
     ("dataset-fits", lambda: (J1, context(dataset=facts(usable=65))), "64 at most"),
     ("dataset-fits", lambda: (J1, context(dataset=facts(usable=2))), "at least 3"),
     ("dataset-fits", lambda: (J1, context(dataset=facts(usable=0))), "0 usable"),
-    ("budget-suffices", lambda: (J1, context(remaining=559)), "559 are left"),
-    ("budget-suffices", lambda: (J1, context(POLICE, NGO, remaining=2_239)), "2,240 elements"),
+    ("budget-suffices", lambda: (J1, context(remaining=RELEASED - 1)), f"{RELEASED - 1:,} are left"),
+    ("budget-suffices", lambda: (J1, context(POLICE, NGO, remaining=ANSWERED - 1)), f"{ANSWERED:,} elements"),
     ("class-table", lambda: between(("ngo", "victim"), ("police", "suspect")), "suspects"),
     ("class-table", lambda: between(("ngo", "victim"), ("police", "mixed")), "suspects"),
     ("class-table", lambda: between(("police", "mixed"), ("police", "mixed")), "suspects"),
@@ -169,7 +176,7 @@ def test_what_may_meet(mine: tuple[str, str], theirs: tuple[str, str], overrides
 def test_a_group_of_three_is_shown_and_refused() -> None:
     third = agreement("J1", (NGO, SHELTER)).member(SHELTER.member_id).model_dump(mode="json")
     members = sorted(
-        [*fields(J1)["members"], third | {"learns": ["count", "released_rows"], "max_elements": 560}],
+        [*fields(J1)["members"], third | {"learns": ["count", "released_rows"], "max_elements": RELEASED}],
         key=lambda member: str(member["member_id"]),
     )
     group = changed(
@@ -193,7 +200,7 @@ def test_a_fitting_data_set_agrees_at_both_edges() -> None:
 
 
 def test_the_budget_may_be_used_up_exactly() -> None:
-    assert refusals(J1, context(remaining=560)) == {}
+    assert refusals(J1, context(remaining=RELEASED)) == {}
     assert refusals(agreement("J3"), context(remaining=0)) == {}
 
 

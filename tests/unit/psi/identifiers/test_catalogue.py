@@ -5,6 +5,7 @@ from importlib.metadata import version
 import pytest
 
 from psi.identifiers import CATALOGUE, FORBIDDEN, NORMALISER_VERSION, Cell, RefusedValue, canonicalise, find_kind
+from psi.identifiers.version import newer
 
 DOMAIN = """phone email handle person alias document national_id url advert domain ip_window iban card payment_ref
 wallet plate vin imei imsi mac address employer image_hash shared_case_ref"""
@@ -53,3 +54,26 @@ def test_the_version_names_every_table() -> None:
     assert NORMALISER_VERSION.endswith("-uc14")
     assert len(NORMALISER_VERSION) <= 128
     assert NORMALISER_VERSION.isascii()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("bm2-pn9.0.43", "bm2-pn9.0.43", "neither"),
+        ("bm2-pn9.0.43", "bm2-pn9.0.9", "first"),
+        ("bm2-pn9.0.43", "bm3-pn9.0.43", "second"),
+        ("bm2-pn9.0.44", "bm3-pn9.0.43", "neither"),
+        ("bm1-pn9.0.43", "bm2-pn9.0.43-sn2.2", "second"),
+        ("bm2-pn9.0.43-sn2.2", "bm1-pn9.0.43", "first"),
+        ("bm2", "", "neither"),
+        ("bm2", "newest", "neither"),
+        ("bm2", "bm2-", "neither"),
+    ],
+)
+def test_which_version_is_the_newer_one(first: str, second: str, said: str) -> None:
+    assert newer(first, second) == said
+
+
+def test_one_version_is_newer_or_neither_is() -> None:
+    assert newer(NORMALISER_VERSION, NORMALISER_VERSION) == "neither"
+    assert newer(f"{NORMALISER_VERSION}9", NORMALISER_VERSION) == "first"
