@@ -9,6 +9,7 @@ from cli._output import Printer
 __all__ = [
     "KEY_NAMES",
     "agreement_words",
+    "show_contacts",
     "show_list",
     "show_released",
     "show_results",
@@ -129,6 +130,22 @@ def show_results(printer: Printer, reply: dict[str, Any]) -> None:
         number = f"{low}" if low == high else f"{low} to {high}"
         printer.line(f"Declared by the first learner: {number} of its records agree.")
     if reply["leads"] or reply["count"] is not None:
+        printer.line()
+        printer.line(reply["note"])
+
+
+def show_contacts(printer: Printer, reply: dict[str, Any]) -> None:
+    """`round contacts`."""
+    printer.table(
+        ["agrees in", "match handle", "records", "case numbers", "people"],
+        [
+            (agreement_words([one["key"]]), one["handle"], one["records"], one["references"], one["people"] or "-")
+            for one in reply["contacts"]
+        ],
+        empty="No identifier that both sides hold stands on more than one record of yours.",
+        whole=["match handle"],
+    )
+    if reply["contacts"]:
         printer.line()
         printer.line(reply["note"])
 

@@ -15,7 +15,15 @@ from cli._exit import Exit
 from cli._options import AsJson, By, Folder, PassphraseFile, RoundId
 from cli._output import note, show, working
 from cli._release import all_results, chosen_leads
-from cli._rounds_shown import show_list, show_released, show_results, show_round, show_templates, show_terms
+from cli._rounds_shown import (
+    show_contacts,
+    show_list,
+    show_released,
+    show_results,
+    show_round,
+    show_templates,
+    show_terms,
+)
 from cli._session import Session
 from cli._settings import check_names, read_settings
 
@@ -224,3 +232,11 @@ def results(
     with Session(folder, passphrase_file).connect() as ask:
         found = all_results(ask, round_id)
     show(found, as_json, show_results)
+
+
+@app.command()
+def contacts(
+    round_id: RoundId, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Show which agreeing identifiers recur over several of this node's own records, and over how many people."""
+    show(Session(folder, passphrase_file).call("round.contacts", {"round": round_id}), as_json, show_contacts)

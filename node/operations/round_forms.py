@@ -11,6 +11,8 @@ __all__ = [
     "MAX_LEADS_AT_ONCE",
     "AgreementView",
     "ByRequest",
+    "ContactView",
+    "ContactsReply",
     "LeadView",
     "MemberView",
     "ProposeRequest",
@@ -144,6 +146,22 @@ class LeadView(Reply):
     reference: str
     agreements: list[AgreementView]
     shares_with: list[int]
+
+
+class ContactView(Reply):
+    """`records`, `references` (distinct case numbers) and `people` count our own records with that identifier."""
+
+    key: str
+    handle: str
+    records: int
+    references: int
+    people: int
+
+
+class ContactsReply(Reply):
+    round: RoundView
+    contacts: list[ContactView]
+    note: str
 
 
 class ResultsReply(Reply):

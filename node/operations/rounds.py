@@ -10,6 +10,8 @@ from node.operations.parts import Parts, Progress
 from node.operations.round_forms import (
     AgreementView,
     ByRequest,
+    ContactsReply,
+    ContactView,
     LeadView,
     MemberView,
     ProposeRequest,
@@ -27,6 +29,7 @@ from node.operations.round_forms import (
 )
 from node.operations.table import Nothing, Operation
 from node.rounds.book import Round
+from node.rounds.contacts import recurring_contacts
 from node.rounds.explain import explain
 from node.rounds.states import RoundState
 from node.rounds.templates import build
@@ -187,6 +190,22 @@ def _results(parts: Parts, request: ResultsRequest, _progress: Progress) -> Resu
     )
 
 
+def _contacts(parts: Parts, request: RoundRequest, _progress: Progress) -> ContactsReply:
+    """Which of the agreeing identifiers stand on several of our own records."""
+    found = parts.book.find(request.round)
+    contacts = recurring_contacts(parts.leads, found.round_id)
+    with parts.store.transaction() as tx:
+        parts.audit.append(tx, "results-read", round_id=found.round_id, hits=len(contacts))
+    return ContactsReply(
+        round=_view(parts, found),
+        contacts=[ContactView.model_validate(one._asdict()) for one in contacts],
+        note=(
+            "Counted over this node's own records; the other side learns nothing of it. People are told apart by how "
+            "their names sound, so there may be more. Do not ring a number: it may warn whoever answers."
+        ),
+    )
+
+
 _TURNS = {
     RoundState.AGREED: "The convener can start the round.",
     RoundState.PREPARING: "The list is being prepared.",
@@ -265,4 +284,5 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation("round.release", ReleaseRequest, _release),
     Operation("round.cancel", ByRequest, _cancel),
     Operation("round.results", ResultsRequest, _results),
+    Operation("round.contacts", RoundRequest, _contacts),
 )

@@ -31,7 +31,6 @@ PERSON = Rule.person(
 """Any three of eight fields; combinations too common to tell people apart are left out (`psi.identifiers`)."""
 
 
-
 def _kinds(*names: str) -> tuple[Rule, ...]:
     """Single values, with the room that a record usually has for them."""
     return tuple(Rule(name, USUAL_ROOM[name].values) for name in names)

@@ -3,10 +3,11 @@
 There may be as many as the data set has records, so neither a row nor a sealing of its own is made for each. A block
 holds the leads from number `first` on, as one sealed cell, and beside it one letter for each: what a person decided.
 
-    body      JSON, an array of [reference, [[key, handle], ...], [number that shares an identifier, ...]]
+    body      JSON, an array of [reference, [[key, handle], ...], [number that shares an identifier, ...], person]
     statuses  l lead, r released, w withheld
 
-A body that is an object is a single lead as version 0.1.0 wrote it, under the same associated data.
+A body that is an object is a single lead as version 0.1.0 wrote it, under the same associated data; an array of three
+is a lead of that version too.
 """
 
 import json
@@ -84,6 +85,10 @@ class LeadBook:
         """Number, status and lead, in order: number `first` and following, at most `limit` of them."""
         return list(self._walk(round_id, first, first + limit - 1))
 
+    def walk(self, round_id: str) -> Iterator[Lead]:
+        """All leads of a round, in order, a block of them in memory at a time."""
+        return (lead for _number, _status, lead in self._walk(round_id))
+
     def mark(self, tx: Connection, round_id: str, released: set[int] | None) -> int:
         """Note what a person decided: released for leads of these numbers (None: all), withheld for the rest; how many
         leads are released."""
@@ -124,6 +129,6 @@ class LeadBook:
 def _leads(body: Any) -> list[Lead]:
     rows = [body.values()] if isinstance(body, dict) else body
     return [
-        Lead(reference, tuple(Agreement(key, handle) for key, handle in agreements), tuple(shares_with))
-        for reference, agreements, shares_with in rows
+        Lead(reference, tuple(Agreement(key, handle) for key, handle in agreements), tuple(shares_with), *person)
+        for reference, agreements, shares_with, *person in rows
     ]

@@ -53,12 +53,14 @@ class Lead(NamedTuple):
     """One record of ours, known by our own reference, and the keys in which it agrees.
 
     `shares_with`: numbers of other leads that hold one of its agreeing identifiers too, ascending, at most MOST_SHARING
-    of them. What is released of one of them is visible of the others as well.
+    of them. What is released of one of them is visible of the others as well. `person` tells records about different
+    people apart (`node.datasets.records.person_mark`), "" for a record that names nobody.
     """
 
     reference: str
     agreements: tuple[Agreement, ...]
     shares_with: tuple[int, ...] = ()
+    person: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ COMMANDS = {
     "member": ["add", "check", "confirm", "list", "remove", "words"],
     "dataset": ["add", "list", "preview", "remove"],
     "round": [
-        "cancel", "list", "propose", "refuse", "release", "results", "show", "sign", "start", "status",
+        "cancel", "contacts", "list", "propose", "refuse", "release", "results", "show", "sign", "start", "status",
         "templates",
     ],
     "audit": ["show", "verify"],
