@@ -16,13 +16,25 @@ from typing import Final
 from psi.errors import RefusedValue
 from psi.identifiers.unicode14 import is_assigned
 
-__all__ = ["MAX_CELL_CHARACTERS", "Cell", "Hints", "ascii_digits", "clean", "fold", "whole_number"]
+__all__ = [
+    "MAX_CELL_CHARACTERS",
+    "Cell",
+    "Hints",
+    "ascii_digits",
+    "clean",
+    "fold",
+    "is_placeholder",
+    "placeholder_endings",
+    "whole_number",
+]
 
 MAX_CELL_CHARACTERS: Final = 1_000
 """Characters in a cell. Longer ones are documents or damage, not identifiers."""
 
 MAX_EXACT_NUMBER: Final = 10**15
-"""Spreadsheets keep 15 significant digits; from here on the last digits of a number cell may be invented."""
+"""Spreadsheets keep 15 significant digits; from here on the last digits of a number cell may be invented. A float keeps
+every whole number up to 2**53, nine times as far, but the program that wrote the cell had rounded before that: the
+tighter bound is the one that counts."""
 
 _PLACEHOLDER_WORDS: Final = """
     na nan none null nil nothing unknown unk unkn undefined unspecified notknown notgiven notavailable
@@ -39,15 +51,25 @@ _FAILED_FORMULA: Final = re.compile(r"#[A-Z0-9/]+[!?]")
 
 _PLACEHOLDERS: Final = frozenset(_PLACEHOLDER_WORDS.split())
 
-_DASHES: Final = "-‐‑‒–—―−﹘﹣－"
+_DASHES: Final = str.maketrans(dict.fromkeys("‐‑‒–—―−﹘﹣－", "-"))
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+_ORDINARY: Final = re.compile("[ -~\u00c0-\u024f\u0400-\u052f\u0621-\u064a\u4e00-\u9fff]*")
+"""Characters that need no look at each: letters of Latin, Cyrillic, Arabic and Han that Unicode 14 assigns, and ASCII.
+Most cells that are not ASCII hold nothing else."""
+
+_ASCII_MARKS: Final = {code: None for code in range(128) if not chr(code).isalnum()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cell:
     """One cell of a source as it was read: its text, and its number if the spreadsheet stored a number.
 
     A number is evidence of damage: a telephone number that became a number has lost its leading zero or plus sign.
     Dates arrive as ISO text. The value stays out of `repr`, so that it cannot reach a log by accident.
+
+    Not frozen, for the price of that: one is made of each cell of ten million rows. Nobody changes one.
     """
 
     text: str = field(repr=False)
@@ -76,23 +98,27 @@ def clean(cell: Cell) -> str:
             reason="cell/too-long",
         )
     if not text.isascii():
-        _check_characters(text)
-        text = "".join(character for character in text if unicodedata.category(character) != "Cf")
+        ordinary = _ORDINARY.fullmatch(text)
+        if not ordinary:
+            _check_characters(text)
+            text = "".join(character for character in text if unicodedata.category(character) != "Cf")
         text = unicodedata.normalize("NFKC", text)
-        for dash in _DASHES:
-            text = text.replace(dash, "-")
+        if not ordinary:
+            text = text.translate(_DASHES)
     text = " ".join(text.split())
-    if any(character < " " or character == "\x7f" for character in text):
+    if _CONTROL.search(text):
         raise RefusedValue(
             "This cell holds an invisible control character.",
             advice="Type the value again by hand.",
             reason="cell/control-character",
         )
-    return "" if _is_placeholder(text) else text
+    return "" if is_placeholder(text) else text
 
 
 def fold(text: str) -> str:
     """NFKC and full case folding, in the order that makes the result stable under a second fold."""
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
@@ -150,16 +176,26 @@ def _check_characters(text: str) -> None:
             )
 
 
-def _is_placeholder(text: str) -> bool:
+def is_placeholder(text: str) -> bool:
     """Blank, only punctuation, one digit repeated (000, 9999), or a word for "unknown"."""
     if _FAILED_FORMULA.fullmatch(text):
         return True
+    if text.isascii():
+        word = text.translate(_ASCII_MARKS).lower()
+        if word.isdigit():
+            return len(word) >= _SHORTEST_REPEAT and word == word[0] * len(word)
+        return not word or word in _PLACEHOLDERS
     letters = [c for c in fold(text) if unicodedata.category(c)[0] in "LMN"]
     if not letters:
         return True
     if all(unicodedata.category(c) == "Nd" for c in letters):
         return len(letters) >= _SHORTEST_REPEAT and len({unicodedata.decimal(c) for c in letters}) == 1
     return "".join(letters) in _PLACEHOLDERS
+
+
+def placeholder_endings() -> frozenset[str]:
+    """Every ending of every placeholder word: a text whose last letters are none of these is no placeholder."""
+    return frozenset(word[start:] for word in _PLACEHOLDERS for start in range(len(word)))
 
 
 _SHORTEST_REPEAT: Final = 3

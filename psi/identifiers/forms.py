@@ -1,12 +1,7 @@
-"""One form per person field: what a cell becomes, which spellings share it, and how telling it is.
+"""One form per person field: what a cell becomes, and which spellings share it.
 
 Every field gives exactly one form that absorbs the usual variation. Several forms per field would be more tolerant,
-but tokens multiply with them, and each token is curve work on both sides.
-
-The weights are collision entropies in bits (minus the logarithm of the chance that two strangers agree) as measured on
-the FEBRL population, lowered where real sets are less varied than that one: case files of one service share towns and
-years of birth. Sex, nationality and region are guesses on the low side. Fields that share a slot of a match key
-(`match_keys`) weigh the same, or swapping them would change which keys exist.
+but tokens multiply with them, and each token is curve work on both sides. How telling a form is stands in `weights`.
 """
 
 import re
@@ -18,10 +13,11 @@ from typing import Final
 from psi.errors import RefusedValue
 from psi.identifiers.cells import Cell, ascii_digits, clean, fold, whole_number
 from psi.identifiers.dates import BIRTH_DATE, date_form
-from psi.identifiers.names import SOUND_CODE, romanise, sound_code, words_of
-from psi.identifiers.places import COUNTRY_CODE, country_form
+from psi.identifiers.names import father_or_mother, words_of
+from psi.identifiers.places import COUNTRY_CODE, country_form, town
+from psi.identifiers.sounds import SOUND_CODE, romanise, sound_code
 
-__all__ = ["PERSON_FIELDS", "check_form", "greatest_bits", "read_form", "weigh"]
+__all__ = ["PERSON_FIELDS", "check_form", "read_form"]
 
 _SEXES: Final = {
     word: form
@@ -49,7 +45,18 @@ def _name(cell: Cell) -> str:
 
 
 def _place(cell: Cell) -> str:
-    return sound_code("".join(words_of(cell)))
+    return sound_code(town(words_of(cell)))
+
+
+def _alias(cell: Cell) -> str:
+    """The sounds of the first alias of a cell; the others are compared as values of the kind alias."""
+    if cell.number is not None or not clean(cell):
+        return sound_code("".join(words_of(cell)))
+    first = next(part for part in _BETWEEN_ALIASES.split(cell.text) if part.strip())
+    return sound_code("".join(words_of(Cell(first))))
+
+
+_BETWEEN_ALIASES: Final = re.compile(r"[;,|\n]")
 
 
 def _address(cell: Cell) -> str:
@@ -65,7 +72,7 @@ def _code(cell: Cell) -> str:
     text = whole_number(cell) or clean(cell)
     plain = "".join(character for character in romanise(ascii_digits(text)) if character.isalnum())
     # A number that went through a spreadsheet as text: "2135.0".
-    if re.fullmatch(r"\d+[.,]0", text):
+    if _FRACTION_ZERO.fullmatch(text):
         plain = plain[:-1]
     return _trimmed(plain)
 
@@ -75,6 +82,33 @@ def _trimmed(plain: str) -> str:
 
 
 _CODE_CHARACTERS: Final = 12
+
+
+def _id_number(cell: Cell) -> str:
+    """A personal number as a register writes it, unchecked: letters and digits without leading zeros."""
+    text = whole_number(cell) or clean(cell)
+    if _SCIENTIFIC.fullmatch(text):
+        raise RefusedValue(
+            "The spreadsheet has shortened this number and lost its last digits.",
+            advice="Format the column as text and enter the value again from the original.",
+            reason="cell/lost-digits",
+        )
+    plain = "".join(romanise(ascii_digits(text)).split())
+    if _FRACTION_ZERO.fullmatch(text):
+        plain = plain[:-1]
+    form = plain.lstrip("0").upper()
+    if len(form) > _ID_CHARACTERS:
+        raise RefusedValue(
+            f"A personal number has at most {_ID_CHARACTERS} letters and digits, and this cell holds more.",
+            advice="Keep one number in a cell.",
+            reason="id_number/too-long",
+        )
+    return form
+
+
+_ID_CHARACTERS: Final = 24
+_SCIENTIFIC: Final = re.compile(r"\d[.,]?\d*[eE][+-]?\d+")
+_FRACTION_ZERO: Final = re.compile(r"\d+[.,]0")
 
 
 def _sex(cell: Cell) -> str:
@@ -92,7 +126,6 @@ def _sex(cell: Cell) -> str:
 class _Field:
     read: Callable[[Cell], str]
     shape: re.Pattern[str]
-    bits: int
 
 
 _SOUNDS = SOUND_CODE
@@ -101,29 +134,28 @@ _LINE = re.compile(rf"{_SOUNDS.pattern}|{_CODES.pattern}")
 
 _FIELDS: Final[Mapping[str, _Field]] = MappingProxyType(
     {
-        "given_name": _Field(_name, _SOUNDS, 7),
-        "family_name": _Field(_name, _SOUNDS, 7),
-        "full_name": _Field(_name, _SOUNDS, 0),
-        "father_name": _Field(_name, _SOUNDS, 6),
-        "birth_date": _Field(date_form, BIRTH_DATE, 13),
-        "birth_place": _Field(_place, _SOUNDS, 6),
-        "sex": _Field(_sex, re.compile("[FMX]"), 1),
-        "nationality": _Field(country_form, COUNTRY_CODE, 2),
-        "street_number": _Field(_code, _CODES, 5),
-        "address_1": _Field(_address, _LINE, 8),
-        "address_2": _Field(_address, _LINE, 8),
-        "locality": _Field(_place, _SOUNDS, 8),
-        "postcode": _Field(_code, _CODES, 8),
-        "region": _Field(_place, _SOUNDS, 2),
+        "given_name": _Field(_name, _SOUNDS),
+        "family_name": _Field(_name, _SOUNDS),
+        "full_name": _Field(_name, _SOUNDS),
+        "alias": _Field(_alias, _SOUNDS),
+        "father_name": _Field(father_or_mother, _SOUNDS),
+        "mother_name": _Field(father_or_mother, _SOUNDS),
+        "birth_date": _Field(date_form, BIRTH_DATE),
+        "birth_place": _Field(_place, _SOUNDS),
+        "sex": _Field(_sex, re.compile("[FMX]")),
+        "nationality": _Field(country_form, COUNTRY_CODE),
+        "id_number": _Field(_id_number, re.compile(rf"[1-9A-Z][0-9A-Z]{{0,{_ID_CHARACTERS - 1}}}")),
+        "street_number": _Field(_code, _CODES),
+        "address_1": _Field(_address, _LINE),
+        "address_2": _Field(_address, _LINE),
+        "locality": _Field(_place, _SOUNDS),
+        "postcode": _Field(_code, _CODES),
+        "region": _Field(_place, _SOUNDS),
     }
 )
 
 PERSON_FIELDS: Final = tuple(_FIELDS)
 """Everything a column may be mapped to. `full_name` is split on reading and never compared itself."""
-
-_YEAR_BITS: Final = 6
-_SOUND_BITS: Final = (0, 3, 5)
-"""Bits of a sound code of that many sounds: "Ia" and "Li" are one sound, and many people share it."""
 
 
 def read_form(name: str, cell: Cell) -> str:
@@ -139,18 +171,3 @@ def check_form(name: str, form: str) -> None:
             advice="Prepare the dataset again.",
             reason="person/not-a-form",
         )
-
-
-def greatest_bits(name: str) -> int:
-    """How telling a field can be, in bits."""
-    return _FIELDS[name].bits
-
-
-def weigh(name: str, form: str) -> int:
-    """How telling this form of a field is, in bits: less than the greatest for a bare year or a very short code."""
-    most = _FIELDS[name].bits
-    if name == "birth_date" and "-" not in form:
-        return min(most, _YEAR_BITS)
-    if _FIELDS[name].shape is not _CODES and len(form) < len(_SOUND_BITS) and name not in ("sex", "nationality"):
-        return min(most, _SOUND_BITS[len(form)])
-    return most

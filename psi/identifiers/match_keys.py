@@ -1,16 +1,31 @@
 """Rules and tokens: what of a record takes part in a round, and under which name.
 
-    identifiers    phone, email, handle: one token per canonical value, key = kind
+    identifiers    phone, email, handle ...: one token per canonical value, key = kind
+    near           with near matches, also one per variant (`near`), key = kind + ":near"
     person         "any k of n fields agree": one token per combination of k fields that are all present,
                    key = "person:" + the sorted slots, value = slot=form, joined by "|"
 
-Given and family name share the slot `name`, and the two address lines the slot `address`: whichever way round a form
-was filled in, the tokens are the same, and it costs no extra token.
+Given name, family name and alias share the slot `name`, and the two address lines the slot `address`: whichever way
+round a form was filled in, the tokens are the same, and it costs no extra token.
 
-**Entropy floor.** Each form weighs some bits (`forms`). A key under `FLOOR_BITS` would agree by chance, so its
+**Entropy floor.** Each combination weighs some bits (`weights`). A key under `FLOOR_BITS` would agree by chance, so its
 combination is never generated: surname + birth year, or sex + nationality + birth date, cannot become a token whatever
-a rule says. A rule from which nothing remains is refused. A weak *value* (only a year, a name of one sound) is weighed
-by what it is, so it may fall under the floor in a combination that others reach.
+a rule says. `left_out` names such keys with the estimated number of people who share one, and a rule of which nothing
+remains is refused with that number. A weak *value* (only a year, a name of one sound) is weighed by what it is, so it
+may fall under the floor in a combination that others reach.
+
+**Three fields that no column holds** can be named in a rule:
+
+    birth_year     the year of birth, so that "1987" and 5 March 1987 can agree. It counts as a field, never beside the
+                   full date of the same key. A full date gives the year and a fifth (day + month, modulo 5), a bare
+                   year all five fifths: so it meets every date of its year, and two full dates that differ, as
+                   namesakes have them, meet only once in five times
+    given_initial  the first sound of the given name. It is not counted: it joins every key that holds neither given
+                   name nor alias nor personal number. Twins and siblings share everything else, so with it they meet
+                   only if their names begin alike; the price is the keys of whoever has no given name at all
+    birth_check    the year of birth modulo 5. It is not counted: it joins every key without a date of birth, where it
+                   keeps namesakes apart. Whoever has no date gives all five, so nothing is lost: such a key stands by
+                   the fields that it has, and a known year can only speak against it
 
 `tokens_per_record` is the worst case over all data: it depends on the rule alone, so padding to it tells nothing.
 """
@@ -23,13 +38,12 @@ from typing import Final, NamedTuple
 
 from psi.errors import RefusedValue
 from psi.identifiers.catalogue import find_kind
-from psi.identifiers.forms import PERSON_FIELDS, greatest_bits, weigh
+from psi.identifiers.forms import PERSON_FIELDS
+from psi.identifiers.near import NEAR_VARIANTS, near_key, near_variants
 from psi.identifiers.person import Person
+from psi.identifiers.weights import FLOOR_BITS, POPULATION, greatest_bits, people_sharing, weigh
 
-__all__ = ["FLOOR_BITS", "MAX_TOKENS_PER_RECORD", "Rule", "Token", "tokens"]
-
-FLOOR_BITS: Final = 20
-"""Bits a key must weigh: by chance at most one pair of people in a million agrees on it."""
+__all__ = ["MAX_TOKENS_PER_RECORD", "NOT_COUNTED", "RULE_FIELDS", "Rule", "Token", "tokens"]
 
 MAX_TOKENS_PER_RECORD: Final = 256
 """Tokens. Each costs both sides curve work and 64 bytes on the wire, for every record and every padding row."""
@@ -37,69 +51,109 @@ MAX_TOKENS_PER_RECORD: Final = 256
 _SLOTS: Final = {
     "given_name": "name",
     "family_name": "name",
+    "alias": "name",
     "address_1": "address",
     "address_2": "address",
 }
 """Fields that people fill in either way round."""
 
-_SPLIT_ON_READING: Final = "full_name"
-"""The one person field that is not compared: reading a person splits it into given and family name."""
+_NAMES: Final = tuple(field for field, slot in _SLOTS.items() if slot == "name")
+_CHECK: Final = "birth_check"
+_INITIAL: Final = "given_initial"
+_YEAR: Final = "birth_year"
+NOT_COUNTED: Final = frozenset((_CHECK, _INITIAL))
+"""Fields that a rule names beside those of which so many have to agree."""
+_DATES: Final = frozenset(("birth_date", _YEAR))
+FIFTHS: Final = 5
+"""Parts of a year, and of all years, that tell namesakes apart. More would tell better, and whoever has no full date
+pays them all in tokens."""
+
+_ONE_PERSONS: Final = frozenset(("given_name", "alias", "id_number"))
+"""Fields in which the members of one household differ."""
+
+RULE_FIELDS: Final = (*(field for field in PERSON_FIELDS if field != "full_name"), _YEAR, _INITIAL, _CHECK)
+"""What a person rule may name: every field but the whole name, which reading splits, and the three made from others."""
+
+
+class _Key(NamedTuple):
+    """One combination of fields: their sorted names, what joins them uncounted, and the id of its tokens."""
+
+    fields: tuple[str, ...]
+    initial: bool
+    check: bool
+    id: str
+
+    def most_tokens(self) -> int:
+        return FIFTHS if self.check or _YEAR in self.fields else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What one kind contributes to a record. Raises `RefusedValue` (`kind/...`, `rule/...`) if it cannot stand.
 
-    `per_record` caps the tokens of one record. `fields` and `at_least` belong to the kind `person` alone, and
-    there `per_record` has to leave room for every combination; `Rule.person` computes it.
+    `per_record` caps the values of one record. `fields` and `at_least` belong to the kind `person` alone, and there
+    `per_record` has to leave room for every combination; `Rule.person` computes it. `near` adds the variants of each
+    value (`near.NEAR_VARIANTS` says of which kinds).
     """
 
     kind: str
     per_record: int
     fields: tuple[str, ...] = ()
     at_least: int = 0
+    near: bool = False
 
     @classmethod
     def person(cls, fields: tuple[str, ...], at_least: int) -> "Rule":
         """The rule "any `at_least` of `fields` agree", with the cap it needs."""
         _check_fields(fields, at_least)
-        return cls("person", len(_combinations(fields, at_least)), fields, at_least)
+        return cls("person", _most_tokens(fields, at_least), fields, at_least)
 
     def __post_init__(self) -> None:
         find_kind(self.kind)
-        if not 1 <= self.per_record <= MAX_TOKENS_PER_RECORD:
+        if self.near:
+            near_key(self.kind)
+        if self.kind == "person":
+            _check_fields(self.fields, self.at_least)
+            if self.per_record < _most_tokens(self.fields, self.at_least) <= MAX_TOKENS_PER_RECORD:
+                raise RefusedValue(
+                    "This person rule makes more tokens per record than it allows itself.",
+                    advice="Raise per_record to the number of its keys, or choose fewer fields.",
+                    reason="rule/cap-below-keys",
+                )
+        elif self.fields or self.at_least:
+            raise RefusedValue(
+                f"Only the kind person is compared by fields, not {self.kind}.",
+                advice="Leave fields and at_least out.",
+                reason="rule/fields-without-person",
+            )
+        if self.per_record < 1 or max(self.per_record, self.tokens_per_record()) > MAX_TOKENS_PER_RECORD:
             raise RefusedValue(
                 f"A rule takes between 1 and {MAX_TOKENS_PER_RECORD} tokens from a record.",
                 advice="Choose fewer fields, or a smaller number of values per record.",
                 reason="rule/size",
             )
-        if self.kind != "person":
-            if self.fields or self.at_least:
-                raise RefusedValue(
-                    f"Only the kind person is compared by fields, not {self.kind}.",
-                    advice="Leave fields and at_least out.",
-                    reason="rule/fields-without-person",
-                )
-            return
-        _check_fields(self.fields, self.at_least)
-        if self.per_record < len(_combinations(self.fields, self.at_least)):
-            raise RefusedValue(
-                "This person rule makes more tokens per record than it allows itself.",
-                advice="Raise per_record to the number of its keys, or choose fewer fields.",
-                reason="rule/cap-below-keys",
-            )
 
     def tokens_per_record(self) -> int:
         """The most tokens one record can give under this rule, whatever the data."""
         if self.kind == "person":
-            return len(_combinations(self.fields, self.at_least))
-        return self.per_record
+            return _most_tokens(self.fields, self.at_least)
+        return self.per_record * (1 + NEAR_VARIANTS[self.kind] if self.near else 1)
 
     def key_ids(self) -> tuple[str, ...]:
         """The ids of all keys this rule can make, sorted; what an agreement shows to those who sign it."""
         if self.kind != "person":
-            return (self.kind,)
-        return tuple(sorted({_key(fields) for fields in _combinations(self.fields, self.at_least)}))
+            return (self.kind, near_key(self.kind)) if self.near else (self.kind,)
+        return tuple(sorted({key.id for key in _keys(self.fields, self.at_least)}))
+
+    def left_out(self) -> tuple[tuple[str, int], ...]:
+        """The combinations too common to become keys: (key id, estimated people who share one), sorted.
+
+        The estimate is for a country of `POPULATION` people, by the weights of the protocol and not by your data.
+        """
+        if self.kind != "person":
+            return ()
+        weak = (key for key in _combined(self.fields, self.at_least) if greatest_bits(key.fields) < FLOOR_BITS)
+        return tuple(sorted({(key.id, people_sharing(greatest_bits(key.fields))) for key in weak}))
 
 
 class Token(NamedTuple):
@@ -122,7 +176,7 @@ def tokens(rule: Rule, identifiers: Mapping[str, tuple[str, ...]], person: Perso
         found = set(_person_tokens(rule, person)) if person is not None else set()
     else:
         values = identifiers.get(rule.kind, ())
-        if len(values) == 1 and values[0]:  # most records: no set, no sorting
+        if len(values) == 1 and values[0] and not rule.near:  # most records: no set, no sorting
             return (Token(rule.kind, values[0]),)
         found = {Token(rule.kind, value) for value in values if value}
         if len(found) > rule.per_record:
@@ -131,54 +185,129 @@ def tokens(rule: Rule, identifiers: Mapping[str, tuple[str, ...]], person: Perso
                 advice="Keep the values that matter most, or agree on a larger number.",
                 reason="rule/too-many-values",
             )
+        if rule.near:
+            key = near_key(rule.kind)
+            found |= {Token(key, variant) for value in values if value for variant in near_variants(rule.kind, value)}
     return tuple(sorted(found))
 
 
 def _person_tokens(rule: Rule, person: Person) -> Iterator[Token]:
-    forms = person.to_dict()
-    for fields in _combinations(rule.fields, rule.at_least):
-        if not all(name in forms for name in fields):
+    forms = dict(person.forms)
+    born = forms.get("birth_date", "")
+    years: tuple[str, ...] = ()
+    if born and _YEAR in rule.fields:
+        years = _fifths(born)
+        forms[_YEAR] = born[:4]
+        if len(years) > 1:
+            del forms["birth_date"]  # the same fact as the year, and it would only double the keys
+    checks = (str(int(born[:4]) % FIFTHS),) if born else tuple(map(str, range(FIFTHS)))
+    initial = forms.get("given_name", "")[:1]
+    parts = {name: f"{_SLOTS.get(name, name)}={form}" for name, form in forms.items()}
+    names = [forms[name] for name in _NAMES if name in forms]
+    # Most forms weigh what their field can weigh; only where one does not need its keys be weighed again.
+    doubtful = {name for name, form in forms.items() if weigh({name: form}) < greatest_bits((name,))}
+    if len(set(names)) < len(names):
+        doubtful.update(_NAMES)
+    present = set(forms)
+    for key in _keys(rule.fields, rule.at_least):
+        if not present.issuperset(key.fields) or (key.initial and not initial):
             continue
-        if sum(weigh(name, forms[name]) for name in fields) < FLOOR_BITS:
+        if not doubtful.isdisjoint(key.fields) and _weight(forms, key.fields) < FLOOR_BITS:
             continue
-        parts = sorted((_SLOTS.get(name, name), forms[name]) for name in fields)
-        yield Token(_key(fields), "|".join(f"{slot}={form}" for slot, form in parts))
+        held = [parts[name] for name in key.fields if name != _YEAR]
+        if key.initial:
+            held.append(f"{_INITIAL}={initial}")
+        if len(held) < len(key.fields) + key.initial:
+            alternatives = [f"{_YEAR}={year}" for year in years]
+        elif key.check:
+            alternatives = [f"{_CHECK}={check}" for check in checks]
+        else:
+            yield Token(key.id, "|".join(sorted(held)))
+            continue
+        for alternative in alternatives:
+            yield Token(key.id, "|".join(sorted([*held, alternative])))
 
 
-def _key(fields: tuple[str, ...]) -> str:
-    return "person:" + "+".join(sorted(_SLOTS.get(name, name) for name in fields))
+def _fifths(born: str) -> tuple[str, ...]:
+    """The year and the fifth of a full date, in which day and month may be swapped; every fifth of a bare year."""
+    year, _, rest = born.partition("-")
+    if rest:
+        return (f"{year}.{sum(map(int, rest.split('-'))) % FIFTHS}",)
+    return tuple(f"{year}.{fifth}" for fifth in range(FIFTHS))
+
+
+def _weight(forms: Mapping[str, str], fields: tuple[str, ...]) -> int:
+    """The bits of these forms together; two names that sound alike, such as an alias that repeats one, are one fact."""
+    chosen = {name: forms[name] for name in fields}
+    heard: set[str] = set()
+    for name in _NAMES:
+        if chosen.get(name) in heard:
+            del chosen[name]
+        elif name in chosen:
+            heard.add(chosen[name])
+    return weigh(chosen)
 
 
 @lru_cache(maxsize=64)
-def _combinations(fields: tuple[str, ...], at_least: int) -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        chosen
-        for chosen in combinations(sorted(fields), at_least)
-        if sum(greatest_bits(name) for name in chosen) >= FLOOR_BITS
-    )
+def _combined(fields: tuple[str, ...], at_least: int) -> tuple[_Key, ...]:
+    """Every combination of so many fields, with the initial and the check where the rule names them."""
+    counted = sorted(set(fields) - NOT_COUNTED)
+    found = []
+    for chosen in combinations(counted, at_least):
+        if _YEAR in chosen and "birth_date" in chosen:
+            continue
+        initial = _INITIAL in fields and not _ONE_PERSONS.intersection(chosen)
+        check = _CHECK in fields and _DATES.isdisjoint(chosen)
+        slots = [_SLOTS.get(name, name) for name in chosen] + [_INITIAL] * initial + [_CHECK] * check
+        found.append(_Key(chosen, initial, check, "person:" + "+".join(sorted(slots))))
+    return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def _keys(fields: tuple[str, ...], at_least: int) -> tuple[_Key, ...]:
+    """The combinations that weigh enough to be keys."""
+    return tuple(key for key in _combined(fields, at_least) if greatest_bits(key.fields) >= FLOOR_BITS)
+
+
+def _most_tokens(fields: tuple[str, ...], at_least: int) -> int:
+    return sum(key.most_tokens() for key in _keys(fields, at_least))
 
 
 def _check_fields(fields: tuple[str, ...], at_least: int) -> None:
     for name in fields:
-        if name not in PERSON_FIELDS or name == _SPLIT_ON_READING:
+        if name not in RULE_FIELDS:
             raise RefusedValue(
                 "This person rule names a field that cannot be compared.",
-                advice=f"Use: {', '.join(f for f in PERSON_FIELDS if f != _SPLIT_ON_READING)}.",
+                advice=f"Use: {', '.join(RULE_FIELDS)}.",
                 reason="rule/unknown-field",
             )
     if len(set(fields)) != len(fields):
         raise RefusedValue(
             "This person rule names a field twice.", advice="Name it once.", reason="rule/repeated-field"
         )
-    if not 1 <= at_least <= len(fields):
+    if not 1 <= at_least <= len(set(fields) - NOT_COUNTED):
         raise RefusedValue(
             "A person rule needs at least one field, and no more agreeing fields than it names.",
             advice="Set at_least to a number between 1 and the number of fields.",
             reason="rule/at-least",
         )
-    if not _combinations(fields, at_least):
+    if not _keys(fields, at_least):
+        if not (combined := _combined(fields, at_least)):
+            raise RefusedValue(
+                "This person rule has no key: the date of birth and its year count as one field.",
+                advice="Lower at_least, or name more fields.",
+                reason="rule/at-least",
+            )
+        best = max((key.fields for key in combined), key=greatest_bits)
+        people = people_sharing(greatest_bits(best))
         raise RefusedValue(
-            "Every key of this person rule is so common that strangers would match.",
+            f"Every key of this person rule is so common that strangers would match: about {people:,} people of a"
+            f" country of {POPULATION // 1_000_000} million share {_spoken(best)}.",
             advice="Ask for more agreeing fields, or add telling ones such as the birth date.",
             reason="rule/too-weak",
         )
+
+
+def _spoken(fields: tuple[str, ...]) -> str:
+    words = [name.replace("_", " ") for name in fields]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -4,6 +4,9 @@ Every number must be valid in the metadata of phonenumbers (not only possible), 
 in the report and not a token for somebody else's number. A spreadsheet that took a number for a quantity has dropped
 the leading zero or the plus sign: such a cell is repaired only where every digit is still there and exactly one valid
 number fits. Extensions are refused: the number without it is a switchboard, shared by all who work there.
+
+Most cells never meet the library: `phone_fast` reads what is plainly one number from the same metadata, and leaves
+everything else to the slow path here, which is the one that defines what is right.
 """
 
 import re
@@ -12,15 +15,13 @@ from typing import Final
 import phonenumbers
 
 from psi.errors import RefusedValue
+from psi.identifiers import phone_fast
 from psi.identifiers.cells import Cell, Hints, ascii_digits, clean, whole_number
 
 __all__ = ["phone_numbers"]
 
 MAX_NUMBERS_IN_A_CELL: Final = 8
 """Numbers. More in one cell are a list that lost its rows."""
-
-MAX_DIGITS: Final = 20
-"""Digits in a written number: E.164 allows 15, and a dialling prefix may stand in front."""
 
 _LABEL: Final = re.compile(r"(?i)\b(?:tel|telefon|phone|mobile|mob|cell|handy|gsm|тел|моб)\b\s*(?:no\b)?\s*[.:]*\s*")
 _EXTENSION: Final = re.compile(r"(?i)(?:extension|ext|x|доб|durchwahl|interior|int)\s*[.=:]?\s*\d|#\s*\d")
@@ -43,6 +44,8 @@ def phone_numbers(cell: Cell, hints: Hints) -> tuple[str, ...]:
             advice="Set it to a two-letter country code, such as RO.",
             reason="phone/unknown-region",
         )
+    if cell.number is None and (quick := phone_fast.numbers(cell.text, region)):
+        return quick
     digits = whole_number(cell)
     if digits is not None:
         return () if digits.strip("0") == "" else (_repair(digits, region),)
@@ -142,7 +145,7 @@ def _parse(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
     plain = text.replace("(0)", "") if text.lstrip(" (").startswith(("+", "00")) else text
     plain = re.sub(r"^[ (]*00", "+", plain)
     plain = ("+" if plain.lstrip(" (").startswith("+") else "") + _digits(plain)
-    if len(plain) > MAX_DIGITS:
+    if len(plain) > phone_fast.MAX_DIGITS:
         return None
     try:
         return phonenumbers.parse(plain, region)
@@ -156,6 +159,8 @@ def _readings(text: str, region: str | None) -> set[str]:
     A national number written in full, as its country writes it, is that number. One without its leading zero may as
     well be a foreign number without its plus sign, so both count. Without a region nothing is guessed at.
     """
+    if (quick := phone_fast.readings(text, region)) is not None:
+        return set(quick)
     formats = phonenumbers.PhoneNumberFormat
     number = _parse(text, region)
     readings = set()

@@ -2,10 +2,14 @@
 
 import csv
 import io
+import json
 import tempfile
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,8 +25,8 @@ tables = st.integers(1, 5).flatmap(
 )
 
 
-def read(data: bytes, **options):
-    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+def read(data: bytes, *, suffix=".csv", **options):
+    with tempfile.NamedTemporaryFile(suffix=suffix) as file:
         file.write(data)
         file.flush()
         with open_table(Path(file.name), **options) as table:
@@ -46,6 +50,65 @@ def test_any_bytes_are_rows_or_a_sentence(data):
     else:
         told = all(row.number > table.facts.header_row for row in rows)
     assert told
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([b"{", b'{"a":', b'\xef\xbb\xbf{"a":1}\n', b'{"m":[{"x":1}],"a":']), st.binary(max_size=300))
+def test_any_bytes_after_a_brace_are_rows_or_a_sentence(start, data):
+    try:
+        table, rows = read(start + data, explode="m" if b"m" in start else None)
+    except UserError as error:
+        told = error.sentence and error.advice
+    else:
+        told = all(len(row.cells) == (0 if row.problem else len(table.header)) for row in rows)
+    assert told
+
+
+whole = st.integers(-(2**80), 2**80)
+names = st.text(st.characters(codec="utf-8", exclude_characters="."), min_size=1, max_size=6)
+
+
+def exact(value):
+    """What a whole number must become: itself as a number, or from 16 digits on its digits."""
+    return float(value) if abs(value) < 10**15 else str(value)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(names, st.one_of(cells, whole, st.booleans(), st.none()), min_size=1), min_size=1, max_size=6
+    )
+)
+def test_written_json_lines_are_read_back_value_by_value(objects):
+    table, rows = read("".join(json.dumps(one) + "\n" for one in objects).encode())
+    assert [row.number for row in rows] == list(range(1, len(objects) + 1))
+    for row, one in zip(rows, objects, strict=True):
+        found = dict(zip(table.header, row.cells, strict=True))
+        for name, value in one.items():
+            if isinstance(value, bool):
+                assert found[name] == str(value).upper()
+            elif isinstance(value, int):
+                assert found[name] == exact(value)
+            else:
+                assert found[name] == (value or "")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(cells, st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1))), min_size=1, max_size=9))
+def test_a_written_parquet_file_is_read_back_value_by_value(rows):
+    columns = {"text": pa.array([text for text, _ in rows]), "number": pa.array([n for _, n in rows], pa.int64())}
+    held = io.BytesIO()
+    pq.write_table(pa.table(columns), held)
+    _, found = read(held.getvalue(), suffix=".parquet")
+    assert [row.cells for row in found] == [(text, "" if n is None else exact(n)) for text, n in rows]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from([b"PK\x03\x04", bytes.fromhex("d0cf11e0a1b11ae1"), b"PAR1"]), st.binary(max_size=2000))
+def test_any_bytes_after_the_mark_of_a_workbook_or_a_parquet_file_are_a_sentence(start, data):
+    with pytest.raises(UserError) as caught:
+        read(start + data)
+    assert caught.value.advice
 
 
 @settings(max_examples=200, deadline=None)

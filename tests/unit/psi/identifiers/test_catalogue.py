@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 import pytest
 
-from psi.identifiers import CATALOGUE, FORBIDDEN, NORMALISER_VERSION, Cell, RefusedValue, canonicalise, find_kind
+from psi.identifiers import CATALOGUE, FORBIDDEN, NORMALISER_VERSION, RefusedValue, find_kind
 from psi.identifiers.version import newer
 
 DOMAIN = """phone email handle person alias document national_id url advert domain ip_window iban card payment_ref
@@ -56,6 +56,7 @@ def test_the_version_names_every_table() -> None:
     assert NORMALISER_VERSION.isascii()
 
 
+@pytest.mark.tm("TM-89")
 @pytest.mark.parametrize(
     ("first", "second", "said"),
     [

@@ -9,7 +9,7 @@ from tests.support import febrl
 def test_the_sample_is_linked() -> None:
     found = febrl.evaluate(febrl.SAMPLE, febrl.RULE)
     assert found.true_pairs == 500
-    assert found.tokens_per_record == 20
+    assert found.tokens_per_record == 17
     assert found.f1 >= 0.97
     assert found.precision >= 0.99
 

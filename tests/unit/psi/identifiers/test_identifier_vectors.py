@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from psi.identifiers import Cell, Person, RefusedValue, Rule, canonicalise
+from psi.identifiers.near import near_variants
 
 FOLDER = Path(__file__).parents[3] / "vectors" / "identifiers"
 VECTORS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
@@ -39,19 +40,26 @@ def test_cell(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", _having("cells"))
 def test_person(vector: dict[str, Any]) -> None:
-    person, refused = Person.from_cells({name: Cell(text) for name, text in vector["cells"].items()})
+    cells = {name: Cell(text) for name, text in vector["cells"].items()}
+    person, refused = Person.from_cells(cells, calendar=vector.get("calendar"))
     assert person.to_dict() == vector["forms"]
     assert {name: refusal.reason for name, refusal in refused.items()} == vector["unreadable"]
 
 
 @pytest.mark.parametrize("vector", _having("rule"))
 def test_rule(vector: dict[str, Any]) -> None:
-    row = vector["rule"]
+    row = {"near": False, **vector["rule"]}
     if "refused" in vector:
         with pytest.raises(RefusedValue) as refusal:
-            Rule(row["kind"], row["per_record"], tuple(row["fields"]), row["at_least"])
+            Rule(row["kind"], row["per_record"], tuple(row["fields"]), row["at_least"], row["near"])
         assert refusal.value.reason == vector["refused"]
         return
-    rule = Rule(row["kind"], row["per_record"], tuple(row["fields"]), row["at_least"])
+    rule = Rule(row["kind"], row["per_record"], tuple(row["fields"]), row["at_least"], row["near"])
     assert list(rule.key_ids()) == vector["keys"]
     assert rule.tokens_per_record() == vector["tokens_per_record"]
+    assert [list(pair) for pair in rule.left_out()] == vector.get("left_out", [list(pair) for pair in rule.left_out()])
+
+
+@pytest.mark.parametrize("vector", _having("near"))
+def test_near(vector: dict[str, Any]) -> None:
+    assert list(near_variants(vector["near"]["kind"], vector["near"]["value"])) == vector["variants"]

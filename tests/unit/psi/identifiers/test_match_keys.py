@@ -5,9 +5,9 @@ from math import comb
 
 import pytest
 
-from psi.identifiers import FLOOR_BITS, PERSON_FIELDS, Cell, Person, RefusedValue, Rule, Token, tokens
-from psi.identifiers.forms import weigh
-from psi.identifiers.match_keys import _combinations
+from psi.identifiers import FLOOR_BITS, NEAR_VARIANTS, PERSON_FIELDS, Cell, Person, RefusedValue, Rule, Token, tokens
+from psi.identifiers.match_keys import _keys
+from psi.identifiers.weights import weigh
 
 J1_FIELDS = (
     "given_name",
@@ -85,9 +85,16 @@ def test_a_bare_year_weighs_as_a_year() -> None:
 
 
 def test_a_very_short_code_weighs_little() -> None:
-    assert weigh("given_name", "L") < weigh("given_name", "LN") < weigh("given_name", "LNK")
-    assert weigh("postcode", "1") == weigh("postcode", "1067")
-    assert weigh("sex", "F") + weigh("nationality", "UA") < FLOOR_BITS
+    assert weigh({"given_name": "L"}) < weigh({"given_name": "LN"}) < weigh({"given_name": "LNK"})
+    assert weigh({"id_number": "17"}) < weigh({"id_number": "1712"}) < weigh({"id_number": "1234567890123"})
+    assert weigh({"postcode": "1"}) == weigh({"postcode": "1067"})
+    assert weigh({"sex": "F", "nationality": "UA"}) < FLOOR_BITS
+
+
+def test_places_that_follow_from_one_another_are_not_weighed_twice() -> None:
+    both = {"locality": "KLN", "postcode": "50667"}
+    assert weigh({"locality": "KLN"}) < weigh(both) < weigh({"locality": "KLN"}) + weigh({"postcode": "50667"})
+    assert weigh(both) == weigh(dict(reversed(both.items())))
 
 
 @pytest.mark.tm("TM-87")
@@ -141,9 +148,124 @@ def test_order_of_fields_in_a_rule_does_not_matter() -> None:
 
 
 def test_fields_of_one_slot_weigh_the_same() -> None:
-    for first, second in (("given_name", "family_name"), ("address_1", "address_2")):
+    for first, second in (("given_name", "family_name"), ("given_name", "alias"), ("address_1", "address_2")):
         for form in ("A", "AL", "ALN", "ALNK"):
-            assert weigh(first, form) == weigh(second, form)
+            assert weigh({first: form}) == weigh({second: form})
+
+
+TWINS = (
+    {"given_name": "Olena", "family_name": "Kovalenko", "birth_date": "1987-03-05", "birth_place": "Kherson"},
+    {"given_name": "Maria", "family_name": "Kovalenko", "birth_date": "1987-03-05", "birth_place": "Kherson"},
+)
+
+
+@pytest.mark.tm("TM-86")
+def test_twins_meet_without_the_initial_and_not_with_it() -> None:
+    """The twin of this test is the rule without the initial: there two sisters are one person."""
+    fields = ("given_name", "family_name", "birth_date", "birth_place")
+    for extra, meet in (((), True), (("given_initial",), False)):
+        rule = Rule.person((*fields, *extra), 3)
+        first, second = (set(tokens(rule, {}, person(**cells))) for cells in TWINS)
+        assert bool(first & second) is meet
+        assert len(first) == 4 == rule.tokens_per_record()
+
+
+def test_the_initial_forgives_a_slip_in_the_given_name() -> None:
+    rule = Rule.person(("given_name", "family_name", "birth_date", "given_initial"), 2)
+    first, second = (person(**{**TWINS[0], "given_name": name}) for name in ("Olena", "Olema"))
+    assert {token.key for token in set(tokens(rule, {}, first)) & set(tokens(rule, {}, second))} == {
+        "person:birth_date+given_initial+name"
+    }
+
+
+def test_without_a_given_name_no_key_has_an_initial() -> None:
+    rule = Rule.person(("family_name", "birth_date", "given_initial"), 2)
+    assert tokens(rule, {}, person(family_name="Kovalenko", birth_date="1987-03-05")) == ()
+    assert len(tokens(rule, {}, person(**TWINS[0]))) == 1
+
+
+def test_a_year_meets_a_full_date() -> None:
+    rule = Rule.person(("given_name", "family_name", "birth_date", "birth_year"), 3)
+    full, bare = (tokens(rule, {}, person(**{**TWINS[0], "birth_date": date})) for date in ("05.03.1987", "01.01.1987"))
+    assert {token.key for token in set(full) & set(bare)} == {"person:birth_year+name+name"}
+    assert {token.key for token in bare} == {"person:birth_year+name+name"}
+    assert (len(full), len(bare)) == (2, 5)
+    assert rule.tokens_per_record() == 6
+    assert not set(bare) & set(tokens(rule, {}, person(**{**TWINS[0], "birth_date": "1988"})))
+
+
+def test_namesakes_of_one_year_meet_once_in_five_times() -> None:
+    rule = Rule.person(("given_name", "family_name", "birth_year"), 3)
+    dates = [f"1987-{month:02}-{day:02}" for month in range(1, 13) for day in range(2, 28)]
+    made = [tokens(rule, {}, person(**{**TWINS[0], "birth_date": date})) for date in dates]
+    assert all(len(one) == 1 for one in made)
+    assert 0.15 < sum(one == made[0] for one in made) / len(made) < 0.25
+    swapped = [person(**{**TWINS[0], "birth_date": date}) for date in ("1987-03-05", "1987-05-03")]
+    assert tokens(rule, {}, swapped[0]) == tokens(rule, {}, swapped[1])
+
+
+def test_a_known_year_speaks_against_a_namesake() -> None:
+    fields = ("given_name", "family_name", "birth_place", "birth_check")
+    rule = Rule.person(fields, 3)
+    assert rule.key_ids() == ("person:birth_check+birth_place+name+name",)
+    first, other, unknown = (
+        set(tokens(rule, {}, person(**{**TWINS[0], "birth_date": date}))) for date in ("1987-03-05", "1988-03-05", "")
+    )
+    assert not first & other
+    assert first < unknown
+    assert other < unknown
+    assert len(unknown) == rule.tokens_per_record() == 5
+
+
+@pytest.mark.tm("TM-86")
+def test_the_check_makes_no_key_of_a_missing_value() -> None:
+    """A record without a date gives a key's tokens only where all of the key's own fields are there."""
+    rule = Rule.person(("given_name", "family_name", "birth_place", "birth_check"), 3)
+    assert tokens(rule, {}, person(given_name="Olena", family_name="Kovalenko", birth_place="unknown")) == ()
+    with pytest.raises(RefusedValue) as refusal:
+        Rule.person(("birth_check", "given_initial"), 1)
+    assert refusal.value.reason == "rule/at-least"
+
+
+def test_the_date_and_its_year_are_one_field() -> None:
+    with pytest.raises(RefusedValue) as refusal:
+        Rule.person(("given_name", "birth_date", "birth_year"), 3)
+    assert refusal.value.reason == "rule/at-least"
+
+
+def test_an_alias_meets_a_given_name() -> None:
+    rule = Rule.person(("given_name", "alias", "birth_date"), 2)
+    first = person(given_name="Izabela", alias="Melissa", birth_date="1987-03-05")
+    second = person(given_name="Мелисса", birth_date="1987-03-05")
+    assert set(tokens(rule, {}, first)) & set(tokens(rule, {}, second))
+
+
+def test_an_alias_that_repeats_the_name_is_one_fact() -> None:
+    rule = Rule.person(("given_name", "alias", "locality"), 3)
+    assert rule.tokens_per_record() == 1
+    assert len(tokens(rule, {}, person(given_name="Olena", alias="Melissa", locality="Kherson"))) == 1
+    assert tokens(rule, {}, person(given_name="Olena", alias="Олена", locality="Kherson")) == ()
+
+
+@pytest.mark.tm("TM-86")
+def test_left_out_keys_name_how_many_people_share_them() -> None:
+    rule = Rule.person(("family_name", "birth_year", "birth_date"), 2)
+    assert rule.left_out() == (("person:birth_year+name", 1_200),)
+    assert Rule.person(J1_FIELDS, 3).left_out()[-1][0] not in J1.key_ids()
+    assert Rule("phone", 1).left_out() == ()
+    with pytest.raises(RefusedValue, match="about 1,200 people of a country of 10 million share birth year"):
+        Rule.person(("family_name", "birth_year"), 2)
+
+
+def test_near_tokens_stand_beside_the_exact_one() -> None:
+    plain, near = Rule("phone", 2), Rule("phone", 2, near=True)
+    assert near.key_ids() == ("phone", "phone:near")
+    assert near.tokens_per_record() == 2 * (1 + NEAR_VARIANTS["phone"])
+    values = {"phone": ("+40721123456", "+40722123457")}
+    made = tokens(near, values, None)
+    assert set(tokens(plain, values, None)) < set(made)
+    assert len(made) <= near.tokens_per_record()
+    assert list(made) == sorted(set(made))
 
 
 @pytest.mark.tm("TM-83")
@@ -206,8 +328,8 @@ def test_without_the_floor_strangers_would_match(monkeypatch: pytest.MonkeyPatch
     )
     assert not set(tokens(J1, {}, first)) & set(tokens(J1, {}, second))
     monkeypatch.setattr("psi.identifiers.match_keys.FLOOR_BITS", 0)
-    _combinations.cache_clear()
+    _keys.cache_clear()
     try:
         assert set(tokens(J1, {}, first)) & set(tokens(J1, {}, second))
     finally:
-        _combinations.cache_clear()
+        _keys.cache_clear()

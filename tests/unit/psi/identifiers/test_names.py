@@ -25,6 +25,37 @@ SAME = [
     "Γεώργιος Georgios",
     "Wałęsa Walesa",
     "O'Brien OBrien O’Brien",
+    "محمد Muhamad Мохамед मोहम्मद Mohd",
+    "فاطمة فاطمه Fatima Fatma Fatimah",
+    "عبدالله Abdullah Abdallah Абдулла",
+    "الحسن Al-Hassan AlHassan Hassan Хасан",
+    "وليد Walid Валид",
+    "نوال Nawal",
+    "حسين Hussein Хусейн",
+    "وفاء Wafa Ouafa",
+    "الموسوي Al-Mousawi Al-Musawi",
+    "Țurcanu Turcanu Ţurcanu",
+    "Ștefan Ştefan Stefan Штефан",
+    "Щерев Shterev Shcherev",
+    "جمال Jamal Dzhamal Джамал Džemal",
+    "Γιάννης Giannis Yannis",
+    "Μπακογιάννης Bakogiannis",
+    "Χρήστος Christos Hristos",
+    "ჯუღაშვილი Dzhugashvili Jughashvili",
+    "Nguyễn Nguyen",
+    "Đặng Dang",
+    "Yıldız Yildiz",
+    "Erdoğan Erdogan Эрдоган",
+    "Сергій Serhii Sergei",
+    "Ольга Olha Olga",
+    "Євген Yevhen Evgen",
+    "Катерина Kateryna Ekaterina Екатерина",
+    "सिंह Singh",
+    "เพ็ญศรี Pensri",
+    "Simić Simic Симић",
+    "Lü Lu Lv",
+    "Giulia Julia Юлия",
+    "Abdulrahman Abdurrahman Abderrahmane عبدالرحمن",
 ]
 DIFFERENT = [
     "Olena Oksana",
@@ -34,6 +65,10 @@ DIFFERENT = [
     "Ahmed Hamid",
     "Maria Marta",
     "Ivanov Petrov",
+    "Abdullah Abdulrahman",
+    "Eric Eris",
+    "Walid Khalid",
+    "Nguyen Tran",
 ]
 
 
@@ -57,6 +92,9 @@ def test_different_names_stay_apart(names: str) -> None:
     [
         ("van der Berg", "Berg"),
         ("Al-Hassan", "AlHassan"),
+        ("Kovalenko geb. Bondar", "Kovalenko"),
+        ("Abdul Rahman", "Abdurrahman"),
+        ("عبد الرحمن", "Abdel-Rahman"),
         ("Dr. Popescu", "Popescu"),
         ("de", "De"),
         ("  POPESCU ", "popescu"),
@@ -82,10 +120,76 @@ def test_a_surname_that_looks_like_a_patronymic_stays() -> None:
     assert "father_name" not in Person.from_cells({"full_name": Cell("Zoran Petrovich")})[0].to_dict()
 
 
-def test_a_long_chinese_surname() -> None:
-    person = Person.from_cells({"full_name": Cell("欧阳小明")})[0]
-    assert person == Person.from_cells({"full_name": Cell("Ouyang Xiaoming")})[0]
-    assert person == Person.from_cells({"full_name": Cell("欧阳 小明")})[0]
+def names(text: str) -> list[str]:
+    """The two names of a whole name, in any order."""
+    forms = Person.from_cells({"full_name": Cell(text)})[0].to_dict()
+    return sorted(form for field, form in forms.items() if field in ("given_name", "family_name"))
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ["王小明", "王 小明", "Wang Xiaoming", "wangxiaoming", "Xiaoming Wang", "WANG Xiao Ming", "Xiao Ming Wang"],
+        ["欧阳小明", "歐陽 小明", "Ouyang Xiaoming", "OUYANG Xiao-Ming"],
+        ["曾国", "Zeng Guo"],
+        ["김민수", "Kim Min-su", "KIM Minsu", "Minsu Kim"],
+        ["Popescu, Ana Maria", "Ana Maria POPESCU", "Popescu Ana", "Ana Maria Popescu"],
+        ["Коваленко Олена Петрівна", "Olena Kovalenko", "KOVALENKO Olena Petrivna"],
+        ["Aliyev Vali Hasan oglu", "Vali Aliyev"],
+        ["Olena (Lena) Kovalenko", "Olena Kovalenko geb. Bondar", 'Olena "Lena" Kovalenko'],
+    ],
+)
+def test_whole_names_agree(spellings: list[str]) -> None:
+    assert len({tuple(names(text)) for text in spellings}) == 1
+    assert len(names(spellings[0])) == 2
+
+
+def test_columns_agree_with_a_whole_name() -> None:
+    for given, family, whole in (
+        ("Xiao Ming", "Wang", "王小明"),
+        ("小明", "王", "Wang Xiaoming"),
+        ("Min-su", "Kim", "김민수"),
+        ("Thị Minh Khai", "Nguyễn", "Nguyen Thi Minh Khai"),
+    ):
+        parts = Person.from_cells({"given_name": Cell(given), "family_name": Cell(family)})[0].to_dict()
+        assert sorted(parts.values()) == names(whole)
+
+
+@pytest.mark.parametrize(
+    "name", ["Maria", "Marina", "Helena", "Malina", "Lina", "Wangari", "Angela", "Zhanna", "Songül"]
+)
+def test_what_could_be_syllables_stays_whole(name: str) -> None:
+    assert set(Person.from_cells({"full_name": Cell(name)})[0].to_dict()) == {"given_name"}
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("Петрівна", "Петро"),
+        ("Ivanovich", "Ivan"),
+        ("Georgieva", "Georgi"),
+        ("Ihorivna", "Ihor"),
+        ("Сергеевич", "Serhii"),
+    ],
+)
+def test_a_patronymic_is_the_fathers_name(text: str, same: str) -> None:
+    first, second = (Person.from_cells({"father_name": Cell(one)})[0] for one in (text, same))
+    assert first == second != Person({})
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "Bucharest București Bukarest Бухарест",
+        "Wien Vienna Вена",
+        "Чернівці Czernowitz Cernăuți",
+        "Київ Kiev Kyiv",
+        "Харків Kharkov Charkiw",
+        "القاهرة Cairo Kairo",
+    ],
+)
+def test_towns_by_their_names_in_other_languages(names: str) -> None:
+    assert len({Person.from_cells({"locality": Cell(name)})[0].to_dict()["locality"] for name in names.split()}) == 1
 
 
 @pytest.mark.parametrize("cell", [Cell("12"), Cell("Anna", 5.0), Cell("№ 7")])
