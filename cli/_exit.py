@@ -50,6 +50,8 @@ _BY_CODE: Mapping[str, Exit] = MappingProxyType(
     {
         # node/errors.py and its relatives
         "user-error": Exit.USER,
+        "password-needed": Exit.USER,
+        "wrong-password": Exit.USER,
         "not-found": Exit.NOT_FOUND,
         "not-allowed": Exit.NOT_ALLOWED,
         "refused-by-policy": Exit.NOT_ALLOWED,

@@ -1,13 +1,12 @@
 """How rounds are laid out for a person."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from cli._output import Printer
+from psi.identifiers import strength
 
 __all__ = [
-    "KEY_NAMES",
     "agreement_words",
     "show_contacts",
     "show_list",
@@ -17,15 +16,6 @@ __all__ = [
     "show_templates",
     "show_terms",
 ]
-
-KEY_NAMES = {
-    "birth_date": "date of birth",
-    "birth_place": "place of birth",
-    "given_name": "given name",
-    "family_name": "family name",
-    "full_name": "full name",
-    "father_name": "father's name",
-}
 
 _POSITIONS = {
     "first": "this side learns first",
@@ -105,12 +95,13 @@ def show_results(printer: Printer, reply: dict[str, Any]) -> None:
         return
     if reply["learned"] or reply["leads"]:
         printer.table(
-            ["no", "your record", "agrees in", "match handle", "status"],
+            ["no", "your record", "agrees in", "strength", "match handle", "status"],
             [
                 (
                     lead["number"],
                     lead["reference"],
-                    agreement_words([agreement["key"] for agreement in lead["agreements"]]),
+                    ", ".join(lead["agrees_in"]),
+                    _strength(lead),
                     # The same at both sides, whichever of the lead's handles it is: the smallest.
                     min((agreement["handle"] for agreement in lead["agreements"]), default=""),
                     lead["status"],
@@ -118,12 +109,13 @@ def show_results(printer: Printer, reply: dict[str, Any]) -> None:
                 for lead in reply["leads"]
             ],
             empty="No record of yours agrees with one of the other side.",
+            whole=["match handle", "status"],
         )
         printer.bullets(
             f"Lead {lead['number']} shares an identifier with {', '.join(map(str, lead['shares_with']))}: what is "
             "released of the one is seen of the other."
             for lead in reply["leads"]
-            if lead["shares_with"]
+            if lead["shares_with"] and reply["round"]["position"] == "first"  # the second learner releases nothing
         )
     if reply["count"] is not None:
         low, high = reply["count"]
@@ -142,7 +134,9 @@ def show_contacts(printer: Printer, reply: dict[str, Any]) -> None:
             (agreement_words([one["key"]]), one["handle"], one["records"], one["references"], one["people"] or "-")
             for one in reply["contacts"]
         ],
-        empty="No identifier that both sides hold stands on more than one record of yours.",
+        empty="No identifier that both sides hold stands on more than one record of yours."
+        if reply["round"]["state"] in ("deciding", "finished")
+        else "No such identifier is known: the round has not come to its end.",
         whole=["match handle"],
     )
     if reply["contacts"]:
@@ -157,6 +151,7 @@ def _round(printer: Printer, found: dict[str, Any]) -> None:
             "job": f"{found['template']} {found['title']}",
             "state": found["state"],
             "turn": found["turn"],
+            **_next(found),
             "this node": _POSITIONS.get(found["position"], found["position"]),
             **{f"{member['name']}": _answer(found, member) for member in found["members"]},
             "exchange until": found["deadline"],
@@ -169,31 +164,29 @@ def _round(printer: Printer, found: dict[str, Any]) -> None:
         printer.line(f"To blame: {found['blamed']}", style="red")
 
 
+def _next(found: dict[str, Any]) -> dict[str, str]:
+    """The command that this node's turn calls for, if it is this node's."""
+    name = found["round_id"][:8]
+    if found["state"] == "agreed" and found["convener"] == "you":
+        return {"next": f"`blindmatch round start {name} --by NAME`"}
+    if found["state"] == "deciding":
+        return {
+            "next": f"`blindmatch round results {name}`, then `blindmatch round release {name} --lead NUMBER --by NAME`"
+        }
+    return {}
+
+
 def _answer(found: dict[str, Any], member: dict[str, Any]) -> str:
     report = found["reports"].get(member["member_id"])
     return f"{member['answered']}{f', reports: {report}' if report else ''}"
 
 
 def agreement_words(keys: Sequence[str]) -> str:
-    """What agrees, in a line: kinds, and for persons the fields that the agreeing match keys are made of.
+    """What agrees, in a line; `--json` has every key. A person's ten combinations of five fields say no more than the
+    five fields."""
+    return ", ".join(strength(keys).fields)
 
-    `--json` has every key; a person's ten combinations of five fields say no more than the five fields.
-    """
-    fields: Counter[str] = Counter()
-    combinations, kinds = 0, []
-    for key in keys:
-        kind, colon, made_of = key.partition(":")
-        if colon:
-            combinations += 1
-            fields |= Counter(made_of.split("+"))
-        elif kind not in kinds:
-            kinds.append(kind)
-    if combinations:
-        said = ", ".join(
-            (f"{number} " if number > 1 else "")
-            + KEY_NAMES.get(field, field.replace("_", " "))
-            + ("s" if number > 1 else "")
-            for field, number in sorted(fields.items())
-        )
-        kinds.append(f"person: {said} ({combinations} match key{'s' if combinations > 1 else ''})")
-    return "; ".join(kinds)
+
+def _strength(lead: dict[str, Any]) -> str:
+    """The label, and beside it why it may be somebody else."""
+    return f"{lead['strength']}{', may be a relative' if lead['household'] else ''}"

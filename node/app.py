@@ -225,7 +225,14 @@ def _build(
     identity = Identity.load(store)
     audit = _audit(store, identity, clock)
     members = MemberBook(store, audit, identity, clock)
-    datasets = DatasetBook(store, state.path / "datasets", audit, clock, random_bytes)
+    datasets = DatasetBook(
+        store,
+        state.path / "datasets",
+        audit,
+        clock,
+        random_bytes,
+        processes=settings.limits.arithmetic_threads,
+    )
     spool_key = keys.subkey(b"spools")
     stack.callback(spool_key.wipe)
     spools = SpoolFolder(state.spools, spool_key, random_bytes)

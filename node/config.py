@@ -66,7 +66,7 @@ class Limits(_Section):
     rounds_at_once: int = Field(default=2, ge=1, le=64)
     """Rounds worked on at the same time, in number (threads)."""
     arithmetic_threads: int = Field(default=0, ge=0, le=32)
-    """Threads that share the curve arithmetic, in number; 0 is one for each processor that the node may use."""
+    """Threads that share curve arithmetic, and processes that prepare a large table, in number; 0: one a processor."""
 
 
 class Config(_Section):

@@ -35,6 +35,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "member": "member",
         "peer": "member",
         "by": "label",  # a local staff label, chosen by the organisation
+        "second": "label",  # of the second person, where it takes two
         "manifest_digest": "digest",
         "card_digest": "digest",
         "digest": "digest",
@@ -69,6 +70,11 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "days": "count",
         "key_number": "count",
         "dropped": "count",
+        "urgent": "count",
+        "taken_over": "count",
+        "gone": "count",
+        "withdrawn": "count",
+        "rounds": "count",
         "port": "count",
         "ok": "flag",
         "resumed": "flag",

@@ -114,6 +114,8 @@ class Manifest(Part):
         single = [rule.kind for rule in rules if rule.kind != "person"]
         if len(set(self.match)) != len(self.match) or len(set(single)) != len(single):
             raise ValueError("each kind is matched once")
+        if self.near_matches and not any(rule.near for rule in rules):
+            raise ValueError("near matches are asked for, and no kind that is compared has any")
         if self.reply.max_released * self.tokens_per_record > MAX_RELEASED:
             raise ValueError(
                 f"so many released records could take more than the {MAX_RELEASED:,} elements that a round releases"
@@ -173,7 +175,7 @@ class Manifest(Part):
 
     def rules(self) -> tuple[Rule, ...]:
         """What is compared, for `psi.identifiers`, in the order of the manifest."""
-        return tuple(match.rule() for match in self.match)
+        return tuple(match.rule(near=self.near_matches) for match in self.match)
 
     @property
     def tokens_per_record(self) -> int:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from node.clock import timestamp
 from node.identity.cards import MAX_NAME_CHARACTERS, MemberClass, check_text
-from psi.identifiers import Rule
+from psi.identifiers import NEAR_VARIANTS, Rule
 from psi.padding import MAX_ELEMENTS, MAX_RECORDS, MAX_TOKENS_PER_RECORD, is_record_class
 
 __all__ = [
@@ -105,9 +105,10 @@ class Match(Part):
     fields: Annotated[tuple[Word, ...], Field(max_length=32)]
     at_least: Annotated[int, Field(ge=0, le=32)]
 
-    def rule(self) -> Rule:
-        """The same for psi, which refuses unknown kinds and keys that are too weak: RefusedValue."""
-        return Rule(self.kind, self.per_record, self.fields, self.at_least)
+    def rule(self, *, near: bool = False) -> Rule:
+        """The same for psi, which refuses unknown kinds and keys that are too weak: RefusedValue. `near`: with near
+        matches, where the kind has such."""
+        return Rule(self.kind, self.per_record, self.fields, self.at_least, near and self.kind in NEAR_VARIANTS)
 
 
 class Reply(Part):

@@ -1,46 +1,50 @@
-"""All data sets of a node: prepared once from a file, then read by rounds as a stream, until someone removes them.
+"""All data sets of a node: prepared from a file, then read by rounds as a stream, until someone removes them.
 
     add      source file -> sealed record file -> one row in the table `datasets` and one audit entry, together
+    refresh  the same from a newer file: a second record file, then the row points to it (decision 0013)
     records  the prepared records, one by one
-    remove   the row and an audit entry, then the file
+    remove   the row and an audit entry, then the files
 
-The record file gets its name before the row exists and loses it after the row is gone, so a crash in between leaves a
-file that no row knows; the next start removes it. The audit log gets the data set's id and counts, never its name,
-its source or anything in it. Removing unlinks the file and overwrites nothing: what the disk keeps is sealed.
+A record file gets its name before a row knows it and loses it after no row does, so a crash in between leaves a file
+that is of no use; the next start removes it. A version that was replaced stays as long as a round runs whose list was
+made from it: that round finds its leads by the numbers of its records. No other round ever sees it.
+
+The audit log gets the data set's id and counts, never its name, its source or anything in it. Removing unlinks files
+and overwrites nothing: what the disk keeps is sealed.
 """
 
-import json
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from node.clock import Clock, timestamp
+from node.clock import Clock
+from node.datasets.dataset import NO_STOP, Dataset, check_second, details_of, row_key
+from node.datasets.dataset_rows import DatasetRows, changed_meanwhile, name_taken
+from node.datasets.heads import KEY_BYTES, Heads
 from node.datasets.mapping import Mapping
 from node.datasets.memory import MappingMemory
 from node.datasets.prepare import Progress, prepare
 from node.datasets.recordfile import RecordWriter, read_blocks, remove_file, remove_leftovers
-from node.datasets.records import PreparedRecord, references
+from node.datasets.records import PreparedRecord, marks
+from node.datasets.refresh import Changes, Past, Use, Writer, withdrawn
 from node.datasets.report import Report
+from node.datasets.stop_list import StopLists, stop_digest
 from node.datasets.tables import Table
+from node.datasets.takeover import Known, Old
 from node.datasets.terms import Terms
-from node.errors import NotFound, UserError
+from node.errors import StateDamaged, UserError
 from node.ids import RandomBytes, new_id
 from node.store import Store
 from node.store.files import FOLDER_MODE
-from node.store.schema import datasets
 from psi.identifiers import NORMALISER_VERSION
 
 __all__ = ["Audit", "Dataset", "DatasetBook"]
-
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
 class Audit(Protocol):
@@ -49,40 +53,35 @@ class Audit(Protocol):
     def append(self, tx: Connection, event: str, **facts: Any) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """One data set. `records` rows were read, `usable` of them are stored; `counts` is `Report.counts()`.
-
-    `details` is what stands sealed: the source file's name, what was detected about it, the mapping, the reference to
-    a legal duty, and the reported cells (addresses and reasons).
-    """
-
-    dataset_id: str
-    name: str
-    record_class: str
-    basis: str
-    region: str | None
-    normaliser_version: str
-    records: int
-    usable: int
-    counts: dict[str, Any]
-    details: dict[str, Any]
-    created_at: str
-
-
 class DatasetBook:
-    """Adds, lists, reads and removes data sets. Make one per node: it clears away what a crash left in `folder`."""
+    """Adds, refreshes, lists, reads and removes data sets. Make one per node: it clears away what a crash left in
+    `folder`."""
 
-    def __init__(self, store: Store, folder: Path, audit: Audit, clock: Clock, random_bytes: RandomBytes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        audit: Audit,
+        clock: Clock,
+        random_bytes: RandomBytes,
+        *,
+        processes: int = 0,
+    ) -> None:
+        """`processes`: how many prepare a large table (`prepare.prepare`); 0 is one for each processor."""
         self._store = store
+        self._processes = processes
         self._folder = folder
         self._audit = audit
         self._clock = clock
         self._random_bytes = random_bytes
+        self._rows = DatasetRows(store, clock)
+        self._replaced: set[str] = set()
         self.memory = MappingMemory(store)
+        self.stop_lists = StopLists(store, clock)
         folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-        with store.read() as connection:
-            remove_leftovers(folder, connection.execute(select(datasets.c.dataset_id)).scalars())
+        current, needed = self._rows.versions(), self._rows.versions_of_rounds()
+        remove_leftovers(folder, current | needed)
+        self._replaced |= needed - current
 
     def add(
         self,
@@ -93,14 +92,17 @@ class DatasetBook:
         *,
         by: str,
         source: str = "",
+        opened: dict[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> tuple[Dataset, Report]:
         """Prepare every row of `table` and store the result; without a mapping, the one remembered for its header.
 
-        `source` is the file's name, kept sealed; `by` a staff label. Nothing is kept if anything fails: UserError for
-        a taken or impossible name, a mapping or terms that do not fit, or no usable row; KeyboardInterrupt passes.
+        `source` is the file's name and `opened` how it is opened again, both kept sealed; `by` a staff label. Nothing
+        is kept if anything fails: UserError for a taken or impossible name, a mapping or terms that do not fit, one
+        person in two roles, or no usable row; KeyboardInterrupt passes.
         """
-        self._check_name(name)
+        self.check_name(name)
+        check_second(terms, by)
         mapping = mapping or self.memory.recall(table.header)
         if mapping is None:
             raise UserError(
@@ -108,62 +110,198 @@ class DatasetBook:
                 advice="Look at the preview, which proposes a mapping, and add the data set with it.",
             )
         file_id = new_id(self._random_bytes)
-        today = self._clock.now().date()
+        key = self._random_bytes(KEY_BYTES)
+        stop = self.stop_lists.everything()
         with RecordWriter(self._folder, file_id, self._store.cells) as writer:
-            report = prepare(table, mapping, terms, writer, today=today, progress=progress)
+            report = prepare(
+                table,
+                mapping,
+                terms,
+                writer,
+                today=self._clock.now().date(),
+                key=row_key(key, mapping, terms, stop_digest(stop)),
+                stop=stop,
+                progress=progress,
+                processes=self._processes,
+            )
             writer.finish()
-        details = {
-            "source": source,
-            "format": table.facts.format,
-            "encoding": table.facts.encoding,
-            "sheet": table.facts.sheet,
-            "legal_reference": terms.legal_reference,
-            "mapping": mapping.columns,
-            "problems": [problem.to_dict() for problem in report.problems],
-        }
+        details = details_of(table, mapping, terms, report, source, opened or {}, key, stop_digest(stop))
         try:
             with self._store.transaction() as tx:
-                self._insert(tx, file_id, name, terms, report, details)
+                self._rows.insert(tx, file_id, name, terms, report, details)
                 self._audit.append(
-                    tx,
-                    "dataset-added",
-                    dataset_id=file_id,
-                    by=by,
-                    rows=report.rows,
-                    usable=report.usable,
-                    refused=report.left_out,
+                    tx, "dataset-added", dataset_id=file_id, by=by, **_audited(report), **_urgent(report, terms)
                 )
                 self.memory.remember(tx, table.header, mapping)
         except IntegrityError:
             remove_file(self._folder, file_id)
-            raise _taken() from None
+            raise name_taken() from None
         except BaseException:
             remove_file(self._folder, file_id)
             raise
         return self.get(name), report
 
+    def refresh(
+        self,
+        name: str,
+        table: Table,
+        mapping: Mapping,
+        *,
+        by: str,
+        urgent_second: str = "",
+        uses: Sequence[Use] = (),
+        source: str = "",
+        opened: dict[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Dataset, Report, Changes]:
+        """Make the next version of a data set from a newer state of its table, on the terms that it has.
+
+        Rows that did not change are taken over; the result is that of adding the table anew. `uses` are the rounds
+        whose lists were made from this data set. The old version stands until the new one does, and stays if anything
+        fails: NotFound; UserError as for `add`, for an empty table, or if the data set changed meanwhile.
+        """
+        dataset = self.get(name)
+        terms = dataset.terms(urgent_second)
+        check_second(terms, by)
+        terms.check(mapping)
+        version_id = new_id(self._random_bytes)
+        try:
+            report, changes, details = self._next_version(dataset, version_id, table, terms, mapping, uses, progress)
+        except StateDamaged:
+            if self._rows.is_current(dataset):
+                raise
+            raise changed_meanwhile() from None
+        details |= {"source": source, "opened": opened or {}}
+        try:
+            with self._store.transaction() as tx:
+                self._rows.replace(tx, dataset, version_id, report, details)
+                self._audit.append(
+                    tx,
+                    "dataset-refreshed",
+                    dataset_id=dataset.dataset_id,
+                    by=by,
+                    taken_over=changes.taken_over,
+                    gone=changes.gone,
+                    withdrawn=changes.withdrawn,
+                    rounds=len({round_id for one in changes.told for round_id in one.rounds}),
+                    **_audited(report),
+                    **_urgent(report, terms),
+                )
+                self.memory.remember(tx, table.header, mapping)
+        except BaseException:
+            remove_file(self._folder, version_id)
+            raise
+        self._replaced.add(dataset.version_id)
+        self.drop_unneeded()
+        return self.get(name), report, changes
+
+    def _next_version(
+        self,
+        dataset: Dataset,
+        version_id: str,
+        table: Table,
+        terms: Terms,
+        mapping: Mapping,
+        uses: Sequence[Use],
+        progress: Progress | None,
+    ) -> tuple[Report, Changes, dict[str, Any]]:
+        """Write the record file of the next version; what was found, what changed, and the new details."""
+        old = Old(dataset.usable, lambda: read_blocks(self._folder, dataset.version_id, self._store.cells))
+        past = Past(old, dataset.details.get("rounds", ()), uses, dataset.version_id)
+        today = self._clock.now().date()
+        stop = self.stop_lists.everything()
+        key = bytes.fromhex(dataset.details.get("key", "")) or self._random_bytes(KEY_BYTES)
+        digests = row_key(key, mapping, terms, stop_digest(stop))
+        binding = mapping.bind(table.header)
+        known = Known(old, Heads(digests, binding, len(table.header)), binding, today)
+        with RecordWriter(self._folder, version_id, self._store.cells) as file:
+            writer = Writer(file, past)
+            report = prepare(
+                table,
+                mapping,
+                terms,
+                writer,
+                today=today,
+                key=digests,
+                stop=stop,
+                known=known,
+                progress=progress,
+                processes=self._processes,
+            )
+            writer.flush()
+            if not report.rows:
+                raise UserError(
+                    "The table has no rows below its header. The data set stays as it was.",
+                    advice="Check that the right file was saved. `blindmatch dataset remove` removes a data set.",
+                )
+            gone, lost, told = withdrawn(old, past, writer)
+            file.finish()
+        changes = Changes(known.taken_over, report.usable - known.taken_over, gone, lost, told)
+        details = details_of(table, mapping, terms, report, "", {}, key, stop_digest(stop))
+        details |= {"rounds": past.rounds, "refresh": changes.to_dict()}
+        return report, changes, details
+
     def list(self) -> tuple[Dataset, ...]:
         """All data sets in the order of their names."""
-        with self._store.read() as connection:
-            rows = connection.execute(select(datasets).order_by(datasets.c.name)).all()
-        return tuple(map(self._dataset, rows))
+        return self._rows.everything()
 
     def get(self, name: str) -> Dataset:
         """One data set by its name; NotFound."""
-        return self._find(datasets.c.name == name)
+        return self._rows.by_name(name)
 
     def by_id(self, dataset_id: str) -> Dataset:
         """One data set by its id, which a round keeps and a name does not outlive; NotFound."""
-        return self._find(datasets.c.dataset_id == dataset_id)
+        return self._rows.by_id(dataset_id)
+
+    def check_name(self, name: str) -> None:
+        """UserError for a name that is impossible or taken."""
+        self._rows.check_name(name)
+
+    def outdated(self, dataset: Dataset) -> tuple[str, ...]:
+        """Why a data set should be refreshed, one sentence each."""
+        found = []
+        if dataset.normaliser_version != NORMALISER_VERSION:
+            found.append("It was prepared by another version of blindmatch, so no round takes it.")
+        if self.before_stop_list(dataset):
+            found.append("It was prepared before the stop-list changed.")
+        return tuple(found)
+
+    def before_stop_list(self, dataset: Dataset) -> bool:
+        """Was it prepared when the stop-lists held other values?"""
+        return bool(dataset.details.get("stop", NO_STOP) != stop_digest(self.stop_lists.everything()))
 
     def remove(self, name: str, *, by: str) -> None:
         """Forget a data set and delete its file; NotFound."""
         dataset = self.get(name)
         with self._store.transaction() as tx:
-            gone = tx.execute(delete(datasets).where(datasets.c.dataset_id == dataset.dataset_id)).rowcount
-            if gone:
+            if self._rows.delete(tx, dataset):
                 self._audit.append(tx, "dataset-removed", dataset_id=dataset.dataset_id, by=by, usable=dataset.usable)
-        remove_file(self._folder, dataset.dataset_id)
+        remove_file(self._folder, dataset.version_id)
+
+    def change_stop_list(self, name: str, entries: frozenset[tuple[str, str]] | None, *, by: str) -> int:
+        """Add entries to a stop-list, or with None remove it; how many entries that were. Errors of `StopLists`."""
+        with self._store.transaction() as tx:
+            if entries is None:
+                changed = self.stop_lists.remove(tx, name)
+            else:
+                changed = self.stop_lists.add(tx, name, entries)
+            state = "removed" if entries is None else "added"
+            self._audit.append(tx, "stop-list-changed", by=by, entries=changed, state=state)
+        return changed
+
+    def read_stop_list(self, name: str, *, by: str) -> tuple[tuple[str, str], ...]:
+        """The values of a stop-list, which its owner asked to see. NotFound."""
+        values = self.stop_lists.values(name)
+        with self._store.transaction() as tx:
+            self._audit.append(tx, "stop-list-read", by=by, entries=len(values))
+        return values
+
+    def drop_unneeded(self) -> None:
+        """Delete the files of versions that were replaced and that no running round needs any more."""
+        if self._replaced:
+            for version_id in self._replaced - self._rows.versions_of_rounds():
+                remove_file(self._folder, version_id)
+                self._replaced.discard(version_id)
 
     def records(self, name: str) -> Iterator[PreparedRecord]:
         """Every stored record, in the order of the file, as a stream that holds one block in memory.
@@ -173,13 +311,14 @@ class DatasetBook:
         """
         return chain.from_iterable(map(PreparedRecord.from_lines, self._lines(self.get(name))))
 
-    def references(self, dataset_id: str, numbers: NDArray[np.int64]) -> Iterator[str]:
-        """The references of the records with these numbers (ascending, the first record is 0). Errors as `records`."""
+    def marks(self, version_id: str, numbers: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
+        """Reference and person mark (`records.marks`) of the records with these numbers (ascending, the first record
+        is 0) in one version. StateDamaged if its file is missing or altered."""
         first = at = 0
-        for lines in self._lines(self.by_id(dataset_id)):
+        for lines in read_blocks(self._folder, version_id, self._store.cells):
             stop = int(np.searchsorted(numbers, first + len(lines)))
             if stop > at:
-                yield from references(lines[number] for number in (numbers[at:stop] - first).tolist())
+                yield from marks(lines[number] for number in (numbers[at:stop] - first).tolist())
             first, at = first + len(lines), stop
 
     def _lines(self, dataset: Dataset) -> Iterator[Sequence[bytes]]:
@@ -187,63 +326,28 @@ class DatasetBook:
         if dataset.normaliser_version != NORMALISER_VERSION:
             raise UserError(
                 "This data set was prepared by another version of blindmatch, whose spellings may differ.",
-                advice="Remove it and add it again from its source file.",
+                advice="Prepare it again from its source file: `blindmatch dataset refresh`.",
             )
-        return read_blocks(self._folder, dataset.dataset_id, self._store.cells)
+        return self._blocks(dataset)
 
-    def _find(self, condition: ColumnElement[bool]) -> Dataset:
-        with self._store.read() as connection:
-            row = connection.execute(select(datasets).where(condition)).one_or_none()
-        if row is None:
-            raise NotFound("There is no such data set.", advice="`blindmatch dataset list` shows all.")
-        return self._dataset(row)
-
-    def _check_name(self, name: str) -> None:
-        if not _NAME.fullmatch(name):
-            raise UserError(
-                "A data set's name has 1 to 64 small letters, digits and dashes.", advice="For example: cases-2026."
-            )
-        with self._store.read() as connection:
-            if connection.execute(select(datasets.c.name).where(datasets.c.name == name)).first():
-                raise _taken()
-
-    def _insert(
-        self, tx: Connection, file_id: str, name: str, terms: Terms, report: Report, details: dict[str, Any]
-    ) -> None:
-        plain = json.dumps(details, ensure_ascii=False, separators=(",", ":")).encode()
-        tx.execute(
-            insert(datasets).values(
-                dataset_id=file_id,
-                name=name,
-                record_class=terms.record_class,
-                basis=terms.basis,
-                region=terms.region,
-                normaliser_version=NORMALISER_VERSION,
-                records=report.rows,
-                usable=report.usable,
-                counts=json.dumps(report.counts(), separators=(",", ":")),
-                details=self._store.cells.seal("datasets", file_id, "details", plain),
-                created_at=timestamp(self._clock.now()),
-            )
-        )
-
-    def _dataset(self, row: Row[Any]) -> Dataset:
-        return Dataset(
-            dataset_id=row.dataset_id,
-            name=row.name,
-            record_class=row.record_class,
-            basis=row.basis,
-            region=row.region,
-            normaliser_version=row.normaliser_version,
-            records=row.records,
-            usable=row.usable,
-            counts=json.loads(row.counts),
-            details=json.loads(self._store.cells.unseal("datasets", row.dataset_id, "details", row.details)),
-            created_at=row.created_at,
-        )
+    def _blocks(self, dataset: Dataset) -> Iterator[Sequence[bytes]]:
+        blocks = read_blocks(self._folder, dataset.version_id, self._store.cells)
+        try:
+            first = next(blocks, None)
+        except StateDamaged:
+            now = self.by_id(dataset.dataset_id)
+            if now.version_id == dataset.version_id:
+                raise
+            yield from self._blocks(now)  # refreshed since the caller looked
+            return
+        if first is not None:
+            yield first
+        yield from blocks
 
 
-def _taken() -> UserError:
-    return UserError(
-        "There is already a data set of this name.", advice="Choose another name, or remove that one first."
-    )
+def _audited(report: Report) -> dict[str, int]:
+    return {"rows": report.rows, "usable": report.usable, "refused": report.left_out}
+
+
+def _urgent(report: Report, terms: Terms) -> dict[str, Any]:
+    return {"urgent": report.urgent, "second": terms.urgent_second} if report.urgent else {}

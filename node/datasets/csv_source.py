@@ -2,7 +2,8 @@
 
 Detected and shown in the preview: the encoding (byte order mark, else UTF-8 over the *whole* file, else
 charset-normalizer among the 8-bit encodings of our languages: a guess) and the delimiter (comma, semicolon, tab or
-bar; a first line `sep=;` is obeyed, as spreadsheet programs do).
+bar; a first line `sep=;` is obeyed, as spreadsheet programs do). Other delimiters are used if they are named: each of
+them also stands inside ordinary values.
 
 A quotation mark that is opened and never closed would silently swallow the rows after it into one cell. Reading is
 therefore strict: such a file is refused as a whole, with the row where the mark stands.
@@ -16,7 +17,7 @@ from itertools import islice
 from typing import IO
 
 from node.datasets.encodings import check_encoding, detect_encoding
-from node.datasets.header import guess_header
+from node.datasets.header import take_header
 from node.datasets.sourcefile import SourceFile
 from node.datasets.tables import MAX_CELL_CHARACTERS, MAX_COLUMNS, Facts, Row, Table
 from node.errors import UserError
@@ -24,6 +25,9 @@ from node.errors import UserError
 __all__ = ["DELIMITERS", "CsvTable"]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+_NAMED_ONLY = frozenset("^~#:!$&*%¦§")
+"""Delimiters that are not looked for. What telephone numbers hold, letters, digits and quotes are never any."""
 
 MAX_LINE_CHARACTERS = 16 * 1024 * 1024
 """Characters in one line of the file. A longer "line" is no table; refusing it bounds the memory."""
@@ -54,17 +58,8 @@ class CsvTable(Table):
         with self._open() as text:
             self._skip_lines = 1 if _SEPARATOR_LINE.match(_readline(text, encoding)) else 0
         self._delimiter = self._choose_delimiter(delimiter)
-        wanted = header_row or guess_header(self._read(0))
-        number = 0
-        for row in self._read(0):
-            number = row.number
-            if number == wanted:
-                break
-        else:
-            if header_row is not None and number:
-                raise UserError(
-                    f"This file has no row {header_row}.", advice="Give the number of the row with the column names."
-                )
+        row = take_header(lambda: self._read(0), header_row, "file")
+        if row is None:
             raise UserError("This file has no header row.", advice="Its first row must name the columns.")
         if row.problem:
             raise UserError("The header row cannot be read.", advice="Check the delimiter and the quotation marks.")
@@ -76,7 +71,7 @@ class CsvTable(Table):
         self.header = tuple(str(cell).strip() for cell in row.cells)
         self.facts = Facts(
             format="csv",
-            header_row=number,
+            header_row=row.number,
             encoding=encoding,
             encoding_guessed=guessed,
             delimiter=self._delimiter,
@@ -92,8 +87,11 @@ class CsvTable(Table):
         if asked is not None:
             named = {name: mark for mark, name in DELIMITERS.items()} | {"\\t": "\t"}
             asked = named.get(asked, asked)
-            if asked not in DELIMITERS:
-                raise UserError("This delimiter is not known.", advice="Use one of: comma, semicolon, tab, bar.")
+            if asked not in DELIMITERS and asked not in _NAMED_ONLY:
+                raise UserError(
+                    "This delimiter is not known.",
+                    advice="Use comma, semicolon, tab, bar, or one character of ^ ~ # : ! $ & * %.",
+                )
             return asked
         with self._open() as text:
             line = _readline(text, self._encoding)

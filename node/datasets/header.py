@@ -4,14 +4,14 @@ A title ("Clients of the north office", "as of 1 March") fills one cell or a few
 Only rows before the first that looks like a header are skipped; the preview shows the row that was taken.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 
 from node.datasets.mapping import suggest
 from node.datasets.tables import Row, is_blank, plain
 from node.errors import UserError
 
-__all__ = ["guess_header"]
+__all__ = ["guess_header", "take_header"]
 
 MAX_ROWS_SEARCHED = 20
 """Rows that are not blank among which the header is looked for."""
@@ -40,3 +40,19 @@ def guess_header(rows: Iterable[Row]) -> int | None:
         if later > number and more_words >= _SURE_WORDS and title:
             return later
     return number
+
+
+def take_header(read: Callable[[], Iterable[Row]], asked: int | None, what: str) -> Row | None:
+    """The row that was asked for, or else the one that `guess_header` takes; None if there is no row at all.
+
+    `read` gives the rows from the first on. UserError if the file or sheet, whichever `what` is, ends before that row.
+    """
+    wanted = asked or guess_header(read())
+    number = 0
+    for row in read():
+        number = row.number
+        if number == wanted:
+            return row
+    if asked is not None and number:
+        raise UserError(f"This {what} has no row {asked}.", advice="Give the number of the row with the column names.")
+    return None

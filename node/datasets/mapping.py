@@ -1,15 +1,12 @@
 """What each column of a table is: a small document that is made once and remembered by the header's fingerprint.
 
-    role                                            columns
-    reference                                       exactly one: the organisation's own case number
-    phone email handle handle:telegram ...          any number each (a platform where cells hold bare accounts)
-    given_name family_name ... region               at most one column each (psi.identifiers.PERSON_FIELDS)
-    consent consent_until consent_kinds consent_receivers child record_class     at most one each
-    ignore                                          the same as leaving the column out
+A mapping gives a column a role (`roles`): exactly one column is the reference, at least one is compared, and a column
+that gives a second word row by row (`document_issuer`) stands beside a column of its kind.
 
 A column that is *about* something refused outright (health, religion, notes ...) takes no role but `ignore`, and the
-refusal says why. Columns without a role are never read (a preview shows the first cell of each to their owner).
-`suggest` proposes; only a person decides.
+refusal says why. Columns without a role are never read (a preview shows the first cell of each to their owner, and a
+proposal looks at the shape of the first cells: `content`). `suggest` proposes from the names alone; only a person
+decides.
 """
 
 import difflib
@@ -22,34 +19,37 @@ from typing import Annotated
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from node.datasets.header_words import FORBIDDEN_PARTS, FORBIDDEN_WORDS, HEADER_WORDS
+from node.datasets.roles import (
+    COMPANIONS,
+    IDENTIFIER_ROLES,
+    ROLES,
+    ROW_ROLES,
+    Family,
+    Role,
+    qualifier_advice,
+    read_role,
+    slot,
+    takes_several,
+)
 from node.datasets.tables import column_letter
-from node.datasets.words import FORBIDDEN_WORDS, HEADER_WORDS, fold
+from node.datasets.words import fold
 from node.errors import UserError
-from psi.identifiers import CATALOGUE, FORBIDDEN, PERSON_FIELDS, PLATFORMS
+from psi.identifiers import FORBIDDEN, PERSON_FIELDS, PLATFORMS
 
 __all__ = [
     "IDENTIFIER_ROLES",
     "ROLES",
     "ROW_ROLES",
-    "SEVERAL",
     "Binding",
     "Mapping",
     "check_column",
     "find_column",
     "fingerprint",
     "is_forbidden",
+    "refusal",
     "suggest",
 ]
-
-IDENTIFIER_ROLES = (
-    *(name for name in CATALOGUE if name != "person"),
-    *(f"handle:{platform}" for platform in PLATFORMS),
-)
-"""The kinds that a column can hold by itself, a handle also with its platform. Person fields are mapped one by one."""
-
-ROW_ROLES = ("consent", "consent_until", "consent_kinds", "consent_receivers", "child", "record_class")
-
-ROLES = ("reference", *IDENTIFIER_ROLES, *PERSON_FIELDS, *ROW_ROLES, "ignore")
 
 MAX_MAPPED_COLUMNS = 200
 """Columns in one mapping."""
@@ -57,11 +57,23 @@ MAX_MAPPED_COLUMNS = 200
 MAX_HEADER_CHARACTERS = 200
 """Characters in the name of a mapped column."""
 
-SEVERAL = frozenset((*IDENTIFIER_ROLES, "ignore"))
-"""Roles that more than one column may have."""
 _HALF_NAMES = frozenset(("name", "nume", "naam", "nom"))
 """Beside a column of first names these mean the family name: Vorname and Name, prenume and nume, prénom and nom."""
 _QUALIFIER = re.compile(r"\([^)]*\)|[0-9]+\s*$")
+"""What may stand beside a known word: "Phone 2", "phone (mother)"."""
+_ACCOUNTS = """
+    account handle id link name nick page profile url user username konto benutzername nutzername profil cont nume
+    utilizator профил потребител акаунт gebruikersnaam profiel compte utilisateur lien pseudo
+"""
+_ACCOUNT_WORDS = frozenset(_ACCOUNTS.split())
+"""What stands beside the name of a platform: "Telegram username", "cont Instagram"."""
+_ORDINARY = frozenset(("line", "signal", "steam", "threads"))
+"""Platforms whose names are ordinary words: alone, they are no column of accounts."""
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+"""Between the words of "firstName"."""
+_WORDS_READ = 40
+"""Words of a column's name that are looked at."""
+_LONGEST_PART = max(part.count(" ") + 1 for part in FORBIDDEN_PARTS)
 
 
 class Mapping(BaseModel):
@@ -74,12 +86,13 @@ class Mapping(BaseModel):
     @field_validator("columns")
     @classmethod
     def _check(cls, columns: dict[str, str]) -> dict[str, str]:
+        roles = {name: check_column(name, text) for name, text in columns.items()}
         used: dict[str, str] = {}
-        for name, role in columns.items():
-            check_column(name, role)
-            if role not in SEVERAL and used.setdefault(role, name) != name:
+        for name, role in roles.items():
+            place = slot(role.text)
+            if not takes_several(role.text) and used.setdefault(place, name) != name:
                 raise UserError(
-                    f'The columns "{used[role]}" and "{name}" are both mapped to {role}.', advice="Keep one of them."
+                    f'The columns "{used[place]}" and "{name}" are both mapped to {place}.', advice="Keep one of them."
                 )
         if "reference" not in used:
             raise UserError(
@@ -87,12 +100,19 @@ class Mapping(BaseModel):
                 advice="Map the column with your own case numbers: results name your records by it. "
                 "It never leaves this node.",
             )
-        if all(role in ("reference", "ignore", *ROW_ROLES) for role in columns.values()):
+        if not any(role.compared for role in roles.values()):
             raise UserError(
                 "No column is mapped to anything that could be compared.",
                 advice="Map at least one column to a kind such as phone, email, handle, or to person fields.",
             )
-        return columns
+        open_kinds = {role.name for role in roles.values() if role.family is Family.IDENTIFIER and not role.qualifier}
+        for name, role in roles.items():
+            if role.family is Family.COMPANION and (kind := COMPANIONS[role.name]) not in open_kinds:
+                raise UserError(
+                    f'The column "{name}" is mapped to {role.name}, but no column is mapped to {kind}.',
+                    advice=f"Map the column that it belongs to as {kind}, or leave this one out.",
+                )
+        return {name: role.text for name, role in roles.items()}
 
     @classmethod
     def of(cls, columns: dict[str, str]) -> "Mapping":
@@ -144,13 +164,31 @@ class Mapping(BaseModel):
 
 
 class Binding:
-    """A mapping bound to one header: role -> column indices, 0 is column A."""
+    """A mapping bound to one header: role -> column indices, 0 is column A.
+
+    `identifiers`  (kind, qualifier of the whole column or None, index) for every column that holds identifiers
+    `companions`   kind -> the column that gives the qualifier row by row, for the columns that have none themselves
+    `person`       (field, index) for every field of a person
+    `calendar`     how the birth dates are counted, None for the usual way
+    """
 
     def __init__(self, places: dict[str, tuple[int, ...]]) -> None:
         self._places = places
-        self.identifiers = tuple((*_split(role), index) for role in IDENTIFIER_ROLES for index in places.get(role, ()))
-        """(kind, platform or None, column) for every column that holds identifiers."""
-        self.person = tuple((field, places[field][0]) for field in PERSON_FIELDS if field in places)
+        roles = {text: role for text in places if (role := read_role(text)) is not None}
+        order = {name: number for number, name in enumerate(IDENTIFIER_ROLES)}
+        kinds = sorted(
+            (role for role in roles.values() if role.family is Family.IDENTIFIER),
+            key=lambda role: (order[role.name], role.qualifier or ""),
+        )
+        self.identifiers = tuple((role.name, role.qualifier, index) for role in kinds for index in places[role.text])
+        self.companions = {
+            COMPANIONS[role.name]: places[text][0] for text, role in roles.items() if role.family is Family.COMPANION
+        }
+        fields = {role.name: role for role in roles.values()}
+        # A kind that is also a field (alias) may stand in several columns: the first of them is the person's.
+        self.person = tuple((field, places[fields[field].text][0]) for field in PERSON_FIELDS if field in fields)
+        born = fields.get("birth_date")
+        self.calendar = born.qualifier if born is not None else None
 
     def one(self, role: str) -> int | None:
         """The column of a role that has at most one."""
@@ -170,7 +208,8 @@ def fingerprint(header: Sequence[str]) -> str:
 def suggest(header: Sequence[str]) -> dict[str, str]:
     """A proposed role for the columns whose names are known words; the first column wins a role that has only one.
 
-    Names that stand twice, and names of refused columns, get none. The result need not be a whole mapping.
+    Names that stand twice, and names of refused columns, get none, and a column with the second word of a kind only
+    beside a column of that kind. The result need not be a whole mapping.
     """
     found: dict[str, str] = {}
     taken: set[str] = set()
@@ -178,52 +217,76 @@ def suggest(header: Sequence[str]) -> dict[str, str]:
     apart = {HEADER_WORDS.get(name) for name in names}
     half_names = _HALF_NAMES if "given_name" in apart and "family_name" not in apart else frozenset()
     for name, folded in zip(header, names, strict=True):
-        plain = fold(_QUALIFIER.sub(" ", name))
-        role = HEADER_WORDS.get(folded) or HEADER_WORDS.get(plain)
-        if role is None and plain in PLATFORMS:
-            role = f"handle:{plain}"
-        if role is None and folded.replace(" ", "_") in ROLES:
-            role = folded.replace(" ", "_")
-        if role == "full_name" and plain in half_names:
-            role = "family_name"
-        if role is None or role == "ignore" or names.count(folded) > 1 or is_forbidden(name) or role in taken - SEVERAL:
+        role = _proposed(name, half_names)
+        if role is None or names.count(folded) > 1 or is_forbidden(name) is not None:
             continue
-        taken.add(role)
+        place = slot(role)
+        if place in taken and not takes_several(role):
+            continue
+        taken.add(place)
         found[name] = role
-    return found
+    kinds = {role for role in found.values() if ":" not in role}
+    return {name: role for name, role in found.items() if COMPANIONS.get(role) in (None, *kinds)}
 
 
-def _split(role: str) -> tuple[str, str | None]:
-    kind, _, platform = role.partition(":")
-    return kind, platform or None
+def _proposed(name: str, half_names: frozenset[str]) -> str | None:
+    """The role that a column's name stands for, None if it is no known word."""
+    plain = fold(_QUALIFIER.sub(" ", name))
+    if plain in half_names:
+        return "family_name"
+    for form in (fold(name), plain, fold(_CAMEL.sub(" ", name))):
+        role = HEADER_WORDS.get(form) or (form.replace(" ", "_") if form.replace(" ", "_") in ROLES else None)
+        if role is not None and role != "ignore" and read_role(role) is not None:
+            return role
+    words = plain.split()
+    platforms = [word for word in words if word in PLATFORMS]
+    rest = [word for word in words if word not in PLATFORMS]
+    if len(platforms) == 1 and all(word in _ACCOUNT_WORDS for word in rest) and (rest or platforms[0] not in _ORDINARY):
+        return f"handle:{platforms[0]}"
+    return None
 
 
-def check_column(name: str, role: str) -> None:
-    """UserError if a column of this name cannot have this role."""
+def check_column(name: str, text: str) -> Role:
+    """The role that a column of this name is given. UserError if it cannot have it, or if there is no such role."""
     if not name.strip() or len(name) > MAX_HEADER_CHARACTERS:
         raise UserError(
             f"A mapped column needs a name of 1 to {MAX_HEADER_CHARACTERS} characters.",
             advice="Give the column a name in the header row of the file.",
         )
-    if role == "ignore":
-        return
-    about = role if role in FORBIDDEN else FORBIDDEN_WORDS.get(fold(role)) or is_forbidden(name)
+    role = read_role(text)
+    if role is not None and role.family is Family.IGNORE:
+        return role
+    about = text if text in FORBIDDEN else FORBIDDEN_WORDS.get(fold(text)) or is_forbidden(name)
     if about is not None:
-        raise UserError(_refusal(name, about), advice="Leave the column out; it is then never read.")
-    if role not in ROLES:
-        close = difflib.get_close_matches(role, ROLES, n=1)
+        raise UserError(refusal(name, about), advice="Leave the column out; it is then never read.")
+    if role is None:
+        close = difflib.get_close_matches(text, ROLES, n=1)
         raise UserError(
             f'The column "{name}" is mapped to a role that does not exist.',
-            advice=(f"Did you mean {close[0]}? " if close else "") + f"The roles are: {', '.join(ROLES)}.",
+            advice=qualifier_advice(text)
+            or (f"Did you mean {close[0]}? " if close else "")
+            + "The end of `blindmatch dataset preview --help` lists all roles, and what each is for.",
         )
+    return role
 
 
 def is_forbidden(name: str) -> str | None:
     """What a column of this name is about, if that is refused whatever its role."""
-    return FORBIDDEN_WORDS.get(fold(name)) or FORBIDDEN_WORDS.get(fold(_QUALIFIER.sub(" ", name)))
+    for form in dict.fromkeys((fold(name), fold(_QUALIFIER.sub(" ", name)), fold(_CAMEL.sub(" ", name)))):
+        if form in FORBIDDEN_WORDS:
+            return FORBIDDEN_WORDS[form]
+        if form in HEADER_WORDS:
+            continue
+        words = form.split()[:_WORDS_READ]
+        for length in range(_LONGEST_PART, 0, -1):
+            for start in range(len(words) - length + 1):
+                if about := FORBIDDEN_PARTS.get(" ".join(words[start : start + length])):
+                    return about
+    return None
 
 
-def _refusal(name: str, about: str) -> str:
+def refusal(name: str, about: str) -> str:
+    """Why a column of that name takes no part."""
     return f'The column "{name}" is about {about.replace("_", " ")}, which is refused: {FORBIDDEN[about]}.'
 
 
@@ -245,5 +308,6 @@ def find_column(name: str, header: Sequence[str]) -> int:
         f'The file has no column "{name}".',
         advice=f'The closest is "{folded[close[0]]}". Correct the mapping or the header row.'
         if close
-        else "Correct the mapping, or check that the first row of the table names its columns.",
+        else "Give the name that stands in the header row, not a letter. Without this --map, the preview shows every "
+        "column and which row was taken for the header.",
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, insert, select
 
 from node.datasets.mapping import Mapping, fingerprint
+from node.errors import UserError
 from node.store import Store
 from node.store.schema import settings
 
@@ -28,11 +29,18 @@ class MappingMemory:
         tx.execute(insert(settings).values(key=key, value=sealed))
 
     def recall(self, header: Sequence[str]) -> Mapping | None:
-        """The mapping last used for this header, None if there is none."""
+        """The mapping last used for this header, None if there is none, or if it is one that is no longer allowed."""
         key = _key(header)
         with self._store.read() as connection:
             sealed = connection.execute(select(settings.c.value).where(settings.c.key == key)).scalar_one_or_none()
-        return None if sealed is None else Mapping.parse(self._store.cells.unseal("settings", key, "value", sealed))
+        if sealed is None:
+            return None
+        plain = self._store.cells.unseal("settings", key, "value", sealed)
+        try:
+            return Mapping.parse(plain)
+        except UserError:
+            # An older version of blindmatch allowed a name or a role that this one refuses: the person decides anew.
+            return None
 
 
 def _key(header: Sequence[str]) -> str:

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 
+from node.datasets.columns import Proposal
 from node.datasets.mapping import Mapping, is_forbidden
-from node.datasets.report import Report
-from node.datasets.rows import RowReader
+from node.datasets.report import ACCEPTED, BLANK, REFUSED, REPAIRED, Report
+from node.datasets.rows import Reading, RowReader
 from node.datasets.tables import Facts, Row, Table, column_letter, is_blank, plain
 from node.datasets.terms import Terms
+from node.datasets.urgent import those_who_refused
 
-__all__ = ["PREVIEW_ROWS", "Preview", "PreviewCell", "PreviewColumn", "PreviewRow", "glance", "preview"]
+__all__ = ["FATES", "PREVIEW_ROWS", "Preview", "PreviewCell", "PreviewColumn", "PreviewRow", "glance", "preview"]
 
 PREVIEW_ROWS = 20
 """Rows shown unless asked otherwise."""
@@ -33,21 +35,36 @@ _TEXT_CHARACTERS = 80
 
 @dataclass(frozen=True, slots=True)
 class PreviewColumn:
-    """`example` is the first cell below the header that is not blank; "" for a column about something refused."""
+    """`example` is the first cell below the header that is not blank; "" for a column about something refused.
+
+    `origin` says where the role comes from (`columns.ORIGINS`, "" for a column without one), `hint` the role that its
+    cells look like, if it has none: only a person can make it one.
+    """
 
     letter: str
     name: str
     role: str
     example: str = field(default="", repr=False)
+    origin: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PreviewCell:
     """A cell as it stands (shortened) and what it becomes; `forms` is empty for a blank or refused identifier, and
-    for columns that are not compared."""
+    for columns that are not compared.
+
+    `fate`: one of FATES for a cell of a column that is compared, in a row that was read that far; else "".
+    """
 
     text: str
     forms: tuple[str, ...]
+    fate: str = ""
+
+
+FATES = ("compared", "repaired", "stopped", "refused", "blank")
+"""What becomes of a cell: it is compared as it stands, or after the damage of a spreadsheet was undone; it holds a
+contact of one's own, which stays out (`forms` are what is left); it cannot be read; there is nothing in it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,14 +87,25 @@ class Preview:
     report: Report
 
 
-def preview(table: Table, mapping: Mapping, terms: Terms, *, today: date, rows: int = PREVIEW_ROWS) -> Preview:
+def preview(
+    table: Table,
+    mapping: Mapping,
+    terms: Terms,
+    *,
+    today: date,
+    rows: int = PREVIEW_ROWS,
+    stop: frozenset[tuple[str, str]] = frozenset(),
+    proposal: Proposal | None = None,
+) -> Preview:
     """The first `rows` rows that are not blank (at most MAX_PREVIEW_ROWS). UserError as for `prepare`, but for the
-    number of usable rows: seeing that there are none is what a preview is for."""
+    number of usable rows: seeing that there are none is what a preview is for. `stop` are the contacts of one's own,
+    `proposal` says where the mapping comes from."""
     terms.check(mapping)
     binding = mapping.bind(table.header)
     roles = binding.columns()
-    reader = RowReader(binding, terms, len(table.header), today)
+    reader = RowReader(binding, terms, len(table.header), today, stop, those_who_refused(table, binding))
     report = Report()
+    own = frozenset(value for _, value in stop)
     shown: list[PreviewRow] = []
     for row in table.rows():
         if len(shown) >= min(max(rows, 1), MAX_PREVIEW_ROWS):
@@ -98,33 +126,54 @@ def preview(table: Table, mapping: Mapping, terms: Terms, *, today: date, rows: 
                 notes=tuple(
                     f"{problem.address}: {problem.sentence} {problem.fix}".strip() for problem in reading.problems
                 ),
-                cells=_cells(reader, row, roles),
+                cells=_cells(reader, row, roles, reading, own),
             )
         )
-    return Preview(table.facts, glance(table, roles), tuple(shown), report)
+    return Preview(table.facts, glance(table, roles, proposal), tuple(shown), report)
 
 
-def glance(table: Table, roles: AnyMapping[int, str]) -> tuple[PreviewColumn, ...]:
+def glance(table: Table, roles: AnyMapping[int, str], proposal: Proposal | None = None) -> tuple[PreviewColumn, ...]:
     """Every column with its role (by index, as far as it has one) and an example, so that a person can say what it is.
 
-    The only place where a column without a role is read, and its cells go nowhere else.
+    The only place where a column without a role is read, and its cells go nowhere else. A column that is about
+    something refused, by its name or by its cells, shows none.
     """
+    hidden = frozenset(name for name, found in proposal.refused.items() if found.strong) if proposal else frozenset()
     examples: dict[int, str] = {}
     for row in islice(table.rows(), EXAMPLE_ROWS):
         for index, value in enumerate(row.cells[: len(table.header)]):
-            if index not in examples and not is_blank(value) and is_forbidden(table.header[index]) is None:
+            name = table.header[index]
+            if index not in examples and not is_blank(value) and is_forbidden(name) is None and name not in hidden:
                 examples[index] = plain(value)[:_EXAMPLE_CHARACTERS]
     return tuple(
-        PreviewColumn(column_letter(index), name, roles.get(index, "ignore"), examples.get(index, ""))
+        PreviewColumn(
+            letter=column_letter(index),
+            name=name,
+            role=roles.get(index, "ignore"),
+            example=examples.get(index, ""),
+            origin=proposal.origins.get(name, "") if proposal else "",
+            hint=proposal.hints.get(name, "") if proposal else "",
+        )
         for index, name in enumerate(table.header)
     )
 
 
-def _cells(reader: RowReader, row: Row, roles: dict[int, str]) -> dict[str, PreviewCell]:
+def _cells(
+    reader: RowReader, row: Row, roles: dict[int, str], reading: Reading, own: frozenset[str]
+) -> dict[str, PreviewCell]:
     if row.problem:
         return {}
     forms = reader.forms(row)
-    return {
-        column_letter(index): PreviewCell(reader.cell(row, index).text[:_TEXT_CHARACTERS], forms.get(index, ()))
-        for index in roles
-    }
+    fates = dict(zip(reader.columns, map(_FATES.__getitem__, reading.outcomes), strict=False))
+    stopped = {problem.address for problem in reading.problems if problem.reason == "stop-list/own-contact"}
+    found = {}
+    for index in roles:
+        letter = column_letter(index)
+        fate, shown = fates.get(index, ""), forms.get(index, ())
+        if f"{letter}{row.number}" in stopped:
+            fate, shown = "stopped", tuple(form for form in shown if form not in own)
+        found[letter] = PreviewCell(reader.cell(row, index).text[:_TEXT_CHARACTERS], shown, fate)
+    return found
+
+
+_FATES = {ACCEPTED: "compared", REPAIRED: "repaired", REFUSED: "refused", BLANK: "blank"}

@@ -17,7 +17,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from node.errors import StateDamaged, UserError
 from node.store.cells import Cells
@@ -27,9 +27,9 @@ __all__ = [
     "BLOCK_BYTES",
     "BLOCK_RECORDS",
     "MAX_RECORD_BYTES",
+    "LineWriter",
     "RecordWriter",
     "read_blocks",
-    "read_records",
     "remove_file",
     "remove_leftovers",
 ]
@@ -47,6 +47,12 @@ SUFFIX = ".records"
 _PART = ".part"
 _FRAME = struct.Struct(">IIB")
 _MAX_SEALED_BYTES = BLOCK_BYTES + MAX_RECORD_BYTES + 4096
+
+
+class LineWriter(Protocol):
+    """What takes the lines of records: `RecordWriter`, or what stands before one (`refresh.Writer`)."""
+
+    def append(self, line: bytes) -> None: ...
 
 
 class RecordWriter:
@@ -114,14 +120,8 @@ class RecordWriter:
         self._block += 1
 
 
-def read_records(folder: Path, file_id: str, cells: Cells) -> Iterator[bytes]:
-    """The lines of a record file in order. StateDamaged if it is missing, altered or incomplete."""
-    for lines in read_blocks(folder, file_id, cells):
-        yield from lines
-
-
 def read_blocks(folder: Path, file_id: str, cells: Cells) -> Iterator[list[bytes]]:
-    """The same, a block of lines at a time."""
+    """The lines of a record file in order, a block at a time. StateDamaged if it is missing, altered or incomplete."""
     try:
         file = (folder / f"{file_id}{SUFFIX}").open("rb")
     except OSError:

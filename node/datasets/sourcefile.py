@@ -33,10 +33,7 @@ class SourceFile:
                 advice="Change its permissions, or copy it.",
             ) from None
         except (OSError, ValueError) as error:
-            reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "the path is not valid"
-            raise UserError(
-                f"This file cannot be read: {reason.lower()}.", advice="Try with a copy of the file."
-            ) from None
+            raise _unreadable(error) from None
         try:
             found = os.fstat(self.descriptor)
             if stat.S_ISDIR(found.st_mode):
@@ -69,6 +66,16 @@ class _FromStart(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        count = os.preadv(self._file.descriptor, [buffer], self._position)
+        if self._file.descriptor < 0:
+            raise ValueError("the file is closed")
+        try:
+            count = os.preadv(self._file.descriptor, [buffer], self._position)
+        except OSError as error:  # a stick that was pulled out, a server that went away
+            raise _unreadable(error) from None
         self._position += count
         return count
+
+
+def _unreadable(error: OSError | ValueError) -> UserError:
+    reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "the path is not valid"
+    return UserError(f"This file cannot be read: {reason.lower()}.", advice="Try with a copy of the file.")

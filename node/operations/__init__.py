@@ -2,13 +2,17 @@
 
 from types import MappingProxyType
 
-from node.operations import datasets, members, rounds, service
+from node.operations import datasets, members, rounds, service, stop_lists
 from node.operations.parts import Parts, Progress
 from node.operations.table import Dispatcher
 
 __all__ = ["OPERATIONS", "Dispatcher", "Parts", "Progress"]
 
 OPERATIONS = MappingProxyType(
-    {operation.name: operation for module in (service, members, datasets, rounds) for operation in module.OPERATIONS}
+    {
+        operation.name: operation
+        for module in (service, members, datasets, stop_lists, rounds)
+        for operation in module.OPERATIONS
+    }
 )
 """Every operation by name."""

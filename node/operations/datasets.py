@@ -1,182 +1,162 @@
 """Operations on data sets. File paths are absolute and read by the node; the source is never changed."""
 
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
-from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from node.datasets import Dataset, Mapping, Report, Terms, glance, open_table, preview, suggest
-from node.datasets.columns import merged, needed, placed, warnings
+from node.datasets import Dataset, Mapping, Report, Terms, glance, open_table, preview
+from node.datasets.columns import Proposal, needed, placed, propose, warnings
+from node.datasets.content import sample
+from node.datasets.dataset import check_second
+from node.datasets.marked_copy import check_place, write_marked_copy
 from node.datasets.preview import PreviewColumn, PreviewRow
+from node.datasets.profiles import Profile, all_profiles, find_profile
+from node.datasets.refresh import Changes, Use
+from node.datasets.sources import WrongOption
 from node.datasets.tables import Table, column_letter
+from node.datasets.terms import RECORD_CLASSES
 from node.errors import UserError
+from node.operations.dataset_forms import (
+    AddReply,
+    AddRequest,
+    CellView,
+    ChangesView,
+    ColumnView,
+    CopyView,
+    DatasetList,
+    DatasetView,
+    NameRequest,
+    Opening,
+    PreviewReply,
+    PreviewRequest,
+    ProblemView,
+    ProfileList,
+    ProfileView,
+    RefreshReply,
+    RefreshRequest,
+    RemoveReply,
+    ReportReply,
+    ReportRequest,
+    RoundName,
+    RowView,
+    WithdrawnView,
+)
 from node.operations.parts import Parts, Progress
-from node.operations.table import Nothing, Operation, Reply, Request
+from node.operations.table import Nothing, Operation
+from node.rounds.book import Round
 
-__all__ = [
-    "OPERATIONS",
-    "AddReply",
-    "AddRequest",
-    "CellView",
-    "ColumnView",
-    "DatasetList",
-    "DatasetView",
-    "NameRequest",
-    "PreviewReply",
-    "PreviewRequest",
-    "ProblemView",
-    "RemoveReply",
-    "RowView",
-    "Source",
-]
+__all__ = ["OPERATIONS", "view_of"]
+
+_MISSING = "`blindmatch dataset preview` shows the columns of the file; its --help lists the roles."
 
 
-class Source(Request):
-    """How to open a file; what is None is detected."""
+@dataclass(frozen=True)
+class _Looked:
+    """An open table, and what is known of its columns."""
 
-    path: str
-    encoding: str | None = None
-    delimiter: str | None = None
-    sheet: str | None = None
-    header_row: int | None = None
-
-
-class PreviewRequest(Source):
-    """`mapping` gives column -> role; what it does not name comes from memory or is suggested."""
-
-    mapping: dict[str, str] = Field(default_factory=dict)
-    record_class: str
-    basis: str = "consent"
-    legal_reference: str = ""
-    region: str | None = None
-    rows: int = 20
-
-
-class AddRequest(PreviewRequest):
-    name: str
-    by: str
-
-
-class NameRequest(Request):
-    name: str
-    by: str
-
-
-class ColumnView(Reply):
-    """`role` is "ignore" for a column that is not used; `example` its first cell, in a preview only."""
-
-    letter: str
-    name: str
-    role: str
-    example: str = ""
-
-
-class CellView(Reply):
-    text: str
-    forms: list[str]
-
-
-class RowView(Reply):
-    """`takes_part`: in rounds. A `child`'s row is prepared and kept out of them; any other row is left out."""
-
-    number: int
-    takes_part: bool
-    child: bool
-    notes: list[str]
-    cells: dict[str, CellView]
-
-
-class ProblemView(Reply):
-    address: str
-    reason: str
-    sentence: str
-    fix: str
-
-
-class PreviewReply(Reply):
-    """`needed`: what must still be said before a data set can be made; as long as that is something, no row is read."""
-
-    format: str
-    header_row: int
-    encoding: str
-    encoding_guessed: bool
-    delimiter: str
-    sheet: str
-    sheets: list[str]
+    table: Table
+    proposal: Proposal
     remembered: bool
-    columns: list[ColumnView]
-    needed: list[str]
-    warnings: list[str]
-    rows: list[RowView]
-    counts: dict[str, Any]
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        return self.table.header
 
 
-class DatasetView(Reply):
-    dataset_id: str
-    name: str
-    record_class: str
-    basis: str
-    region: str | None
-    records: int
-    usable: int
-    created_at: str
-    counts: dict[str, Any]
-    source: str
-    mapping: dict[str, str]
-
-
-class AddReply(Reply):
-    dataset: DatasetView
-    columns: list[ColumnView]
-    warnings: list[str]
-    problems: list[ProblemView]
-
-
-class DatasetList(Reply):
-    datasets: list[DatasetView]
-
-
-class RemoveReply(DatasetList):
-    """`removed` is what is gone, `datasets` what is left."""
-
-    removed: DatasetView
-
-
-def _open(request: Source) -> Table:
+def _open(path: str, request: Opening, profile: Profile | None) -> Table:
+    password = request.password
+    explode = request.explode
+    if explode is None and profile is not None:
+        explode = profile.explode
     return open_table(
-        Path(request.path),
+        Path(path),
         encoding=request.encoding,
         delimiter=request.delimiter,
         sheet=request.sheet,
         header_row=request.header_row,
+        password=None if password is None else password.get_secret_value().encode(),
+        explode=explode or None,
     )
 
 
-def _columns(parts: Parts, request: PreviewRequest, table: Table) -> tuple[dict[str, str], bool]:
-    """What was said for this call, on top of what is remembered for this header or, without that, suggested."""
-    remembered = parts.datasets.memory.recall(table.header)
-    base: AnyMapping[str, str] = remembered.columns if remembered is not None else suggest(table.header)
-    return merged(table.header, base, request.mapping), remembered is not None
+def _profile(request: Opening) -> Profile | None:
+    return None if request.profile is None else find_profile(request.profile)
 
 
-def _terms(request: PreviewRequest) -> Terms:
-    return Terms(request.record_class, request.basis, request.legal_reference, request.region)
+def _terms(request: PreviewRequest, profile: Profile | None) -> Terms:
+    record_class = request.record_class or (profile.record_class if profile is not None else "")
+    if not record_class:
+        raise UserError(
+            "It must be said whose records these are.",
+            advice=f"Give --record-class with one of: {', '.join(RECORD_CLASSES)}; or a --profile that knows.",
+        )
+    return Terms(record_class, request.basis, request.legal_reference, request.region, request.second)
 
 
-def _preview(parts: Parts, request: PreviewRequest, _progress: Progress) -> PreviewReply:
-    terms = _terms(request)  # a wrong option is told before a wrong file
+def _look(
+    table: Table,
+    said: AnyMapping[str, str],
+    known: Mapping | None,
+    profile: Profile | None,
+    region: str | None,
+) -> _Looked:
+    """What was said for this call, on top of the profile or of what is known or, without that, suggested."""
+    proposal = propose(
+        table.header,
+        sample(table.rows(), len(table.header)),
+        said=said,
+        remembered=None if known is None else known.columns,
+        profile=profile,
+        region=region,
+    )
+    return _Looked(table, proposal, known is not None and profile is None)
+
+
+def _mark(parts: Parts, table: Table, mapping: Mapping, terms: Terms, path: str, progress: Progress) -> CopyView:
+    made = write_marked_copy(
+        table,
+        mapping,
+        terms,
+        Path(path),
+        now=parts.clock.now(),
+        stop=parts.datasets.stop_lists.everything(),
+        progress=lambda rows: progress({"what": "rows marked", "done": rows}),
+    )
+    return CopyView(path=path, marked=made.marked, notes=list(made.sentences))
+
+
+def _preview(parts: Parts, request: PreviewRequest, progress: Progress) -> PreviewReply:
+    profile = _profile(request)
+    terms = _terms(request, profile)  # a wrong option is told before a wrong file
+    if request.marked_copy is not None:
+        check_place(Path(request.marked_copy))
     shown: Sequence[PreviewRow] = ()
-    report = Report()
-    with _open(request) as table:
-        columns, remembered = _columns(parts, request, table)
-        missing = needed(columns, terms)
+    report, marked = Report(), None
+    with _open(request.path, request, profile) as table:
+        looked = _look(table, request.mapping, parts.datasets.memory.recall(table.header), profile, terms.region)
+        proposal = looked.proposal
+        missing = needed(proposal.columns, terms)
         if missing:
-            seen_columns = glance(table, placed(table.header, columns))
+            seen_columns = glance(table, placed(table.header, proposal.columns), proposal)
         else:
-            seen = preview(table, Mapping.of(columns), terms, today=parts.clock.now().date(), rows=request.rows)
+            mapping = Mapping.of(proposal.columns)
+            seen = preview(
+                table,
+                mapping,
+                terms,
+                today=parts.clock.now().date(),
+                rows=request.rows,
+                stop=parts.datasets.stop_lists.everything(),
+                proposal=proposal,
+            )
             seen_columns, shown, report = seen.columns, seen.rows, seen.report
+            if request.marked_copy is not None:
+                proposal.check()
+                marked = _mark(parts, table, mapping, terms, request.marked_copy, progress)
         facts = table.facts
     return PreviewReply(
         format=facts.format,
@@ -186,74 +166,287 @@ def _preview(parts: Parts, request: PreviewRequest, _progress: Progress) -> Prev
         delimiter=facts.delimiter,
         sheet=facts.sheet,
         sheets=list(facts.sheets),
-        remembered=remembered,
+        compression=facts.compression,
+        explode=facts.explode,
+        numbering=facts.numbering,
+        notes=list(facts.notes),
+        remembered=looked.remembered,
+        profile=request.profile or "",
         columns=[_column(c) for c in seen_columns],
         needed=list(missing),
-        warnings=list(warnings(columns, terms)),
+        warnings=_warnings(proposal, terms),
         rows=[
             RowView(
                 number=row.number,
                 takes_part=row.takes_part,
                 child=row.child,
                 notes=list(row.notes),
-                cells={letter: CellView(text=cell.text, forms=list(cell.forms)) for letter, cell in row.cells.items()},
+                cells={
+                    letter: CellView(text=cell.text, forms=list(cell.forms), fate=cell.fate)
+                    for letter, cell in row.cells.items()
+                },
             )
             for row in shown
         ],
         counts=report.counts(),
+        marked_copy=marked,
     )
 
 
 def _add(parts: Parts, request: AddRequest, progress: Progress) -> AddReply:
-    terms = _terms(request)
-    with _open(request) as table:
-        columns, _remembered = _columns(parts, request, table)
-        if missing := needed(columns, terms):
-            raise UserError(
-                f"Still needed: {'; '.join(missing)}.",
-                advice="`blindmatch dataset preview` shows the columns of the file; its --help lists the roles.",
+    profile = _profile(request)
+    terms = _terms(request, profile)
+    check_second(terms, request.by)
+    if request.marked_copy is not None:
+        parts.datasets.check_name(request.name)
+        check_place(Path(request.marked_copy))
+    marked = None
+    with _open(request.path, request, profile) as table:
+        looked = _look(table, request.mapping, parts.datasets.memory.recall(table.header), profile, terms.region)
+        proposal = looked.proposal
+        if missing := needed(proposal.columns, terms):
+            raise UserError(f"Still needed: {'; '.join(missing)}.", advice=_MISSING)
+        proposal.check()
+        mapping = Mapping.of(proposal.columns)
+        if request.marked_copy is not None:  # first: it is wanted most where nothing can be added
+            marked = _mark(parts, table, mapping, terms, request.marked_copy, progress)
+        with _copy_stays(marked):
+            dataset, _report = parts.datasets.add(
+                request.name,
+                table,
+                terms,
+                mapping,
+                by=request.by,
+                source=Path(request.path).name,
+                opened=_opened(request.path, request),
+                progress=lambda rows: progress({"what": "rows", "done": rows}),
             )
-        dataset, report = parts.datasets.add(
-            request.name,
-            table,
-            terms,
-            Mapping.of(columns),
-            by=request.by,
-            source=Path(request.path).name,
-            progress=lambda rows: progress({"what": "rows", "done": rows}),
-        )
-        roles = placed(table.header, columns)
-        header = table.header
     return AddReply(
-        dataset=_view(dataset),
-        columns=[
-            ColumnView(letter=column_letter(index), name=name, role=roles.get(index, "ignore"))
-            for index, name in enumerate(header)
-        ],
-        warnings=list(warnings(columns, terms)),
-        problems=[ProblemView.model_validate(problem.to_dict()) for problem in report.problems],
+        **_reported(parts, dataset),
+        warnings=_warnings(proposal, terms),
+        marked_copy=marked,
     )
 
 
+def _refresh(parts: Parts, request: RefreshRequest, progress: Progress) -> RefreshReply:
+    dataset = parts.datasets.get(request.name)
+    said, request = request, _as_before(request, dataset)
+    assert request.path is not None
+    path = request.path
+    profile = _profile(request)
+    terms = dataset.terms(request.second)
+    check_second(terms, request.by)
+    if request.marked_copy is not None:
+        check_place(Path(request.marked_copy))
+    marked = None
+    table, request = _open_again(path, request, said, profile)
+    with table:
+        known = Mapping.of(dataset.details["mapping"])
+        proposal = _look(table, request.mapping, known, None, terms.region).proposal
+        if missing := needed(proposal.columns, terms):
+            raise UserError(f"Still needed: {'; '.join(missing)}.", advice=_MISSING)
+        proposal.check()
+        mapping = Mapping.of(proposal.columns)
+        if request.marked_copy is not None:
+            marked = _mark(parts, table, mapping, terms, request.marked_copy, progress)
+        urgent_before = dataset.counts.get("urgent", 0)
+        with _copy_stays(marked):
+            dataset, _report, _changes = parts.datasets.refresh(
+                request.name,
+                table,
+                mapping,
+                by=request.by,
+                urgent_second=request.second,
+                uses=_uses(parts, dataset),
+                source=Path(path).name,
+                opened=_opened(path, request),
+                progress=lambda rows: progress({"what": "rows", "done": rows}),
+            )
+    return RefreshReply(
+        **_reported(parts, dataset),
+        warnings=[*_unconfirmed(urgent_before, request), *_warnings(proposal, terms)],
+        marked_copy=marked,
+    )
+
+
+def _open_again(
+    path: str, request: RefreshRequest, said: RefreshRequest, profile: Profile | None
+) -> tuple[Table, RefreshRequest]:
+    """The table, opened as last time where nothing else was `said`, and the request that opened it.
+
+    A file of another kind (CSV where it was a workbook) is opened with what was said alone.
+    """
+    told = {name: getattr(said, name) for name in _OPENED if name != "profile"}
+    before = {name: value for name in told if told[name] is None and (value := getattr(request, name)) is not None}
+    try:
+        return _open(path, request, profile), request
+    except WrongOption:
+        if not before:
+            raise
+        request = request.model_copy(update=told)
+        return _open(path, request, profile), request
+    except UserError as error:
+        if type(error) is not UserError or not before:
+            raise
+        options = " ".join(f"--{name.replace('_', '-')} '{value}'" for name, value in before.items())
+        raise UserError(
+            error.sentence,
+            advice=f"{error.advice} It was opened as last time, with {options}; say another if it differs.",
+        ) from error
+
+
+def _unconfirmed(urgent_before: int, request: RefreshRequest) -> list[str]:
+    """A warning if rows in urgent danger took part until now, and nobody confirmed them this time."""
+    if not urgent_before or request.second:
+        return []
+    return [
+        f"Before this, {urgent_before} row(s) in urgent danger took part without a consent. Nobody confirmed them this "
+        "time, so they are left out now. If the danger goes on, let a second person look at them, and refresh again: "
+        f"`blindmatch dataset refresh {request.name} --by NAME --second NAME`."
+    ]
+
+
+@contextmanager
+def _copy_stays(marked: CopyView | None) -> Iterator[None]:
+    """If the rows cannot be taken, the marked copy says why: tell that it is there."""
+    try:
+        yield
+    except UserError as error:
+        if marked is None:
+            raise
+        raise UserError(error.sentence, advice=f"{error.advice} The marked copy was made: {marked.path}.") from error
+
+
+def _as_before(request: RefreshRequest, dataset: Dataset) -> RefreshRequest:
+    """What was not said about the file is as it was when the data set was last made."""
+    before: AnyMapping[str, Any] = dataset.details.get("opened") or {}
+    if request.path is None and not before.get("path"):
+        raise UserError(
+            "It is not known any more where the file of this data set is.",
+            advice="Name it: `blindmatch dataset refresh NAME FILE`.",
+        )
+    said = {name for name in before if getattr(request, name) is not None}
+    return request.model_copy(update={name: value for name, value in before.items() if name not in said})
+
+
+_OPENED = ("encoding", "delimiter", "sheet", "header_row", "profile", "explode")
+"""What is kept of how a file was opened."""
+
+
+def _opened(path: str, request: Opening) -> dict[str, Any]:
+    """How the file was opened, to be kept under the seal; never its password."""
+    return {"path": path} | {name: value for name in _OPENED if (value := getattr(request, name)) is not None}
+
+
+def _uses(parts: Parts, dataset: Dataset) -> list[Use]:
+    """The rounds whose lists were made from this data set."""
+    found = []
+    for one in parts.book.all():
+        if one.dataset_id == dataset.dataset_id and one.version_id is not None and one.listed_at is not None:
+            other = one.manifest.other(parts.identity.member_id)
+            found.append(
+                Use(
+                    round_id=one.round_id,
+                    title=one.manifest.title,
+                    version_id=one.version_id,
+                    day=date.fromisoformat(one.listed_at[:10]),
+                    receiver=other.member_class,
+                    rules=tuple(one.manifest.rules()),
+                    running=not one.over,
+                )
+            )
+    return found
+
+
+def _report_of(parts: Parts, request: ReportRequest, _progress: Progress) -> ReportReply:
+    return ReportReply(**_reported(parts, parts.datasets.get(request.name)))
+
+
 def _list(parts: Parts, _request: Nothing, _progress: Progress) -> DatasetList:
-    return DatasetList(datasets=[_view(dataset) for dataset in parts.datasets.list()])
+    return DatasetList(datasets=[view_of(parts, dataset) for dataset in parts.datasets.list()])
 
 
-def _remove(parts: Parts, request: NameRequest, _progress: Progress) -> RemoveReply:
+def _remove(parts: Parts, request: NameRequest, progress: Progress) -> RemoveReply:
     dataset = parts.datasets.get(request.name)
     if any(found.dataset_id == dataset.dataset_id and not found.over for found in parts.book.all()):
         raise UserError(
             "A round that is not over uses this data set.", advice="Wait for its end, or cancel it, and try again."
         )
+    view = view_of(parts, dataset)
     parts.datasets.remove(request.name, by=request.by)
-    return RemoveReply(removed=_view(dataset), datasets=_list(parts, Nothing(), _progress).datasets)
+    return RemoveReply(removed=view, datasets=_list(parts, Nothing(), progress).datasets)
+
+
+def _profiles(_parts: Parts, _request: Nothing, _progress: Progress) -> ProfileList:
+    return ProfileList(
+        profiles=[
+            ProfileView(
+                name=profile.name,
+                title=profile.title,
+                status=profile.status,
+                record_class=profile.record_class,
+                formats=list(profile.formats),
+                columns=dict(profile.columns),
+                notes=list(profile.notes),
+            )
+            for profile in all_profiles()
+        ]
+    )
+
+
+def _warnings(proposal: Proposal, terms: Terms) -> list[str]:
+    return [*warnings(proposal.columns, terms), *proposal.doubts]
 
 
 def _column(column: PreviewColumn) -> ColumnView:
-    return ColumnView(letter=column.letter, name=column.name, role=column.role, example=column.example)
+    return ColumnView(
+        letter=column.letter,
+        name=column.name,
+        role=column.role,
+        example=column.example,
+        origin=column.origin,
+        hint=column.hint,
+    )
 
 
-def _view(dataset: Dataset) -> DatasetView:
+def _reported(parts: Parts, dataset: Dataset) -> dict[str, Any]:
+    """The fields of a report, from what is kept with the data set."""
+    details = dataset.details
+    header: Sequence[str] = details.get("header", ())
+    roles = placed(header, details["mapping"])
+    counts = dataset.counts.get("columns", {})
+    changes = details.get("refresh")
+    return {
+        "dataset": view_of(parts, dataset),
+        "columns": [
+            ColumnView(
+                letter=column_letter(index), name=name, role=roles.get(index, "ignore"), **counts.get(str(index), {})
+            )
+            for index, name in enumerate(header)
+        ],
+        "problems": [ProblemView.model_validate(problem) for problem in details["problems"]],
+        "repairs": [ProblemView.model_validate(problem) for problem in details.get("repairs", ())],
+        "changes": None if changes is None else _changes(parts, changes),
+    }
+
+
+def _changes(parts: Parts, changes: AnyMapping[str, Any]) -> ChangesView:
+    rounds: dict[str, Round] = {found.round_id: found for found in parts.book.all()}
+
+    def named(round_id: str) -> RoundName:
+        found = rounds.get(round_id)
+        title, running = ("", False) if found is None else (found.manifest.title, not found.over)
+        return RoundName(round_id=round_id, title=title, running=running)
+
+    told = [
+        WithdrawnView(references=one["references"], rounds=[named(round_id) for round_id in one["rounds"]])
+        for one in changes["told"]
+    ]
+    return ChangesView(**{name: changes[name] for name in Changes.COUNTS}, told=told)
+
+
+def view_of(parts: Parts, dataset: Dataset) -> DatasetView:
+    """A data set as its owner sees it."""
     return DatasetView(
         dataset_id=dataset.dataset_id,
         name=dataset.name,
@@ -263,15 +456,21 @@ def _view(dataset: Dataset) -> DatasetView:
         records=dataset.records,
         usable=dataset.usable,
         created_at=dataset.created_at,
+        refreshed_at=dataset.refreshed_at,
+        version=dataset.version,
         counts=dataset.counts,
         source=dataset.details["source"],
         mapping=dataset.details["mapping"],
+        notes=list(parts.datasets.outdated(dataset)),
     )
 
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation("dataset.preview", PreviewRequest, _preview),
     Operation("dataset.add", AddRequest, _add),
+    Operation("dataset.refresh", RefreshRequest, _refresh),
+    Operation("dataset.report", ReportRequest, _report_of),
     Operation("dataset.list", Nothing, _list),
     Operation("dataset.remove", NameRequest, _remove),
+    Operation("dataset.profiles", Nothing, _profiles),
 )

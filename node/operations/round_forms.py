@@ -139,11 +139,19 @@ class AgreementView(Reply):
 
 
 class LeadView(Reply):
-    """`shares_with`: other leads that hold one of its agreeing identifiers too; at most `results.MOST_SHARING`."""
+    """`shares_with`: other leads that hold one of its agreeing identifiers too; at most `results.MOST_SHARING`.
+
+    `strength` is one of `psi.identifiers.STRENGTHS`, `agrees_in` what agrees, in words; `near` and `household` are the
+    two cautions: nothing agrees exactly; what agrees is what a household shares too.
+    """
 
     number: int
     status: str
     reference: str
+    strength: str
+    agrees_in: list[str]
+    near: bool
+    household: bool
     agreements: list[AgreementView]
     shares_with: list[int]
 

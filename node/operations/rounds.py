@@ -31,8 +31,10 @@ from node.operations.table import Nothing, Operation
 from node.rounds.book import Round
 from node.rounds.contacts import recurring_contacts
 from node.rounds.explain import explain
+from node.rounds.results import Lead
 from node.rounds.states import RoundState
 from node.rounds.templates import build
+from psi.identifiers import strength
 
 __all__ = ["OPERATIONS"]
 
@@ -170,16 +172,7 @@ def _results(parts: Parts, request: ResultsRequest, _progress: Progress) -> Resu
         round=_view(parts, found),
         learned=found.learned,
         total=parts.leads.count(found.round_id),
-        leads=[
-            LeadView(
-                number=number,
-                status=status,
-                reference=lead.reference,
-                agreements=[AgreementView(key=a.key, handle=a.handle) for a in lead.agreements],
-                shares_with=list(lead.shares_with),
-            )
-            for number, status, lead in leads
-        ],
+        leads=[_lead(number, status, lead) for number, status, lead in leads],
         count=found.count,
         note=(
             "A hit is a lead, not a proof. The other side holds the same identifiers; it may be another person, or a "
@@ -187,6 +180,21 @@ def _results(parts: Parts, request: ResultsRequest, _progress: Progress) -> Resu
             if member
             else "This node convened the round and learns nothing of its content."
         ),
+    )
+
+
+def _lead(number: int, status: str, lead: Lead) -> LeadView:
+    found = strength(agreement.key for agreement in lead.agreements)
+    return LeadView(
+        number=number,
+        status=status,
+        reference=lead.reference,
+        strength=found.label,
+        agrees_in=list(found.fields),
+        near=found.near,
+        household=found.household,
+        agreements=[AgreementView(key=a.key, handle=a.handle) for a in lead.agreements],
+        shares_with=list(lead.shares_with),
     )
 
 

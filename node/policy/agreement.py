@@ -85,7 +85,8 @@ class SameVersions(NamedRule):
         ):
             if asked != have:
                 return self._no(
-                    f"The agreement asks for {what} version {asked}; this node has {have}.", _who_updates(manifest, what)
+                    f"The agreement asks for {what} version {asked}; this node has {have}.",
+                    _who_updates(manifest, what),
                 )
         return self._yes()
 
@@ -119,7 +120,6 @@ class Supported(NamedRule):
             (manifest.protocol == "lookup", "one-sided look-ups (protocol 'lookup')"),
             (manifest.series is not None, "a standing watch (a series of rounds)"),
             (manifest.contact_card, "contact cards"),
-            (manifest.near_matches, "near matches"),
             (bool(manifest.payload), "sending agreed fields along with a match"),
             (any(member.approvers > 1 for member in manifest.members), "more than one approver per member"),
         )

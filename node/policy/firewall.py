@@ -10,7 +10,16 @@ from node.agreement.manifest import Manifest
 from node.identity.cards import MemberClass
 from node.policy.verdict import Context, NamedRule, Verdict
 
-__all__ = ["PROTECTED", "SUPPORT", "ChildrenExcluded", "ClassTable", "CoarseCounts", "FirstLearner", "PoliceKinds", "ReleasedByHand"]
+__all__ = [
+    "PROTECTED",
+    "SUPPORT",
+    "ChildrenExcluded",
+    "ClassTable",
+    "CoarseCounts",
+    "FirstLearner",
+    "PoliceKinds",
+    "ReleasedByHand",
+]
 
 PROTECTED = frozenset({"victim", "missing", "mixed"})
 """Record classes whose records are, or may be, about people who need protection."""

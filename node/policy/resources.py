@@ -32,7 +32,8 @@ class DatasetFits:
             ),
             (
                 dataset.normaliser_version != manifest.normaliser_version,
-                "The data set was prepared by another version of the normaliser: `blindmatch dataset refresh` prepares it anew.",
+                "The data set was prepared by another version of the normaliser; `blindmatch dataset refresh` "
+                "prepares it again.",
             ),
             (
                 dataset.usable > terms.records,

@@ -52,7 +52,8 @@ class Verdict:
 @dataclass(frozen=True)
 class Round:
     """One round as stored. `position` is first, second or none (a convener without records); `reports` holds the last
-    state that each other party reported; `learned`: our leads are stored; `count`: what the first learner declared."""
+    state that each other party reported; `learned`: our leads are stored; `count`: what the first learner declared;
+    `version_id` and `listed_at`: from which version of the data set the list was made, and when."""
 
     round_id: str
     manifest: Manifest
@@ -70,6 +71,8 @@ class Round:
     reports: Mapping[str, str]
     learned: bool
     count: tuple[int, int] | None
+    version_id: str | None
+    listed_at: str | None
 
     @property
     def over(self) -> bool:
@@ -164,6 +167,10 @@ class RoundBook:
 
     def choose_dataset(self, tx: Connection, round_id: str, dataset_id: str) -> None:
         self._update(tx, round_id, dataset_id=dataset_id)
+
+    def note_list(self, tx: Connection, round_id: str, version_id: str) -> None:
+        """The list is made, now, from this version of the data set."""
+        self._update(tx, round_id, version_id=version_id, listed_at=timestamp(self._store.clock.now()))
 
     def report(self, tx: Connection, round_id: str, member_id: str, state: str) -> None:
         """Keep what a member last said about its side of a round."""
@@ -281,4 +288,6 @@ def _round(row: Any) -> Round:
         reports=json.loads(row.reports),
         learned=row.learned,
         count=None if row.count_low is None else (row.count_low, row.count_high),
+        version_id=row.version_id,
+        listed_at=row.listed_at,
     )

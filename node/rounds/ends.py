@@ -31,7 +31,7 @@ LIVE = (RoundState.RUNNING, RoundState.DECIDING)
 
 
 class OvertakenError(Exception):
-    """Somebody ended the round while this step was under way."""
+    """Somebody ended the round while this step was under way, or refreshed the data set of the list that it made."""
 
 
 class StoppedError(Exception):

@@ -296,6 +296,7 @@ class RoundEngine:
         self._opened.let_go(found.round_id)
         failpoints.hit("round.before-forget")
         self.workshop.forget(found.round_id)
+        self.negotiation.datasets.drop_unneeded()
         expired = self.clock.now() > moment(found.manifest.expires_at)
         unsent = expired and self.outbox.recipients(found.round_id)
         if unsent or self.inbox.waits(found.round_id):

@@ -7,6 +7,7 @@ What somebody else wrote (names, texts) stands in quotation marks that it cannot
 
 from node.agreement.manifest import Manifest
 from node.agreement.terms import Match, MemberTerms
+from psi.identifiers import NEAR_VARIANTS, NOT_COUNTED, POPULATION
 
 __all__ = ["explain"]
 
@@ -16,6 +17,8 @@ def explain(manifest: Manifest, me: str) -> list[str]:
     sentences = [f"The purpose is to {_words(manifest.purpose)}: {_quoted(manifest.purpose_text)}."]
     sentences += [_brings(member, me) for member in manifest.members]
     sentences.append(f"Compared are {_and([_match(match) for match in manifest.match])}.")
+    sentences += _near(manifest)
+    sentences += [_left_out(left) for rule in manifest.rules() if (left := rule.left_out())]
     if manifest.protocol == "pair":
         for member in sorted(manifest.members, key=lambda one: one.member_id != manifest.first_learner):
             other = manifest.other(member.member_id)
@@ -56,9 +59,37 @@ def _brings(member: MemberTerms, me: str) -> str:
 
 def _match(match: Match) -> str:
     if match.kind == "person":
-        fields = _and([_words(field) for field in match.fields])
-        return f"persons (any {match.at_least} of {len(match.fields)} agree: {fields})"
+        counted = [field for field in match.fields if field not in NOT_COUNTED]
+        beside = [_BESIDE[field] for field in match.fields if field in NOT_COUNTED]
+        fields = _and([_words(field) for field in counted])
+        return f"persons ({'; '.join([f'any {match.at_least} of {len(counted)} agree: {fields}', *beside])})"
     return f"{_words(match.kind)} (up to {match.per_record} a record)"
+
+
+_BESIDE = {
+    "given_initial": "where no given name is among them, its first sound has to agree too",
+    "birth_check": "where no date of birth is among them, its year tells four in five namesakes apart",
+}
+
+
+def _near(manifest: Manifest) -> list[str]:
+    kinds = [rule.kind for rule in manifest.rules() if rule.near]
+    if not kinds:
+        return []
+    variants = _and([f"{NEAR_VARIANTS[kind]} variants of each {_words(kind)}" for kind in kinds])
+    return [
+        f"Near matches are compared too, by up to {variants}: one slip of the hand apart, shown as near and never as "
+        "the same. Numbers and accounts of strangers meet that way as well."
+    ]
+
+
+def _left_out(left: tuple[tuple[str, int], ...]) -> str:
+    key, people = max(left, key=lambda one: one[1])
+    fields = _and([_words(slot) for slot in key.removeprefix("person:").split("+")])
+    return (
+        f"Not compared, because too many people share them: {len(left)} combinations of person fields, such as "
+        f"{fields} (about {people:,} people in a country of {POPULATION // 1_000_000} million)."
+    )
 
 
 def _learns(manifest: Manifest, member: MemberTerms, other: MemberTerms, me: str) -> str:

@@ -179,8 +179,8 @@ class Hearing:
         leads: list[dict[str, Any]] | None = None
         if learned:
             # Before the transaction: it walks all records, and nobody else could write meanwhile.
-            references = partial(self.negotiation.references, found)
-            leads = self.leads.pack(found.round_id, find_leads(conversation, references, found.manifest.rules()))
+            marks = partial(self.negotiation.marks, found)
+            leads = self.leads.pack(found.round_id, find_leads(conversation, marks, found.manifest.rules()))
         failpoints.hit("round.before-persist")
         with self.store.transaction() as tx:
             self.ends.still(tx, found, *LIVE)

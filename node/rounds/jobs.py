@@ -25,10 +25,12 @@ PERSON = Rule.person(
         "sex",
         "nationality",
         "locality",
+        "given_initial",
     ),
     3,
 )
-"""Any three of eight fields; combinations too common to tell people apart are left out (`psi.identifiers`)."""
+"""Any three of eight fields; combinations too common to tell people apart are left out (`psi.identifiers`). The first
+sound of the given name joins those that a household shares, so that sisters do not meet on family, date and place."""
 
 
 def _kinds(*names: str) -> tuple[Rule, ...]:

@@ -95,17 +95,24 @@ class Negotiation:
         peer = peer_of(found)
         self.budget.check(peer, charge_for(found.manifest, peer))
 
+    def version(self, found: Round) -> str:
+        """The version that the data set chosen for a round has now (decision 0013)."""
+        if found.dataset_id is None:
+            raise _dataset_gone()
+        return self.datasets.by_id(found.dataset_id).version_id
+
     def records(self, found: Round) -> Iterator[PreparedRecord]:
-        """The records of the data set that was chosen for a round, in order."""
+        """The records of the data set that was chosen for a round, as it is now, in order."""
         if found.dataset_id is None:
             raise _dataset_gone()
         return self.datasets.records(self.datasets.by_id(found.dataset_id).name)
 
-    def references(self, found: Round, numbers: NDArray[np.int64]) -> Iterator[str]:
-        """The references of the records with these numbers, ascending, in the data set that was chosen for a round."""
-        if found.dataset_id is None:
+    def marks(self, found: Round, numbers: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
+        """Reference and person mark of the records with these numbers, ascending, in the version that a round's list
+        is from."""
+        if found.dataset_id is None or found.version_id is None:
             raise _dataset_gone()
-        return self.datasets.references(found.dataset_id, numbers)
+        return self.datasets.marks(found.version_id, numbers)
 
     def sign(self, found: Round, *, dataset_name: str, by: str) -> Round:
         """Say yes, with one data set. RefusedByPolicy, with every objection, if the rules of this node say no."""
@@ -253,8 +260,8 @@ class Negotiation:
             raise UserError(
                 f"{count} record(s) of this data set hold more values of the kind {kind} than the agreement has room "
                 f"for ({room} a record).",
-                advice="Correct them in the source file and add it again, or ask the convener for an agreement with "
-                "more room. Nothing was signed.",
+                advice="Correct them in the source file and refresh the data set, or ask the convener for an agreement "
+                "with more room. Nothing was signed.",
             )
 
     def _complete(self, tx: Connection, round_id: str) -> None:

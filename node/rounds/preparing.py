@@ -129,7 +129,7 @@ class Taking:
     def _covered(self, consent: Consent) -> list[tuple[Rule, str | None]]:
         """The rules whose kinds records with this consent take part with; the kind, if its values are its tokens."""
         covered = (rule for rule in self._rules if consent.covers(rule.kind, self._receiver, self._today))
-        return [(rule, None if rule.kind == "person" else rule.kind) for rule in covered]
+        return [(rule, None if rule.kind == "person" or rule.near else rule.kind) for rule in covered]
 
     def _give(self, met: "_Met") -> Iterator[list[bytes]]:
         """Number what has been met; the messages that are new, and the links of all. Whole records, as they come."""

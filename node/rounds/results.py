@@ -54,7 +54,7 @@ class Lead(NamedTuple):
 
     `shares_with`: numbers of other leads that hold one of its agreeing identifiers too, ascending, at most MOST_SHARING
     of them. What is released of one of them is visible of the others as well. `person` tells records about different
-    people apart (`node.datasets.records.person_mark`), "" for a record that names nobody.
+    people apart (`node.datasets.records.marks`), "" for a record that names nobody.
     """
 
     reference: str
@@ -103,18 +103,19 @@ def agreeing_records(conversation: Conversation) -> int:
 
 
 def find_leads(
-    conversation: Conversation, references: Callable[[NDArray[np.int64]], Iterable[str]], rules: Sequence[Rule]
+    conversation: Conversation, marks: Callable[[NDArray[np.int64]], Iterable[tuple[str, str]]], rules: Sequence[Rule]
 ) -> Iterator[Lead]:
     """The leads of a round, in the order of the data set: the n-th of them is lead number n.
 
-    `references` gives the references of records by number, ascending.
+    `marks` gives reference and person mark of records by number, ascending.
     """
     hits = _Hits.of(conversation)
     handles, keys = _handles(conversation, hits.positions), key_ids(rules)
     sharing = _sharing(hits)
     agreements = _agreements(hits, keys, handles)
-    for lead, (reference, agreeing) in enumerate(zip(references(hits.lead_records), agreements, strict=True), start=1):
-        yield Lead(reference, agreeing, sharing.get(lead, ()))
+    marked = zip(marks(hits.lead_records), agreements, strict=True)
+    for lead, ((reference, person), agreeing) in enumerate(marked, start=1):
+        yield Lead(reference, agreeing, sharing.get(lead, ()), person)
 
 
 def _agreements(hits: _Hits, keys: Sequence[str], handles: str) -> Iterator[tuple[Agreement, ...]]:

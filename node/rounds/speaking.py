@@ -19,7 +19,7 @@ from node.identity.keys import Identity
 from node.policy import Budget
 from node.rounds.book import Round, RoundBook
 from node.rounds.conversation import Conversation, Workshop
-from node.rounds.ends import LIVE, Ends
+from node.rounds.ends import LIVE, Ends, OvertakenError
 from node.rounds.mailbox import Outbox
 from node.rounds.negotiation import Negotiation
 from node.rounds.opened import Opened
@@ -63,6 +63,7 @@ class Speaking:
         if self.clock.now() < moment(found.manifest.start_not_before):
             return False
         self.negotiation.enforce(found)
+        version = self.negotiation.version(found)
         me, peer = self.identity.member_id, peer_of(found)
 
         def taking(links: Spool) -> Taking:
@@ -87,6 +88,9 @@ class Speaking:
         assert conversation.scalar is not None
         with self.store.transaction() as tx:
             self.ends.still(tx, found, RoundState.PREPARING)
+            if self.negotiation.version(found) != version:
+                raise OvertakenError  # refreshed meanwhile: the list is made again, from what stands there now
+            self.book.note_list(tx, found.round_id, version)
             self.book.save_scalar(tx, found.round_id, conversation.scalar)
             self.book.save_snapshot(tx, found.round_id, conversation.session.snapshot())
             self.audit.append(

@@ -34,6 +34,7 @@ SETTINGS: Mapping[str, type] = {
     "first_learner": str,
     "match": Sequence,
     "members": Mapping,
+    "near_matches": bool,
     "onward_use": str,
     "purpose": str,
     "purpose_text": str,
@@ -132,7 +133,7 @@ def build(
         "lookup": None,
         "group": None,
         "contact_card": False,
-        "near_matches": False,
+        "near_matches": overrides.get("near_matches", False),
         "payload": [],
     }
     return _with_caps(_with_learns(draft))

@@ -34,6 +34,7 @@ __all__ = [
     "rounds",
     "settings",
     "signatures",
+    "stop_lists",
 ]
 
 metadata = MetaData(
@@ -86,6 +87,19 @@ datasets = Table(
     Column("counts", Text, nullable=False),  # JSON, numbers only
     Column("details", LargeBinary, nullable=False),  # sealed: name of the source file, mapping
     Column("created_at", Text, nullable=False),
+    Column("version_id", Text, nullable=False),  # names the record file; another one after each refresh
+    Column("version", Integer, nullable=False),  # counted from 1
+    Column("refreshed_at", Text),
+)
+
+# Own contacts that never take part: hotlines, shelters, hotels, outreach accounts.
+stop_lists = Table(
+    "stop_lists",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("counts", Text, nullable=False),  # JSON: kind -> number of values
+    Column("body", LargeBinary, nullable=False),  # sealed: the values
+    Column("changed_at", Text, nullable=False),
 )
 
 rounds = Table(
@@ -111,6 +125,8 @@ rounds = Table(
     Column("decision", LargeBinary),  # sealed
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
+    Column("version_id", Text),  # of the data set, once the list is made
+    Column("listed_at", Text),  # when it was made; both stay when the round is over
     CheckConstraint("position IN ('first', 'second', 'none')", name="position"),
 )
 

@@ -40,8 +40,8 @@ def test_a_preview_of_a_mapping_that_is_not_whole_shows_what_is_needed(state: Pa
     said = plain(blindmatch("dataset", "preview", table(tmp_path, HEADER.replace("Vorgang", "Spalte")),
                             "--record-class", "victim", state=state))  # fmt: skip
     assert "row 3" in said
-    assert "D Geb.-Datum birth_date 01.02.1990" in said
-    assert "A Spalte not used HS-1" in said
+    assert "D Geb.-Datum birth_date its name 01.02.1990" in said
+    assert "A Spalte not used - HS-1" in said
     assert "--map 'COLUMN=reference'" in said
     assert "--region" in said
 
@@ -51,7 +51,7 @@ def test_a_data_set_tells_what_was_used_and_how_many_are_children(state: Path, t
     assert "one: 2 of 3 rows are prepared." in said
     assert "of these about children, kept out of rounds 1" in said
     assert "left out 1" in said
-    assert "column B, Name family_name" in said
+    assert "B Name family_name 2 0 0 0" in said
     assert "Not used: F (Notizen)." in said
     assert "Warning" not in said
     assert "take part" not in said
@@ -119,7 +119,8 @@ def test_a_wrong_passphrase_names_the_file_it_came_from(tmp_path: Path) -> None:
 def test_the_jobs_are_listed(state: Path) -> None:
     said = plain(blindmatch("round", "templates", state=state))
     assert "J1 The same person in two projects" in said
-    assert "J9, Exact image hashes: needs image hashes" in said
+    assert "J9 Exact image hashes" in said
+    assert "J12, Joint action day: needs rounds of more than two members" in said
 
 
 def test_a_member_is_introduced_with_slips(state: Path, tmp_path: Path) -> None:

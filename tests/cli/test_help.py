@@ -18,7 +18,8 @@ COMMANDS = {
     "node": ["init", "run", "status"],
     "card": ["export", "show"],
     "member": ["add", "check", "confirm", "list", "remove", "words"],
-    "dataset": ["add", "list", "preview", "remove"],
+    "dataset": ["add", "list", "preview", "profiles", "refresh", "remove", "report"],
+    "dataset stop-list": ["add", "list", "remove", "show"],
     "round": [
         "cancel", "contacts", "list", "propose", "refuse", "release", "results", "show", "sign", "start", "status",
         "templates",
@@ -27,7 +28,7 @@ COMMANDS = {
 }  # fmt: skip
 ALONE = ["demo", "doctor"]
 SECRET = re.compile(r"pass(phrase|word)?|secret|key|token|pin", re.IGNORECASE)
-MAY_NAME_A_FILE = {"--passphrase-file", "--no-passphrase"}
+MAY_NAME_A_FILE = {"--passphrase-file", "--no-passphrase", "--password-file"}
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -42,8 +43,8 @@ LEAVES = dict(leaves(typer.main.get_command(app)))
 
 
 def test_the_commands_are_these() -> None:
-    expected = {(group, name) for group, names in COMMANDS.items() for name in names} | {(name,) for name in ALONE}
-    assert set(LEAVES) == expected
+    grouped = {(*group.split(), name) for group, names in COMMANDS.items() for name in names}
+    assert set(LEAVES) == grouped | {(name,) for name in ALONE}
 
 
 @pytest.mark.parametrize("path", sorted(LEAVES), ids=" ".join)
@@ -60,7 +61,7 @@ def test_no_command_takes_a_secret_as_a_word(path: tuple[str, ...]) -> None:
     assert {name for name in names if SECRET.search(name)} <= MAY_NAME_A_FILE
 
 
-@pytest.mark.parametrize("name", ["add", "preview"])
+@pytest.mark.parametrize("name", ["add", "preview", "refresh"])
 def test_the_help_of_what_maps_columns_names_every_role(name: str) -> None:
     named = set((LEAVES["dataset", name].epilog or "").split())
     assert set(ROLES) <= named

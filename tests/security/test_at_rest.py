@@ -30,6 +30,7 @@ SEALED = {
     "settings": {"value"},
     "members": {"card"},
     "datasets": {"details"},
+    "stop_lists": {"body"},
     "rounds": {"snapshot", "scalar", "decision"},
     "outbox": {"envelope"},
     "inbox": {"payload"},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cli._output import Printer, safe, show
-from cli._rounds_shown import agreement_words, show_released, show_results
+from cli._rounds_shown import agreement_words, show_contacts, show_released, show_results, show_round
 from cli.round import _moment, _moved_on
 
 
@@ -69,12 +69,14 @@ def test_a_wide_table_fits_80_columns_and_loses_nothing() -> None:
 
 
 def test_results_show_what_agrees_and_what_a_hit_is() -> None:
-    lead = {"number": 1, "reference": "A-1", "status": "lead", "shares_with": [], "agreements": [
+    lead = {"number": 1, "reference": "A-1", "status": "lead", "shares_with": [], "strength": "few fields",
+            "household": True, "agrees_in": ["one name", "date of birth"], "agreements": [
         {"key": "phone", "handle": "bb"}, {"key": "person:birth_date+name+sex", "handle": "aa"}]}  # fmt: skip
     reply = {"round": {"round_id": "f" * 32, "turn": "Over."}, "learned": True, "leads": [lead], "count": [1, 4],
              "note": "A hit is a lead."}  # fmt: skip
     text = printed(show_results, reply)
-    assert all(words in text for words in ("A-1", "phone", "date of birth", "aa", "1 to 4", "A hit is a lead."))
+    text = " ".join(text.split())
+    assert all(words in text for words in ("A-1", "date of", "relative", "aa", "1 to 4", "A hit is a lead."))
 
 
 def test_results_before_there_are_any_give_no_advice_on_leads() -> None:
@@ -83,6 +85,44 @@ def test_results_before_there_are_any_give_no_advice_on_leads() -> None:
     text = printed(show_results, reply)
     assert "Nothing was learned yet." in text
     assert "A hit is a lead." not in text
+
+
+ROUND = {"round_id": "4f1c2d3e" * 4, "template": "J1", "title": "The same person", "turn": "Somebody must.",
+         "position": "first", "convener": "you", "members": [], "deadline": "", "expires_at": "", "failure": None,
+         "blamed": None, "reports": {}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "command"),
+    [
+        ({"state": "agreed"}, "`blindmatch round start 4f1c2d3e --by NAME`"),
+        ({"state": "deciding"}, "`blindmatch round release 4f1c2d3e --lead NUMBER --by NAME`"),
+        ({"state": "agreed", "convener": "a" * 32}, ""),
+        ({"state": "running"}, ""),
+    ],
+)
+def test_whose_turn_it_is_reads_the_command_for_it(found: dict[str, Any], command: str) -> None:
+    text = " ".join(printed(show_round, {"round": {**ROUND, **found}}).split())
+    assert command in text
+    assert ("next" in text) == bool(command)
+
+
+def test_before_the_end_nothing_is_said_of_what_both_hold() -> None:
+    for state, told in (("running", "has not come to its end"), ("finished", "more than one record of yours")):
+        reply = {"round": {**ROUND, "state": state}, "contacts": [], "note": ""}
+        assert told in " ".join(printed(show_contacts, reply).split())
+
+
+@pytest.mark.parametrize(("position", "said"), [("first", True), ("second", False)])
+def test_only_who_releases_is_told_what_leaves_together(position: str, said: bool) -> None:
+    lead = {"number": 1, "reference": "A-1", "status": "lead", "shares_with": [2], "strength": "exact identifier",
+            "household": False, "agrees_in": ["telephone number"],
+            "agreements": [{"key": "phone", "handle": "0123456789abcdef"}]}  # fmt: skip
+    reply = {"round": {**ROUND, "state": "deciding", "position": position}, "learned": True, "leads": [lead],
+             "count": None, "note": ""}  # fmt: skip
+    text = printed(show_results, reply)
+    assert "0123456789abcdef" in text  # read out to the other side, so in one piece
+    assert ("what is released of the one" in " ".join(text.split())) is said
 
 
 def test_what_was_released_is_said_and_nobody_is_asked_to_decide_again() -> None:
@@ -133,10 +173,10 @@ def test_what_is_typed_again_stays_on_one_line() -> None:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ([], ""),
-        (["phone", "phone", "email"], "phone; email"),
-        (["person:name+name+sex"], "person: 2 names, sex (1 match key)"),
-        (["person:birth_date+sex", "person:name+sex"], "person: date of birth, name, sex (2 match keys)"),
+        (["phone", "phone", "email"], "e-mail address, telephone number"),
+        (["phone:near"], "telephone number, nearly"),
+        (["person:name+name+sex"], "two names, sex"),
+        (["person:birth_date+sex", "person:name+sex"], "one name, date of birth, sex"),
     ],
 )
 def test_agreements_in_words(keys: list[str], words: str) -> None:

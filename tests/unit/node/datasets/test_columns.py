@@ -2,8 +2,8 @@
 
 import pytest
 
-from node.datasets import Terms, glance, open_table, suggest
-from node.datasets.columns import merged, needed, placed, warnings
+from node.datasets import Mapping, Terms, glance, open_table, suggest
+from node.datasets.columns import ORIGINS, merged, needed, placed, propose, warnings
 from node.datasets.header import guess_header
 from node.datasets.report import USUAL_ROOM
 from node.datasets.tables import Row
@@ -118,6 +118,103 @@ def test_a_glance_shows_a_cell_of_each_column_but_of_those_that_are_refused(tmp_
 
 
 def test_the_usual_room_is_that_of_the_first_job():
-    assert {kind: room for kind, (room, _) in USUAL_ROOM.items()} == {
-        rule.kind: rule.per_record for rule in TEMPLATES["J1"].match if rule.kind != "person"
-    }
+    rules = [rule for rule in TEMPLATES["J1"].match if rule.kind != "person"]
+    assert rules
+    assert {rule.kind: USUAL_ROOM[rule.kind][0] for rule in rules} == {rule.kind: rule.per_record for rule in rules}
+
+
+MAILS = [f"person{n}@example.org" for n in range(9)]
+WORDS = [f"word {n}" for n in range(9)]
+
+
+def test_every_role_says_where_it_comes_from_and_what_was_said_wins():
+    header = ["Ref", "Tel", "Mail", "Info"]
+    samples = [WORDS, WORDS, MAILS, MAILS]
+    seen = propose(header, samples, said={"tel": "alias"})
+    assert seen.columns == {"Ref": "reference", "Tel": "alias", "Mail": "email"}
+    assert seen.origins == {"Ref": "header", "Tel": "said", "Mail": "header"}
+    assert seen.hints == {"Info": "email"}
+    assert set(seen.origins.values()) <= set(ORIGINS)
+
+
+def test_what_is_remembered_stands_for_the_words_of_the_header():
+    seen = propose(
+        ["REF", "Tel", "Info"], [WORDS, WORDS, MAILS], said={}, remembered={"ref": "reference", "info": "ignore"}
+    )
+    assert seen.columns == {"REF": "reference", "info": "ignore"}
+    assert set(seen.origins.values()) == {"remembered"}
+
+
+def test_a_hint_is_no_role_until_a_person_says_so():
+    seen = propose(["Ref", "Info"], [WORDS, MAILS], said={})
+    assert "Info" not in seen.columns
+    with pytest.raises(UserError, match="anything that could be compared"):
+        Mapping.of(seen.columns)
+    said = propose(["Ref", "Info"], [WORDS, MAILS], said={"Info": "email"})
+    assert (said.columns["Info"], said.origins["Info"], said.hints) == ("email", "said", {})
+
+
+def test_no_hint_for_a_column_that_was_left_out_has_no_name_or_stands_twice():
+    header = ["Ref", "Info", "", "x", "X", "Religion"]
+    seen = propose(header, [WORDS, MAILS, MAILS, MAILS, MAILS, MAILS], said={"Info": "ignore"})
+    assert seen.hints == {}
+
+
+@pytest.mark.parametrize(
+    ("role", "cells", "words"),
+    [
+        ("phone", MAILS, ["mapped to phone", "look like email", "--map 'Tel=email'"]),
+        ("alias", MAILS, ["mapped to alias", "look like email"]),
+        ("family_name", MAILS, ["mapped to family_name", "look like email"]),
+        ("phone", WORDS, ["hardly any", "(0 %)"]),
+    ],
+)
+def test_cells_that_are_something_else_are_told_without_being_shown(role, cells, words):
+    seen = propose(["Ref", "Tel"], [WORDS, cells], said={"Tel": role}, region="RO")
+    (doubt,) = seen.doubts
+    assert all(word in doubt for word in words)
+    assert not any(cell in doubt for cell in cells)
+    assert seen.columns["Tel"] == role
+    seen.check()
+
+
+@pytest.mark.parametrize(
+    ("role", "cells"),
+    [
+        ("email", MAILS),
+        ("url", [f"https://t.me/example_{n}" for n in range(9)]),  # a profile's address is a web address too
+        ("advert", [f"https://www.example.org/ad/123456{n}" for n in range(9)]),
+        ("handle:telegram", [f"@example_{n}" for n in range(9)]),
+        ("family_name", WORDS),
+        ("phone", ["unknown"] * 9),
+        ("ignore", MAILS),
+        ("consent_kinds", MAILS),
+    ],
+)
+def test_cells_that_are_what_they_are_said_to_be_raise_no_doubt(role, cells):
+    assert propose(["Ref", "Tel"], [WORDS, cells], said={"Tel": role}).doubts == ()
+
+
+def test_phones_without_a_region_raise_no_doubt_as_the_region_is_asked_for():
+    seen = propose(["Ref", "Tel"], [WORDS, ["0721 123 456"] * 9], said={"Tel": "phone"})
+    assert seen.doubts == ()
+    assert any("--region" in sentence for sentence in needed(seen.columns, Terms("victim")))
+
+
+def test_a_second_word_that_nothing_says_is_asked_for():
+    accounts = [f"@example_{n}" for n in range(9)]
+    (doubt,) = propose(["Ref", "Acc"], [WORDS, accounts], said={"Acc": "handle"}).doubts
+    assert "says its platform" in doubt
+    assert "handle_platform" in doubt
+    assert "--map 'Acc=handle:telegram'" in doubt
+    platforms = ["telegram", "instagram"] * 5
+    said = {"Acc": "handle", "App": "handle_platform"}
+    assert propose(["Ref", "Acc", "App"], [WORDS, accounts, platforms], said=said).doubts == ()
+
+
+def test_a_second_spelling_of_a_name_does_not_hide_what_the_cells_are_about():
+    """Each of the two can be mapped by its exact spelling, so each is looked at."""
+    diagnoses = ["hepatitis c", "depression", "pregnant", "tuberculosis"]
+    seen = propose(["Ref", "Info", "INFO"], [WORDS, diagnoses, WORDS], said={"Ref": "reference", "Info": "alias"})
+    with pytest.raises(UserError, match='column "Info" look like health'):
+        seen.check()

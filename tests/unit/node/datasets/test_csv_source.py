@@ -1,6 +1,7 @@
 """CSV files as people make them: every trap ends in true addresses, a reported row, or a sentence."""
 
 import contextlib
+import errno
 import os
 import stat
 import subprocess
@@ -42,6 +43,12 @@ def test_rows_and_columns_have_the_addresses_of_the_spreadsheet(tmp_path):
         ("номер;име;град\n1;Мария Иванова;Пловдив\n2;Пламен Петров;София\n", "cp1251"),
         ("Fall;Name;Ort\n1;Jürgen Müller;Köln\n2;Weiß;Straße\n", "cp1252"),
         ("Réf;Nom\n1;Étienne François\n2;Hélène Lefèvre\n3;Gaël Bénoît\n", "cp1252"),
+        ("номер;име;град\n1;Мария Иванова;Пловдив\n2;Пламен Петров;София\n", "koi8-u"),
+        ("НОМЕР;ИМЕ;ГРАД\n1;МАРИЯ ИВАНОВА;ПЛОВДИВ\n2;ПЛАМЕН ПЕТРОВ;СОФИЯ\n", "koi8-u"),
+        ("НОМЕР;ИМЕ;ГРАД\n1;МАРИЯ ИВАНОВА;ПЛОВДИВ\n2;ПЛАМЕН ПЕТРОВ;СОФИЯ\n", "cp1251"),
+        ("номер;ім'я;місто\n1;Олена Гнатюк;Київ\n2;Юлія Ґудзь;Львів\n", "koi8-u"),
+        ("Broj;Ime\n1;Ana Šimić\n2;Žarko Đurić\n3;Maša Žižek\n", "iso8859-2"),
+        ("Broj;Ime\n1;Ana Šimić\n2;Žarko Đurić\n3;Maša Žižek\n", "cp1250"),
         ("Referinţă;Nume\n1;Ionuţ Şerban\n2;Pătraşcu Ţîrlea\n3;Ştefan Brânză\n", "cp1250"),
     ],
 )
@@ -66,6 +73,23 @@ def test_delimiters_are_found(tmp_path, mark):
     table, rows = read(write_csv(tmp_path, text))
     assert table.facts.delimiter == mark
     assert rows[0].cells == ("1", "Ana", "0721")
+
+
+@pytest.mark.parametrize("mark", ["^", "~", "#", ":", "¦"])
+def test_an_unusual_delimiter_is_used_if_it_is_named(tmp_path, mark):
+    path = write_csv(tmp_path, f"ref{mark}name\n1{mark}Ana, Ion\n")
+    table, rows = read(path, delimiter=mark)
+    assert (table.facts.delimiter, rows[0].cells) == (mark, ("1", "Ana, Ion"))
+    assert read(path)[0].facts.delimiter != mark
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("mac-roman", "réf;nom\n1;Étienne\n"), ("cp852", "ref;nume\n1;Ţîrlea\n"), ("cp866", "ref;имя\n1;Яна\n")],
+)
+def test_an_encoding_that_is_not_guessed_is_read_if_it_is_named(tmp_path, name, text):
+    table, rows = read(write_csv(tmp_path, text, encoding=name), encoding=name)
+    assert (table.header, rows[0].cells) == tuple(tuple(line.split(";")) for line in text.splitlines())
 
 
 def test_a_comma_inside_values_does_not_win_over_semicolons(tmp_path):
@@ -158,20 +182,23 @@ REFUSED = [
     ("ref,n\n1,é\n".encode("cp1252"), {"encoding": "utf-8"}, "encoding utf-8"),
     ("ref,n\n1,é\n".encode("cp1252"), {"encoding": "utf-16"}, "encoding utf-16"),
     (b"ref,n\n1,a\n", {"encoding": "klingon"}, "encoding is not known"),
-    (b"ref,n\n1,a\n", {"encoding": "hex"}, "encoding is not known"),
-    (b"ref,n\n1,a\n", {"delimiter": "#"}, "delimiter"),
+    *(
+        (b"ref,n\n1,a\n", {"encoding": name}, "encoding is not known")
+        for name in ("hex", "utf-7", "unicode_escape", "idna")
+    ),
+    (b"ref,n\n1,a\n", {"delimiter": "+"}, "delimiter"),
     (b"ref,n\n1,a\n", {"sheet": "One"}, "no sheets"),
     (b"ref,n\n1,a\n", {"header_row": 9}, "no row 9"),
     (b"ref,n\n1,a\n", {"header_row": 0}, "counted from 1"),
     (b",".join([b"c"] * 2001) + b"\n", {}, "more than 2,000 columns"),
     (b'"ref" x,n\n1,a\n', {}, "header row cannot be read"),
     (b"ref,n\n1," + b"a" * (MAX_LINE_CHARACTERS + 1), {}, "longer than"),
-    (bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600, {}, "old format"),
-    (
-        bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"),
-        {},
-        "protected by a password",
-    ),
+    (bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600, {}, "damaged"),
+    (b"\x1f\x8b\x08" + b"\0" * 60, {}, "compressed"),
+    (b"SQLite format 3\0" + b"\0" * 60, {}, "SQLite database"),
+    (b'[{"ref": 1}]', {}, "JSON list"),
+    (b"ref,n\n1,a\n", {"password": b"secret"}, "has no password"),
+    (b"ref,n\n1,a\n", {"explode": "members"}, "has no lists"),
 ]
 
 
@@ -282,3 +309,18 @@ def test_no_value_reaches_an_error_or_a_repr(tmp_path):
     assert caught.value.__suppress_context__
     _, rows = read(write_csv(tmp_path, f"a,b,c,d\n{line}\n"))
     assert not any(canary in repr(rows) for canary in CANARIES)
+
+
+def test_a_disk_that_fails_while_it_is_read_is_a_sentence(tmp_path, monkeypatch):
+    path = write_csv(tmp_path, "Nr,Tel\n" + "A1,0721123456\n" * 40_000)
+    reads = iter([os.preadv] * 4)
+
+    def fail(descriptor, buffers, offset):
+        if (real := next(reads, None)) is None:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(descriptor, buffers, offset)
+
+    monkeypatch.setattr("node.datasets.sourcefile.os.preadv", fail)
+    with pytest.raises(UserError, match="cannot be read: input/output error"), open_table(path) as table:
+        for _ in table.rows():
+            pass

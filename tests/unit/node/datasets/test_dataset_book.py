@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from node.clock import ManualClock
 from node.datasets import Mapping, Terms, open_table
 from node.datasets import recordfile as recordfile_module
-from node.datasets.recordfile import BLOCK_RECORDS, MAX_RECORD_BYTES, RecordWriter, read_records, remove_leftovers
+from node.datasets.recordfile import BLOCK_RECORDS, MAX_RECORD_BYTES, RecordWriter, read_blocks, remove_leftovers
 from node.errors import NotFound, StateDamaged, UserError
 from tests.support.intake import CANARIES, NOW, PHONE_TERMS, PHONES, Recorder, make_book, write_csv
 
@@ -65,7 +66,9 @@ def test_references_of_some_records_by_number(tmp_path):
     dataset_id = book.get("cases").dataset_id
     every = [f"R{number}" for number in range(count)]
     for wanted in ([], [0], [count - 1], [BLOCK_RECORDS - 1, BLOCK_RECORDS], [5, 2 * BLOCK_RECORDS], range(count)):
-        assert list(book.references(dataset_id, np.array(wanted, dtype=np.int64))) == [every[at] for at in wanted]
+        assert [one for one, _ in book.marks(dataset_id, np.array(wanted, dtype=np.int64))] == [
+            every[at] for at in wanted
+        ]
 
 
 def test_it_survives_a_restart(tmp_path):
@@ -221,7 +224,7 @@ class TestRecordFile:
         return tmp_path / "f.records"
 
     def read(self, tmp_path, file_id="f"):
-        return list(read_records(tmp_path, file_id, self.cells))
+        return list(chain.from_iterable(read_blocks(tmp_path, file_id, self.cells)))
 
     @pytest.mark.parametrize("count", [0, 1, BLOCK_RECORDS - 1, BLOCK_RECORDS, BLOCK_RECORDS + 1, 3 * BLOCK_RECORDS])
     def test_lines_come_back_in_order(self, tmp_path, count):
@@ -286,7 +289,7 @@ class TestRecordFile:
 
     def test_reading_holds_one_block(self, tmp_path):
         self.write(tmp_path, [b"%d" % i for i in range(10 * BLOCK_RECORDS)])
-        stream = read_records(tmp_path, "f", self.cells)
+        stream = chain.from_iterable(read_blocks(tmp_path, "f", self.cells))
         assert next(stream) == b"0"
         remove_leftovers(tmp_path, [])
         assert not os.path.exists(tmp_path / "f.records")

@@ -73,7 +73,7 @@ def test_ten_rows_each_two_without_consent_one_child():
     rows, found = readings(*SHELTER)
     assert len(rows) == 10
     reasons = sorted(problem.reason for reading in found for problem in reading.problems)
-    assert reasons == ["consent/blank", "consent/no"]
+    assert reasons == ["cell/repaired-number", "consent/blank", "consent/no"]
     assert [reading.record.reference for reading in found if reading.record and reading.record.child] == ["HS-06"]
     rows, found = readings(*POLICE)
     assert len(rows) == 10

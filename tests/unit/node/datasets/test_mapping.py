@@ -5,8 +5,9 @@ import json
 import pytest
 
 from node.datasets import Mapping, suggest
+from node.datasets.header_words import FORBIDDEN_PARTS, FORBIDDEN_WORDS, HEADER_WORDS
 from node.datasets.mapping import IDENTIFIER_ROLES, ROLES, fingerprint
-from node.datasets.words import FORBIDDEN_WORDS, HEADER_WORDS
+from node.datasets.roles import read_role
 from node.errors import UserError
 from psi.identifiers import FORBIDDEN
 from tests.support.intake import PHONES, make_book
@@ -40,7 +41,7 @@ from tests.support.intake import PHONES, make_book
         ("Réf.|Nom|Prénom|Né(e) le", "reference family_name given_name birth_date"),
         ("Our ref.|Name|First name|D.O.B.", "reference family_name given_name birth_date"),
         ("Geburtsort|Geburtsname|Geburtsland", "birth_place - -"),
-        ("birth_place|consent_until|handle:telegram", "birth_place consent_until -"),
+        ("birth_place|consent_until|handle:telegram", "birth_place consent_until handle:telegram"),
     ],
 )
 def test_header_words_propose_roles(header, roles):
@@ -50,10 +51,13 @@ def test_header_words_propose_roles(header, roles):
 
 
 def test_every_word_leads_to_a_role_or_to_a_reason():
-    assert set(HEADER_WORDS.values()) <= set(ROLES)
-    assert set(FORBIDDEN_WORDS.values()) <= set(FORBIDDEN)
-    assert not set(HEADER_WORDS) & set(FORBIDDEN_WORDS)
+    assert all((role := read_role(text)) is not None and role.text == text for text in HEADER_WORDS.values())
+    assert set(FORBIDDEN_WORDS.values()) | set(FORBIDDEN_PARTS.values()) <= set(FORBIDDEN)
+    assert not set(HEADER_WORDS) & (set(FORBIDDEN_WORDS) | set(FORBIDDEN_PARTS))
     assert {"phone", "email", "handle", "handle:telegram"} <= set(IDENTIFIER_ROLES)
+    # Every role that can stand without a choice of country or calendar has words.
+    wordless = {role for role in ROLES if ":" not in role} - set(HEADER_WORDS.values()) - {"ignore"}
+    assert wordless == set()
 
 
 REFUSED = [
@@ -66,7 +70,22 @@ REFUSED = [
     ({"ref": "reference", "tel": "fone"}, 'column "tel" is mapped to a role that does not exist'),
     ({"ref": "reference", "tel": "handle:myspace"}, "role that does not exist"),
     ({"ref": "reference", "x": "person"}, "role that does not exist"),
-    ({"ref": "reference", "x": "iban"}, "kind iban cannot be matched by this version"),
+    ({"ref": "reference", "x": "document:XQ"}, "role that does not exist"),
+    ({"ref": "reference", "x": "phone:RO"}, "role that does not exist"),
+    ({"ref": "reference", "x": "birth_date:julian"}, "role that does not exist"),
+    ({"ref": "reference", "x": "document_issuer"}, "anything that could be compared"),
+    (
+        {"ref": "reference", "t": "phone", "x": "document_issuer"},
+        'column "x" is mapped to document_issuer, but no column',
+    ),
+    ({"ref": "reference", "t": "document:RO", "x": "document_issuer"}, "no column is mapped to document"),
+    (
+        {"ref": "reference", "d": "document", "x": "document_issuer", "y": "document_issuer"},
+        "both mapped to document_is",
+    ),
+    ({"ref": "reference", "a": "birth_date", "b": "birth_date:hijri"}, '"a" and "b" are both mapped to birth_date'),
+    ({"ref": "reference", "a": "urgent_danger", "b": "urgent_danger", "t": "phone"}, "both mapped to urgent_danger"),
+    ({"ref": "reference", "t": "phone", "HIV test 2": "alias"}, "about health"),
     ({"ref": "reference", "tel": "phone", "x": "religion"}, "about religion, which is refused"),
     ({"ref": "reference", "tel": "phone", "x": "password"}, "about password, which is refused"),
     ({"ref": "reference", "Religion": "handle"}, 'column "Religion" is about religion'),
@@ -90,7 +109,8 @@ def test_a_mapping_that_cannot_be_is_refused(columns, sentence):
 def test_a_wrong_role_gets_the_closest_one():
     with pytest.raises(UserError) as caught:
         Mapping.of({"ref": "reference", "tel": "fone"})
-    assert caught.value.advice.startswith("Did you mean phone? The roles are: reference, phone, ")
+    assert caught.value.advice.startswith("Did you mean phone? ")
+    assert "--help" in caught.value.advice
 
 
 @pytest.mark.parametrize(
@@ -164,3 +184,44 @@ def test_a_mapping_is_remembered_sealed_and_replaced(tmp_path):
         assert book.memory.recall(["Ref", "TEL"]) == mapping
     assert book.memory.recall(["ref", "tel", "new"]) is None
     assert b"reference" not in (tmp_path / "state" / "db").read_bytes()
+
+
+def test_a_remembered_mapping_that_is_no_longer_allowed_is_forgotten(tmp_path, monkeypatch):
+    book = make_book(tmp_path)
+    with book._store.transaction() as tx:
+        book.memory.remember(tx, ["ref", "tel"], PHONES)
+    assert book.memory.recall(["ref", "tel"]) == PHONES
+    monkeypatch.setitem(FORBIDDEN_WORDS, "tel", "free_text")
+    assert book.memory.recall(["ref", "tel"]) is None
+
+
+def test_a_role_is_kept_in_its_one_spelling():
+    one = Mapping.of({"ref": "reference", "d": "document:ro", "h": "handle:Telegram", "b": "birth_date:HIJRI"})
+    assert one.columns == {"ref": "reference", "d": "document:RO", "h": "handle:telegram", "b": "birth_date:hijri"}
+    assert one == Mapping.parse(one.canonical())
+
+
+def test_a_binding_tells_columns_with_one_second_word_from_those_with_a_companion():
+    header = ["ref", "pass", "issuer", "id", "nick", "nick 2", "born", "mother"]
+    mapping = Mapping.of({
+        "ref": "reference", "pass": "document", "issuer": "document_issuer", "id": "document:RO", "nick": "alias",
+        "nick 2": "alias", "born": "birth_date:jalali", "mother": "mother_name",
+    })  # fmt: skip
+    binding = mapping.bind(header)
+    assert binding.identifiers == (("alias", None, 4), ("alias", None, 5), ("document", None, 1), ("document", "RO", 3))
+    assert binding.companions == {"document": 2}
+    assert binding.calendar == "jalali"
+    # A column of aliases is both: values of their own, and (the first of them) a field of the person.
+    assert dict(binding.person) == {"birth_date": 6, "mother_name": 7, "alias": 4}
+    assert binding.one("reference") == 0
+    assert binding.one("urgent_danger") is None
+    assert binding.columns()[6] == "birth_date:jalali"
+
+
+def test_the_advice_for_a_wrong_second_word_says_how_it_is_written():
+    for role, example in (("document:atlantis", "document:RO"), ("handle:myspace", "handle:telegram"),
+                          ("birth_date:julian", "birth_date:hijri"), ("advert:not a site",
+                           "advert:example.com")):  # fmt: skip
+        with pytest.raises(UserError, match="does not exist") as caught:
+            Mapping.of({"ref": "reference", "x": role})
+        assert example in caught.value.advice

@@ -7,6 +7,7 @@ from node.datasets.prepare import PROGRESS_ROWS, prepare
 from node.datasets.report import MAX_REPORTED_CELLS, ROW_REASONS
 from node.datasets.rows import MAX_REFERENCE_CHARACTERS
 from node.errors import UserError
+from psi.identifiers import Cell
 from tests.support.intake import CANARIES, PHONE_TERMS, PHONES, TODAY, write_csv, write_xlsx
 
 PEOPLE = {
@@ -63,10 +64,15 @@ def test_a_whole_row_becomes_a_whole_record(tmp_path):
     assert record.consent.covers("phone", "police", TODAY)
     assert not record.consent.covers("email", "police", TODAY)
     assert not record.child
-    assert report.counts() == {
-        "rows": 2, "usable": 2, "left_out": 0, "children": 0, "reasons": {},
+    counts = report.counts()
+    columns = counts.pop("columns")
+    assert counts == {
+        "rows": 2, "usable": 2, "left_out": 0, "children": 0, "urgent": 0, "reasons": {},
         "identifiers": {"email": 1, "handle": 1, "person": 2, "phone": 1},
     }  # fmt: skip
+    assert {tuple(count.values()) for index, count in columns.items() if index in "123"} == {(2, 0, 0, 0)}
+    assert {tuple(count.values()) for index, count in columns.items() if index in "4567"} == {(1, 0, 0, 1)}
+    assert set(columns) == set("1234567")
 
 
 LEFT_OUT = [
@@ -107,10 +113,14 @@ def test_a_row_that_stays_out_is_reported_with_address_and_fix(tmp_path, cells, 
 
 @pytest.mark.tm("TM-80")
 def test_identifiers_of_a_row_without_consent_are_never_read(tmp_path, monkeypatch):
+    from node.datasets import rows
+
     read = []
-    monkeypatch.setattr("node.datasets.rows.canonicalise", lambda *args, **kw: read.append(args) or ())
-    run_people(tmp_path, person_row(ok="no", tel="0721123456", mail="a@example.org"))
-    assert len([args for args in read if args[1].text]) == 0
+    monkeypatch.setattr(rows, "Cell", lambda text, number=None: read.append(text) or Cell(text, number))
+    secret = person_row(ref="no", ok="no", given="Nadia", tel="0721123456", mail="a@example.org")
+    run_people(tmp_path, secret)
+    assert "Olena" in read, "the good row's cells are seen here"
+    assert not {"Nadia", "0721123456", "a@example.org"} & set(read)
 
 
 def test_a_bad_cell_costs_the_cell_and_not_the_row(tmp_path):

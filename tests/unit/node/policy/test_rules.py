@@ -80,7 +80,6 @@ CASES: list[tuple[str, Callable[[], tuple[Manifest, Context]], str]] = [
     ("supported", lambda: (changed(J1, protocol="lookup", lookup={"epoch_days": 7}), context()), "look-ups"),
     ("supported", lambda: (changed(J1, series={"every_days": 7, "rounds": 4}), context()), "standing watch"),
     ("supported", lambda: (changed(J1, contact_card=True), context()), "contact cards"),
-    ("supported", lambda: (changed(J1, near_matches=True), context()), "near matches"),
     ("supported", lambda: (changed(J1, payload=["case_status"]), context()), "agreed fields"),
     ("supported", lambda: (with_member(NGO, approvers=2), context()), "approver"),
     ("children-excluded", lambda: (changed(J1, children="only"), context()), "children"),

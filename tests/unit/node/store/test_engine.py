@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from node.errors import Busy, StateDamaged, UserError
@@ -14,7 +14,7 @@ from node.rounds.book import RoundBook
 from node.rounds.leads import LeadBook
 from node.rounds.results import Agreement, Lead
 from node.store import Store, _sqlite
-from node.store.schema import metadata, results, settings
+from node.store.schema import datasets, metadata, results, rounds, settings
 from tests.support.agreements import NGO, agreement
 from tests.support.stores import SmallNode, small_node
 
@@ -58,12 +58,47 @@ def test_the_migrations_lead_to_the_schema(node: SmallNode) -> None:
     assert all(any(str(name) in sql for sql in made) for name in constraints)
 
 
+def undo_0003(tx: Connection) -> None:
+    tx.execute(text("DROP TABLE stop_lists"))
+    for table, column in (("datasets", "version_id"), ("datasets", "version"), ("datasets", "refreshed_at"),
+                          ("rounds", "version_id"), ("rounds", "listed_at")):  # fmt: skip
+        tx.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+
+
+def test_what_was_there_before_versions_is_version_one(tmp_path: Path) -> None:
+    with small_node(tmp_path / "old") as node:
+        with node.store.transaction() as tx:
+            tx.execute(
+                datasets.insert().values(
+                    dataset_id="d", name="cases", record_class="victim", basis="consent", normaliser_version="bm1",
+                    records=1, usable=1, counts="{}", details=b"", created_at="2026-01-02T03:04:05Z", version_id="d",
+                    version=1,
+                )
+            )  # fmt: skip
+            rows = {}
+            for number, state in enumerate(("agreed", "running", "finished", "failed")):
+                rows[state] = RoundBook(node.store).add(tx, agreement(title=f"Round {number}"), me=NGO.member_id)
+                tx.execute(rounds.update().where(rounds.c.round_id == rows[state]).values(dataset_id="d", state=state))
+            undo_0003(tx)
+            tx.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+        store = reopen(node)
+        with store.read() as connection:
+            assert connection.execute(select(datasets.c.version_id, datasets.c.version)).one() == ("d", 1)
+            found = connection.execute(select(rounds.c.state, rounds.c.version_id, rounds.c.listed_at)).all()
+        made = {state: (version, listed is not None) for state, version, listed in found}
+        assert made == {
+            "agreed": (None, False), "running": ("d", True), "finished": ("d", True), "failed": (None, False)
+        }  # fmt: skip
+        store.close()
+
+
 def test_leads_of_the_first_version_are_kept_as_blocks_of_one(tmp_path: Path) -> None:
     """The database as 0.1.0 made it, with two leads; their sealed bodies open as they are."""
     with small_node(tmp_path / "old") as node:
         with node.store.transaction() as tx:
             round_id = RoundBook(node.store).add(tx, agreement(), me=NGO.member_id)
             tx.execute(text("DROP TABLE results"))
+            undo_0003(tx)
             tx.execute(
                 text(
                     "CREATE TABLE results (id INTEGER NOT NULL PRIMARY KEY, round_id TEXT NOT NULL REFERENCES rounds, "
