@@ -19,7 +19,7 @@ PYTEST := $(VENV_PYTHON) -m pytest -n $(WORKERS) --dist loadfile
 .PHONY: help
 help: ## Show this list
 	@echo "blindmatch: make TARGET [PYTHON=python3.12]"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
 .PHONY: python
 python:
@@ -66,16 +66,28 @@ wire: env-dev ## Generate node/wire from protos/
 wheel-check: env-dev ## Build the wheel twice, install it clean, run it outside the checkout
 	@$(VENV_PYTHON) .ci/wheel_check.py
 
-# FEBRL4: a wheel of which only the CSV files are read, so it lies outside .venv, without what it depends on.
+# FEBRL: a wheel of which only the CSV files are read, so it lies outside .venv, without what it depends on.
 build/data/stamp: requirements-febrl.lock | env-dev
 	@rm -rf build/data
 	@$(VENV_PYTHON) -I -m pip install --quiet --disable-pip-version-check --no-input --require-hashes \
 	  --only-binary :all: --no-deps --target build/data -r requirements-febrl.lock
 	@touch $@
 
+# How well records of the same people are found; exit code 1 if a target is missed. DATA=set.toml measures files of your
+# own, with MAPPING=mapping.json if the description has no mapping (tests/README.md). Peers that are not there are named.
+DATA ?=
+MAPPING ?=
+.PHONY: quality
+quality: env-dev $(if $(DATA),,build/data/stamp) ## Precision and recall of matching; writes build/quality.json
+	@$(VENV_PYTHON) -m tests.quality $(if $(DATA),--data '$(DATA)') $(if $(MAPPING),--mapping '$(MAPPING)')
+
+.PHONY: quality-peers
+quality-peers: python ## The programs that make quality compares matching with
+	@"$(PYTHON)" tests/quality/peers/environments.py
+
 # The core and round measurements read no data, so that .ci/run needs no download for them.
 .PHONY: bench
-bench: env-dev $(if $(filter core% round%,$(ONLY)),,build/data/stamp) ## Measure; writes build/bench.json
+bench: env-dev $(if $(filter core% round% identifiers%,$(ONLY)),,build/data/stamp) ## Measure; writes build/bench.json
 	@$(VENV_PYTHON) -m tests.bench $(ONLY)
 
 .PHONY: bench-peers
@@ -95,8 +107,10 @@ lock: python ## Refresh the hash-pinned locks (7 days cool-down; needs uv)
 	$$compile pyproject.toml --group dev -o requirements-dev.lock >/dev/null && \
 	$$compile --no-deps --group febrl -o requirements-febrl.lock >/dev/null && \
 	$$compile tests/bench/peers/openmined.in -o tests/bench/peers/openmined.lock >/dev/null && \
-	$$compile --no-deps tests/bench/peers/spu.in -o tests/bench/peers/spu.lock >/dev/null
-	-@git --no-pager diff --stat -- requirements.lock requirements-dev.lock requirements-febrl.lock tests/bench/peers
+	$$compile --no-deps tests/bench/peers/spu.in -o tests/bench/peers/spu.lock >/dev/null && \
+	$$compile tests/quality/peers/openlinktoken.in -o tests/quality/peers/openlinktoken.lock >/dev/null && \
+	$$compile tests/quality/peers/spindle.in -o tests/quality/peers/spindle.lock >/dev/null
+	-@git --no-pager diff --stat -- requirements.lock requirements-dev.lock requirements-febrl.lock tests/bench/peers tests/quality/peers
 
 .PHONY: clean
 clean: ## Remove what make, the tests and the tools left, and .venv

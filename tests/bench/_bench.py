@@ -2,7 +2,8 @@
 
     make bench                          all of them; writes build/bench.json
     make bench ONLY=core                those whose name holds the word; prints, writes nothing
-    make bench ONLY=round.pair.10000    exactly that one, where the word is a whole name
+    make bench ONLY=round.pair.10000    exactly that one, where the word is a whole name (and what lies under it, if
+                                        there is anything: ONLY=identifiers runs identifiers.prepare too)
     make bench ONLY=core.evaluate.ifma  the measurement that yields this row; prints the rows whose name holds the word
 
 A module tests/bench/bench_*.py registers measurements:
@@ -102,15 +103,19 @@ class Note:
 Line = Result | Skip | Note
 Measurement = Callable[[], Iterable[Line]]
 _registered: dict[str, Measurement] = {}
+_by_name: set[str] = set()
 
 
-def measurement(name: str) -> Callable[[Measurement], Measurement]:
-    """Register a function that yields lines under `name`; two of one name are an error."""
+def measurement(name: str, *, by_name: bool = False) -> Callable[[Measurement], Measurement]:
+    """Register a function that yields lines under `name`; two of one name are an error. `by_name`: it takes so long
+    that it runs only where ONLY is its whole name."""
 
     def register(function: Measurement) -> Measurement:
         if name in _registered:
             raise ValueError(f"two measurements are called {name}")
         _registered[name] = function
+        if by_name:
+            _by_name.add(name)
         return function
 
     return register
@@ -179,13 +184,13 @@ def _figure(value: str | float | int | None) -> str:
 
 
 def chosen(only: str) -> dict[str, Measurement]:
-    """The measurement of that name, or else all whose name holds the word, or else the one that yields that row."""
-    if only in _registered:
+    """The measurement of that name, or else all whose name holds the word, or else the one that yields that row. A
+    name with others under it is a word; one that runs `by_name` is found by that alone."""
+    usual = {name: function for name, function in _registered.items() if name not in _by_name}
+    holding = {name: function for name, function in usual.items() if only in name}
+    if only in _registered and (only in _by_name or not any(name.startswith(f"{only}.") for name in holding)):
         return {only: _registered[only]}
-    holding = {name: function for name, function in _registered.items() if only in name}
-    return holding or {
-        name: function for name, function in _registered.items() if only.startswith((f"{name}.", f"{name},"))
-    }
+    return holding or {name: function for name, function in usual.items() if only.startswith((f"{name}.", f"{name},"))}
 
 
 def main() -> None:
