@@ -20,6 +20,7 @@ from tests.bench.peers import environments
 def _empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No registered measurement, no bench module found, and an output of our own."""
     monkeypatch.setattr(_bench, "_registered", {})
+    monkeypatch.setattr(_bench, "_by_name", set())
     monkeypatch.setattr(_bench, "__file__", str(tmp_path / "_bench.py"))
     monkeypatch.setattr(_bench, "ROOT", tmp_path)
     monkeypatch.setattr(_bench, "OUTPUT", tmp_path / "build" / "bench.json")
@@ -85,6 +86,22 @@ def test_a_whole_name_chooses_that_measurement_alone(monkeypatch: pytest.MonkeyP
     measurement("round.10")(broken)
     assert list(_bench.chosen("round")) == ["round.1", "round.10"]
     assert list(_bench.chosen("round.1")) == ["round.1"]
+
+
+@pytest.mark.usefixtures("_empty")
+def test_a_name_with_others_under_it_chooses_them_too() -> None:
+    measurement("kinds")(steady)
+    measurement("kinds.whole")(broken)
+    assert list(_bench.chosen("kinds")) == ["kinds", "kinds.whole"]
+    assert list(_bench.chosen("kinds.phone")) == ["kinds"]
+
+
+@pytest.mark.usefixtures("_empty")
+def test_one_that_takes_long_runs_by_its_whole_name_only() -> None:
+    measurement("kinds")(steady)
+    measurement("kinds.whole.day", by_name=True)(broken)
+    assert list(_bench.chosen("")) == list(_bench.chosen("kinds")) == ["kinds"]
+    assert list(_bench.chosen("kinds.whole.day")) == ["kinds.whole.day"]
 
 
 @pytest.mark.usefixtures("_empty")
