@@ -101,7 +101,8 @@ class AuditLog:
         Raises ValueError for an event or fact that is not on the list or does not have its shape (a mistake in the
         code), UserError for a staff label that cannot be one.
         """
-        if isinstance(label := facts.get("by"), str) and not is_staff_label(label):
+        labels = [facts[name] for name in ("by", "second") if name in facts]
+        if any(isinstance(label, str) and not is_staff_label(label) for label in labels):
             raise UserError(
                 "A staff label must begin with a letter and hold letters, points, dashes and at most four digits.",
                 advice="Use a short label that your organisation knows, such as a first name or a role.",

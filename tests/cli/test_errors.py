@@ -182,7 +182,7 @@ def test_a_damaged_database(made: Path, tmp_path: Path) -> None:
         (["dataset", "preview", "/etc/hostname", "--record-class", "spies"], Exit.USER, ""),
         (["round", "propose", "J99", "--with", "me", "--with", "me", "--by", "ana"], Exit.NOT_FOUND, "no template"),
         (["round", "propose", "J1", "--with", "me", "--with", "me", "--by", "ana"], Exit.USER, "exactly two"),
-        (["round", "propose", "J9", "--with", "me", "--with", "me", "--by", "ana"], Exit.NOT_ALLOWED, "image hashes"),
+        (["round", "propose", "J12", "--with", "me", "--with", "me", "--by", "ana"], Exit.NOT_ALLOWED, "more than two"),
     ],
 )  # fmt: skip
 def test_the_same_mistake_is_told_the_same_with_and_without_a_running_node(

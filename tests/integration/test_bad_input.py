@@ -195,7 +195,7 @@ def test_a_data_set_that_holds_more_than_was_agreed_is_not_signed_with(
         ("round.show", {"round": ""}, NotFound),
         ("round.sign", {"round": "%", "dataset": "cases", "by": "ada"}, NotFound),
         ("round.propose", {"template": "J99", "members": ["me", "police"], "by": "ada"}, NotFound),
-        ("round.propose", {"template": "J7", "members": ["me", "police"], "by": "ada"}, RefusedByPolicy),
+        ("round.propose", {"template": "J12", "members": ["me", "police"], "by": "ada"}, RefusedByPolicy),
         ("round.propose", {"template": "J1", "members": ["me", "me"], "by": "ada"}, UserError),
         ("round.propose", {"template": "J1", "members": ["me", "nobody"], "by": "ada"}, NotFound),
         ("round.propose", {"template": "J1", "members": ["me", "police"], "by": CANARY}, UserError),

@@ -37,7 +37,7 @@ def test_the_sample_of_febrl_4_is_linked(tmp_path: Path, with_id: bool) -> None:
 def test_people_of_many_scripts_are_linked(own: quality.Measured) -> None:
     """With 1,000 people the choice rests on 500 pairs, so this is below what `make quality` demands."""
     assert own.row.outcome.f1 >= OWN_F1, own.row.outcome
-    assert own.row.outcome.precision >= 0.985, own.row.outcome
+    assert own.row.outcome.precision >= 0.97, own.row.outcome
 
 
 OWN_F1 = 0.94
