@@ -14,6 +14,7 @@ import pytest
 
 from psi.identifiers import CATALOGUE
 from tests.support.identifier_seeds import COLUMNS, KINDS, SEEDS, as_input
+from tests.support.small_parent import through_a_shell
 from tests.support.tree import ROOT
 
 INPUTS = 8_000
@@ -47,7 +48,8 @@ def fuzz(folder: Path, kinds: tuple[str, ...], inputs: int, *options: str, only:
     target = Path(__file__).with_name("identifier_target.py")
     command = [sys.executable, target, f"--kinds={','.join(kinds)}", *options, *limits, f"-artifact_prefix={folder}/"]
     done = subprocess.run(
-        [*command, corpus], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        through_a_shell([*command, corpus]),
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     return done.returncode, done.stderr + done.stdout

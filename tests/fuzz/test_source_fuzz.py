@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.small_parent import through_a_shell
 from tests.support.source_fuzz import PASSWORD, TEXT_SEEDS, attempt, binary_seeds, repack
 from tests.support.tree import ROOT
 
@@ -39,7 +40,8 @@ def fuzz(folder: Path, inputs: int, *options: str, timeout: int) -> subprocess.C
     target = Path(__file__).with_name("source_target.py")
     command = [sys.executable, target, *options, *limits, f"-artifact_prefix={folder}/", seeds]
     return subprocess.run(
-        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        through_a_shell(command),
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
         timeout=timeout, check=False,
     )  # fmt: skip
 

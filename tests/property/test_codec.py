@@ -11,6 +11,7 @@ from psi import messages
 from psi.errors import PeerError
 from psi.messages import (
     MAX_NAME_BYTES,
+    MAX_TREE_SIZE,
     Blinded,
     Checkpoint,
     Close,
@@ -37,7 +38,7 @@ def exactly(size: int) -> st.SearchStrategy[bytes]:
     return st.binary(min_size=size, max_size=size)
 
 
-checkpoints = st.builds(Checkpoint, numbers, exactly(32), exactly(64))
+checkpoints = st.builds(Checkpoint, st.integers(0, MAX_TREE_SIZE), exactly(32), exactly(64))
 releases = st.builds(Release, numbers, exactly(32), exactly(64))
 any_message: st.SearchStrategy[Message] = st.one_of(
     st.builds(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.quality import population
 from tests.quality.damage import CALENDARS
-from tests.quality.people import ORIGINS
+from tests.quality.people import ORIGINS, Somebody
 from tests.quality.romanisation import SYSTEMS
 
 PEOPLE = 2_000
@@ -69,7 +69,7 @@ def test_the_control_has_the_same_people_and_no_other_spelling() -> None:
 
 
 def test_twins_share_everything_but_the_given_name() -> None:
-    homes: dict[int, list[population.Somebody]] = {}
+    homes: dict[int, list[Somebody]] = {}
     for one in MADE.people:
         if one.twin:
             homes.setdefault(one.household, []).append(one)
