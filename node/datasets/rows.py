@@ -106,6 +106,7 @@ class RowReader:
         self._class = binding.one("record_class")
         self._person = binding.person
         self._born = dict(binding.person).get("birth_date")
+        self._born_outcome = len(binding.identifiers) + [*dict(binding.person), "birth_date"].index("birth_date")
         self._calendar = {} if binding.calendar is None else {"calendar": binding.calendar}
         self._identifiers = [
             _Column(
@@ -173,7 +174,7 @@ class RowReader:
         if not identifiers and person is None:
             problems.append(Problem.of("row/nothing-to-compare", f"row {row.number}"))
             return Reading(None, tuple(problems))
-        if not child and (reason := self._child_by_date(row, person)):
+        if not child and (reason := self._child_by_date(row, person, outcomes)):
             child = True
             problems.append(Problem.of(reason, f"row {row.number}"))
         for kind, values in identifiers.items():
@@ -228,7 +229,7 @@ class RowReader:
         text = " ".join(value.split())
         if not text:
             return "reference/blank", ""
-        if len(text) > MAX_REFERENCE_CHARACTERS or not text.isprintable():
+        if len(text) > MAX_REFERENCE_CHARACTERS or not text.isprintable() or not any(map(str.isalnum, text)):
             return "reference/unusable", ""
         return "", text
 
@@ -385,15 +386,17 @@ class RowReader:
     def _refused(row: Row, index: int, refusal: RefusedValue) -> Problem:
         return Problem(f"{column_letter(index)}{row.number}", refusal.reason, refusal.sentence, refusal.advice)
 
-    def _child_by_date(self, row: Row, person: Person | None) -> str:
+    def _child_by_date(self, row: Row, person: Person | None, outcomes: bytearray) -> str:
         """Why the date of birth makes this row a child's, or may: a reason code, "" if it does not."""
         if self._born is None:
             return ""
         form = None if person is None else person.forms.get("birth_date")
         if form is not None:
             return "child/born-recently" if born_recently(form, self._today) else ""
-        # Where a column says who is a child, it has said no.
-        unread = self._child is None and perhaps_born_recently(plain(self._at(row, self._born)), self._today)
+        # Where a column says who is a child, it has said no. A blank or a placeholder is no date at all.
+        if self._child is not None or outcomes[self._born_outcome] != REFUSED:
+            return ""
+        unread = perhaps_born_recently(plain(self._at(row, self._born)), self._today)
         return "child/date-unreadable" if unread else ""
 
 

@@ -43,9 +43,11 @@ class _Seen:
 
 
 def recurring_contacts(leads: LeadBook, round_id: str) -> list[Contact]:
-    """The identifiers of a round on two or more of our records, most records first, at most MOST_CONTACTS.
+    """The identifiers of a round on two or more of our records, those over most people first; of more than
+    MOST_CONTACTS, those on the most records.
 
-    Match keys of persons are left out: who shares one is a relative or the same person, not a contact.
+    Match keys of persons are left out: who shares one is a relative or the same person, not a contact. So are near
+    matches: records that share a variant hold different numbers.
     """
     wanted = _most_frequent(leads, round_id)
     seen: dict[str, _Seen] = {}
@@ -74,4 +76,4 @@ def _most_frequent(leads: LeadBook, round_id: str) -> set[str]:
 
 
 def _is_contact(key: str) -> bool:
-    return not key.startswith("person:")
+    return not key.startswith("person:") and not key.endswith(":near")

@@ -63,6 +63,8 @@ BORN = {"ref": "reference", "name": "given_name", "born": "birth_date", "ok": "c
         ("35 years", False),
         ("", False),
         ("unknown", False),
+        ("0000-00-00", False),
+        ("11.11.1111", False),
         ("1985-03-05", False),
     ],
 )
@@ -101,9 +103,11 @@ def test_an_empty_list_of_kinds_is_a_consent_to_nothing(tmp_path: Path) -> None:
     file = tmp_path / "cases.jsonl"
     file.write_text(
         '{"ref": "R1", "tel": "+40721123456", "ok": "yes", "kinds": []}\n'
+        '{"ref": [], "tel": "+40721123458", "ok": "yes", "kinds": ["phone"]}\n'
         '{"ref": "R2", "tel": "+40721123457", "ok": "yes", "kinds": ["phone"]}\n'
     )
     columns = {"ref": "reference", "tel": "phone", "ok": "consent", "kinds": "consent_kinds"}
     with open_table(file) as table:
         report = prepare(table, Mapping.of(columns), CONSENTING, Collector(), today=TODAY)
     assert (report.usable, report.reasons["consent/unknown-kind"]) == (1, 1)
+    assert report.reasons["reference/unusable"] == 1

@@ -61,6 +61,12 @@ def test_sharing_a_match_key_of_persons_is_no_contact(node: SmallNode) -> None:
     assert recurring_contacts(LeadBook(node.store), round_id) == []
 
 
+def test_sharing_a_variant_is_no_contact(node: SmallNode) -> None:
+    """Records that share one hold different numbers."""
+    round_id = round_with(node, *(lead(f"A-{number}", f"{number}", HOME, key="phone:near") for number in range(3)))
+    assert recurring_contacts(LeadBook(node.store), round_id) == []
+
+
 def test_the_longest_list_is_that_of_the_most_records(node: SmallNode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contacts, "MOST_CONTACTS", 1)
     round_id = round_with(node, *(lead(f"A-{n}", "", SHARED, *([HOME] if n else [])) for n in range(3)))
