@@ -47,6 +47,10 @@ demo: env-runtime ## Three nodes on this machine run a whole round (needs no set
 test: env-dev ## The test suite, without the long versions
 	@$(PYTEST) $(ARGS)
 
+.PHONY: test-ci
+test-ci: env-dev ## The longer tests that every submission must pass, beside make test
+	@$(PYTEST) --timeout 1800 -m 'ci and not soak' $(ARGS)
+
 .PHONY: soak
 soak: env-dev ## The whole suite with the long versions, before a release
 	@$(PYTEST) --timeout 7200 -m 'soak or not soak' $(ARGS)

@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["DEFAULT_COLUMNS", "Printer", "Step", "note", "safe", "show", "working"]
+__all__ = ["DEFAULT_COLUMNS", "Printer", "Step", "note", "safe", "show", "show_line", "working"]
 
 DEFAULT_COLUMNS = 80
 """Width of what is not printed to a terminal, in characters; COLUMNS says otherwise."""
@@ -109,6 +109,12 @@ def show(reply: Reply, as_json: bool, people: Callable[[Printer, Any], None]) ->
     sys.stdout.flush()
 
 
+def show_line(text: str) -> None:
+    """One line for a program, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def note(text: str) -> None:
     """A message beside the result, on standard error."""
     sys.stderr.write(safe(text) + "\n")
@@ -126,10 +132,21 @@ def working(what: str) -> Iterator[Step]:
 
         def step(said: Mapping[str, Any]) -> None:
             done = said.get("done")
-            known = isinstance(done, int)
-            status.update(Text(f"{what}: {done:,} {safe(said.get('what', 'steps'))}" if known else what))
+            if says := said.get("says"):
+                status.update(Text(safe(says)))
+            else:
+                known = isinstance(done, int)
+                status.update(
+                    Text(f"{what}: {done:,} {safe(said.get('what', 'steps'))}{_pace(said)}" if known else what)
+                )
 
         yield step
+
+
+def _pace(said: Mapping[str, Any]) -> str:
+    """How fast, and how long yet, where that is known."""
+    rate, left = said.get("records_per_second"), said.get("seconds_left")
+    return f"{f', {rate:,.0f} a second' if rate else ''}{f', about {left:,.0f} seconds left' if left else ''}"
 
 
 def _console(stream: Any) -> Console:

@@ -15,7 +15,7 @@ from node.errors import UserError
 if TYPE_CHECKING:
     from node.identity.cards import Profile
 
-__all__ = ["CLASSES", "profile_of"]
+__all__ = ["CLASSES", "listen_for", "profile_of"]
 
 CLASSES = (
     "ngo, shelter, hotline, police, prosecutor, labour_inspectorate, immigration, financial, platform, research, "
@@ -29,7 +29,7 @@ _QUESTIONS = {
     "country": "Country (two letters, for example RO)",
     "languages": "Languages (for example: ro en)",
     "contact": "Contact (how people reach you)",
-    "endpoint": "Endpoint (host:port where other nodes reach this one)",
+    "endpoint": "Endpoint (host:port where other nodes reach this one; none if they cannot)",
 }
 
 _WELL_FORMED: Mapping[str, object] = {
@@ -37,8 +37,9 @@ _WELL_FORMED: Mapping[str, object] = {
 }  # fmt: skip
 
 
-def profile_of(given: Mapping[str, str | Sequence[str] | None]) -> "Profile":
-    """The whole profile. UserError for an option that cannot stand; what is None is asked for until it can."""
+def profile_of(given: Mapping[str, str | Sequence[str] | None], *, relay: bool = False) -> "Profile":
+    """The whole profile of a node, or of a relay. UserError for an option that cannot stand; what is None is asked for
+    until it can."""
     from node.identity.cards import Profile
 
     known = {field: _tidy(field, value) for field, value in given.items() if value}
@@ -47,7 +48,16 @@ def profile_of(given: Mapping[str, str | Sequence[str] | None]) -> "Profile":
     for field in _QUESTIONS:
         if field not in known:
             known[field] = _ask(field)
+        if field == "member_class" and known[field] == "relay" and not relay:
+            raise UserError("A relay is not a node.", advice="Make one with `blindmatch relay init`.")
     return Profile.of(known)
+
+
+def listen_for(endpoint: str) -> str:
+    """Loopback stays on loopback; anything else listens on every address, with the card's port."""
+    host, _, port = endpoint.rpartition(":")
+    loopback = endpoint == "none" or host in ("localhost", "[::1]") or host.startswith("127.")
+    return endpoint if loopback else f"0.0.0.0:{port}"
 
 
 def _ask(field: str) -> object:

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from cli._output import Printer
-from psi.identifiers import strength
 
 __all__ = [
     "agreement_words",
+    "how_far",
+    "progress_line",
     "show_contacts",
     "show_list",
     "show_released",
     "show_results",
     "show_round",
+    "show_settings",
     "show_templates",
     "show_terms",
 ]
@@ -32,10 +34,10 @@ def show_round(printer: Printer, reply: dict[str, Any]) -> None:
 def show_list(printer: Printer, reply: dict[str, Any]) -> None:
     """`round list`."""
     printer.table(
-        ["round", "state", "job", "members", "exchange by"],
+        ["round", "state", "job", "members", "whose turn", "since", "left"],
         [
-            (r["round_id"][:8], r["state"], f"{r['template']} {r['title']}",
-             " and ".join(m["name"] for m in r["members"]), r["deadline"][:10])
+            (r["round_id"][:8], r["state"], r["template"], " and ".join(m["name"] for m in r["members"]),
+             "" if r["whose"] == "nobody" else r["whose"], r["since"][:10], _left(r))
             for r in reply["rounds"]
         ],
         empty="No rounds yet. `blindmatch round propose` makes one.",
@@ -64,6 +66,16 @@ def show_templates(printer: Printer, reply: dict[str, Any]) -> None:
     printer.line()
     printer.line("Not built yet:", style="bold")
     printer.bullets(f"{t['id']}, {t['title']}: needs {t['missing']}" for t in reply["templates"] if t not in ready)
+
+
+def show_settings(printer: Printer, reply: dict[str, Any]) -> None:
+    """`round settings`."""
+    printer.table(
+        ["--set", "what it means", f"in {reply['template']}"],
+        [(one["name"], one["means"], one["default"]) for one in reply["settings"]],
+        empty="",
+        whole=["--set"],
+    )
 
 
 def show_terms(printer: Printer, reply: dict[str, Any]) -> None:
@@ -151,22 +163,72 @@ def _round(printer: Printer, found: dict[str, Any]) -> None:
             "job": f"{found['template']} {found['title']}",
             "state": found["state"],
             "turn": found["turn"],
+            "since": found["since"],
             **_next(found),
+            **({"time left": found["time_left"]} if found["time_left"] else {}),
+            **{_STRETCHES[one["what"], one["ours"]]: how_far(one) for one in found["progress"]},
             "this node": _POSITIONS.get(found["position"], found["position"]),
             **{f"{member['name']}": _answer(found, member) for member in found["members"]},
             "exchange until": found["deadline"],
             "ends": found["expires_at"],
         }
     )
+    for party in found["parties"]:
+        for sentence in (party["sentence"], party["clock"]):
+            if sentence:
+                printer.line(sentence, style="yellow" if party["failing_since"] or sentence == party["clock"] else "")
     if found["failure"]:
         printer.line(f"It failed: {found['failure']}", style="red")
     if found["blamed"]:
         printer.line(f"To blame: {found['blamed']}", style="red")
 
 
+_STRETCHES = {
+    ("preparing", True): "preparing our list",
+    ("list", True): "our list goes out",
+    ("list", False): "their list comes in",
+    ("answer", True): "we answer theirs",
+    ("answer", False): "they answer ours",
+}
+
+
+def how_far(one: dict[str, Any]) -> str:
+    """A list on its way, in a line: how much, how fast, how long yet."""
+    unit = "records" if one["what"] == "preparing" else "elements"
+    share = f" ({100 * one['done'] // one['total']} %)" if one["total"] else ""
+    said = f"{one['done']:,} of {one['total']:,} {unit}{share}"
+    if one["records_per_second"]:
+        said += f", {one['records_per_second']:,.0f} a second"
+    if one["seconds_left"] is not None:
+        said += f", about {_span(one['seconds_left'])} left"
+    return said
+
+
+def progress_line(found: dict[str, Any]) -> str:
+    """A round in one line, for those who watch: state, whose turn, how far."""
+    parts = [f"{_STRETCHES[one['what'], one['ours']]}: {how_far(one)}" for one in found["progress"]]
+    return f"{found['state']}: {'; '.join(parts) or found['turn']}"
+
+
+def _left(found: dict[str, Any]) -> str:
+    return _span(found["seconds_left"]) if found["time_left"] else ""
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{round(seconds)} seconds"
+
+
 def _next(found: dict[str, Any]) -> dict[str, str]:
     """The command that this node's turn calls for, if it is this node's."""
     name = found["round_id"][:8]
+    if found["state"] == "proposed" and found["whose"] == "you":
+        return {
+            "next": f"`blindmatch round show {name}`, then `blindmatch round sign {name} --dataset NAME --by NAME` or "
+            f"`blindmatch round refuse {name} --by NAME`"
+        }
     if found["state"] == "agreed" and found["convener"] == "you":
         return {"next": f"`blindmatch round start {name} --by NAME`"}
     if found["state"] == "deciding":
@@ -184,6 +246,8 @@ def _answer(found: dict[str, Any], member: dict[str, Any]) -> str:
 def agreement_words(keys: Sequence[str]) -> str:
     """What agrees, in a line; `--json` has every key. A person's ten combinations of five fields say no more than the
     five fields."""
+    from psi.identifiers import strength  # with everything behind it, which no other command needs
+
     return ", ".join(strength(keys).fields)
 
 

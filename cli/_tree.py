@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from cli import audit, card, dataset, doctor, member, node, round  # noqa: A004  the command's name
+from cli import _keeping as _keeping
+from cli import audit, card, dataset, doctor, key, member, node, relay, round  # noqa: A004  the command's name
 from cli._exit import explained
+from cli.backup import backup, restore
 from cli.demo.command import demo
 from node import __version__
 
@@ -26,7 +28,10 @@ class _InOrder(TyperGroup):
     """Lists commands in the order in which they are needed, not the single ones first."""
 
     def list_commands(self, _ctx: object) -> list[str]:
-        return ["demo", "node", "card", "member", "dataset", "round", "audit", "doctor"]
+        return [
+            "demo", "node", "card", "member", "dataset", "round", "audit", "relay",
+            "backup", "restore", "key", "doctor",
+        ]  # fmt: skip
 
 
 app = typer.Typer(
@@ -39,8 +44,10 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (node, card, member, dataset, round, audit):
+for group in (node, card, member, dataset, round, audit, relay, key):
     app.add_typer(group.app)
+app.command("backup")(backup)
+app.command("restore")(restore)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo)
 

@@ -1,9 +1,10 @@
 """`blindmatch dataset`: what this node can compare. The file a data set is made from is read and never changed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from cli import stop_list
 from cli._dataset_options import Columns, Meaning, Opening, call, marked_copy_path, spread
@@ -19,7 +20,6 @@ from cli._datasets_shown import (
 from cli._options import AsJson, By, Folder, PassphraseFile
 from cli._output import show, working
 from cli._session import Session
-from node.datasets.roles import explain_roles
 
 __all__ = ["app"]
 
@@ -44,18 +44,26 @@ _MarkedCopy = Annotated[
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The data set's name.")]
 
 
-def _epilog() -> str:
-    lines = ["\b", "Roles for --map COLUMN=ROLE:"]
-    for title, roles in explain_roles():
-        lines += ["", f"  {title}"]
-        lines += [f"    {role:<22}  {words}" for role, words in roles]
-    return "\n".join(line if line else " " for line in lines)
+class _WithRoles(TyperCommand):
+    """A command whose help ends with every role, which are read when somebody asks: all of `node.datasets` is behind
+    them."""
+
+    @property
+    def epilog(self) -> str | None:
+        from node.datasets.roles import explain_roles
+
+        lines = ["\b", "Roles for --map COLUMN=ROLE:"]
+        for title, roles in explain_roles():
+            lines += ["", f"  {title}"]
+            lines += [f"    {role:<22}  {words}" for role, words in roles]
+        return "\n".join(line if line else " " for line in lines)
+
+    @epilog.setter
+    def epilog(self, _given: Any) -> None:
+        """It has only this one."""
 
 
-_EPILOG = _epilog()
-
-
-@app.command(epilog=_EPILOG)
+@app.command(cls=_WithRoles)
 @spread
 def preview(
     file: _File,
@@ -85,7 +93,7 @@ def preview(
     show(reply, as_json, show_preview)
 
 
-@app.command(epilog=_EPILOG)
+@app.command(cls=_WithRoles)
 @spread
 def add(
     file: _File,
@@ -114,7 +122,7 @@ def add(
     show(reply, as_json, show_added)
 
 
-@app.command(epilog=_EPILOG)
+@app.command(cls=_WithRoles)
 @spread
 def refresh(
     name: _Name,

@@ -11,6 +11,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ from node.errors import NodeError
 from psi.errors import BackendUnavailable, PsiError
 
 __all__ = ["Check", "doctor", "examine"]
+
+MOST_CALLS = 4
+"""Members that are called at a time, in number: half of what the node's control service takes."""
+
+CALL_SECONDS = 45
+"""How long one member is waited for: a little longer than the node itself waits."""
 
 MEASURED_ELEMENTS = 1_000
 """Multiplications measured: some 50 ms on an old laptop."""
@@ -66,7 +73,9 @@ def examine(folder: Path | None) -> Iterator[Check]:
         ("unicode", _unicode),
     ]
     place = _node_folder(folder)
-    if place is not None:
+    if place is None or not any(_entries(place)):
+        checks.append(("node", lambda: _no_node(place)))
+    else:
         checks += [
             ("folder", lambda: _folder(place)),
             ("key file", lambda: _key_file(place)),
@@ -82,6 +91,8 @@ def examine(folder: Path | None) -> Iterator[Check]:
             yield Check(name, False, error.sentence, error.advice)
         except Exception as error:  # noqa: BLE001  a doctor reports, whatever is wrong
             yield Check(name, False, f"The check itself failed ({type(error).__name__}).", "Please report this.")
+    if place is not None and any(_entries(place)):
+        yield from _members(place)
 
 
 def _python() -> Check:
@@ -163,12 +174,28 @@ def _unicode() -> Check:
 
 
 def _node_folder(named: Path | None) -> Path | None:
-    """The folder to look at: one that was named, or the usual one if it is there."""
+    """The folder to look at: one that was named, or the usual one; None if this account has no home."""
     try:
-        place = Session(named, None).folder
+        return Session(named, None).folder
     except NodeError:
         return None
-    return place if named is not None or place.exists() else None
+
+
+def _entries(place: Path) -> Iterator[Path]:
+    """What is in a folder; nothing if there is none. One that may not be read is not empty."""
+    try:
+        yield from place.iterdir()
+    except PermissionError:
+        yield place
+    except OSError:
+        return
+
+
+def _no_node(place: Path | None) -> Check:
+    """One sentence instead of a row for each part that is not there yet."""
+    if place is None:
+        return Check("node", None, "This account has no home folder.", "Name the node's folder: --folder.")
+    return Check("node", None, f"There is no node in {place} yet.", "`blindmatch node init` makes one.")
 
 
 def _folder(place: Path) -> Check:
@@ -199,6 +226,12 @@ def _database(place: Path) -> Check:
     """Read-only, so that a running node is not disturbed and no file appears."""
     import sqlite3
 
+    from node import config
+    from node.store import StateDir
+
+    settings = config.load(StateDir(place).config)
+    if settings.store.database_file:
+        return _server(place, settings)
     path = place / "db"
     if not path.is_file():
         return Check("database", False, "The database is missing.", "Restore the folder from a backup.")
@@ -216,6 +249,15 @@ def _database(place: Path) -> Check:
     if found != "ok":
         return Check("database", False, "The database is damaged.", "Restore the folder from a backup.")
     return Check("database", True, "SQLite finds it sound; `blindmatch audit verify` checks what stands in it")
+
+
+def _server(place: Path, settings: Any) -> Check:
+    """A look from outside: takes no lock and writes nothing."""
+    from node.app import database_address
+    from node.store import StateDir
+    from node.store.engine import look_at_server
+
+    return Check("database", True, look_at_server(database_address(StateDir(place), settings)))
 
 
 def _node(place: Path) -> Check:
@@ -244,6 +286,41 @@ def _certificate(place: Path) -> Check:
     return Check("certificate", days >= 0, f"valid for {days} more days", soon)
 
 
+def _members(place: Path) -> Iterator[Check]:
+    """One row for each confirmed member: whether its node answers, and if not, why. Nothing if no node runs here."""
+    from node.rpc.control_client import ControlClient, NodeNotRunning
+
+    try:
+        with ControlClient(place) as client:
+            members = client.call("member.list", {}, timeout_seconds=10)["members"]
+    except (NodeNotRunning, NodeError):
+        return  # the row about the node has said so
+    confirmed = [member["alias"] for member in members if member["state"] == "confirmed"]
+    # Each may take as long as a call may: one that hangs is no reason to wait for the next.
+    with ThreadPoolExecutor(MOST_CALLS) as pool:
+        yield from pool.map(lambda alias: _member(place, alias), confirmed)
+
+
+def _member(place: Path, alias: str) -> Check:
+    from node.rpc.control_client import ControlClient
+
+    name = f"member {alias}"
+    try:
+        with ControlClient(place) as client:
+            said = client.call("member.check", {"name": alias}, timeout_seconds=CALL_SECONDS)
+    except NodeError as error:
+        return Check(name, None, error.sentence, error.advice)
+    from datetime import timedelta
+
+    from node.rounds.presence import TOLERATED_SKEW, skew_sentence
+
+    ahead = timedelta(seconds=said["clock_ahead_seconds"])
+    versions = f"answers; version {said['software']}"
+    if clock := skew_sentence(alias, ahead):
+        return Check(name, abs(ahead) <= TOLERATED_SKEW, versions, clock)
+    return Check(name, True, versions)
+
+
 def _quoted(path: Path) -> str:
     from urllib.parse import quote
 
@@ -262,7 +339,10 @@ def _report(printer: Printer, report: dict[str, Any]) -> None:
         empty="",
     )
     printer.line()
-    if report["ok"]:
+    away = [check["name"] for check in report["checks"] if check["name"].startswith("member ") and not check["ok"]]
+    if report["ok"] and away:
+        printer.line(f"Nothing stands in the way here; {len(away)} member(s) cannot be reached now.", style="yellow")
+    elif report["ok"]:
         printer.line("Nothing stands in the way.", style="green")
     else:
         printer.line("Something must be put right before real data is used here.", style="red")

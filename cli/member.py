@@ -14,7 +14,7 @@ from cli.card import card_facts
 
 __all__ = ["app"]
 
-app = typer.Typer(name="member", help="Other organisations: add, confirm, list, remove.", no_args_is_help=True)
+app = typer.Typer(name="member", help="Other organisations: add, confirm, reach, list, remove.", no_args_is_help=True)
 
 _Alias = Annotated[str, typer.Argument(metavar="ALIAS", help="The member's alias, or its member id.")]
 
@@ -68,6 +68,28 @@ def confirm(
     show(reply, as_json, _changed)
 
 
+@app.command()
+def reach(
+    name: _Alias,
+    way: Annotated[
+        str,
+        typer.Argument(
+            metavar="WAY",
+            help="direct: this node calls it. collects: it calls this node and takes what waits. relay:NAME: through "
+            "that relay. file: a person carries files. card: as its card says.",
+        ),
+    ],
+    by: By,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how things get to a member. It must look for them there: agree on it."""
+    show(
+        Session(folder, passphrase_file).call("member.reach", {"name": name, "reach": way, "by": by}), as_json, _reached
+    )
+
+
 @app.command("list")
 def list_members(folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
     """List every member this node knows."""
@@ -112,14 +134,19 @@ def _changed(printer: Printer, reply: dict[str, Any]) -> None:
     printer.line(f"{member['alias']} ({member['card']['name']}) is now {member['state']}.")
 
 
+def _reached(printer: Printer, reply: dict[str, Any]) -> None:
+    member = reply["member"]
+    printer.line(f"{member['alias']} is reached: {member['reach']}. What already waits for it goes that way, too.")
+
+
 def _list(printer: Printer, reply: dict[str, Any]) -> None:
     rows = [
         (m["alias"], m["state"], m["card"]["name"], m["card"]["member_class"], m["card"]["country"],
-         m["card"]["endpoint"], m["card"]["expires_at"][:10])
+         m["reach"], m["card"]["endpoint"], m["card"]["expires_at"][:10])
         for m in reply["members"]
     ]  # fmt: skip
     printer.table(
-        ["alias", "state", "name", "class", "in", "endpoint", "expires"],
+        ["alias", "state", "name", "class", "in", "reached", "endpoint", "expires"],
         rows,
         empty="No members yet. `blindmatch member add FILE --by NAME` adds the card of one.",
         whole=["alias", "state"],

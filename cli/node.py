@@ -6,13 +6,14 @@ import signal
 import sys
 import time
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli._options import AsJson, Folder, PassphraseFile
 from cli._output import Printer, note, show
-from cli._profile import CLASSES, profile_of
+from cli._profile import CLASSES, listen_for, profile_of
 from cli._session import FOLDER_WAIT_SECONDS, POLL_SECONDS, Session
 from node.errors import Busy, UserError
 
@@ -36,6 +37,19 @@ def init(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Where to listen, if it differs from the endpoint."),
     ] = None,
+    dial_out_only: Annotated[
+        bool,
+        typer.Option(
+            "--dial-out-only",
+            help="Open no port: this node calls others, and nobody can call it. Instead of --endpoint.",
+        ),
+    ] = False,
+    database_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A private file with the address of an empty PostgreSQL database; without it, SQLite."
+        ),
+    ] = None,
     passphrase_file: PassphraseFile = None,
     no_passphrase: Annotated[
         bool, typer.Option("--no-passphrase", help="Leave the key file unlocked: who copies the folder reads it.")
@@ -58,6 +72,10 @@ def init(
             f"There is already a node in the folder {place}.",
             advice="Start it with `blindmatch node run`, or choose another folder.",
         )
+    if dial_out_only:
+        if endpoint is not None or listen is not None:
+            raise typer.BadParameter("--dial-out-only excludes --endpoint and --listen.")
+        endpoint = listen = "none"
     if listen is not None:
         _check_listen(listen)
     checked = profile_of(
@@ -71,10 +89,10 @@ def init(
         }
     )
     harden()
-    address = listen or _listen_for(checked.endpoint)
+    address = listen or listen_for(checked.endpoint)
     if no_passphrase:
         note("Warning: without a passphrase, whoever copies the folder can read everything in it.")
-        member_id = create_node(place, checked, None, listen=address)
+        member_id = create_node(place, checked, None, listen=address, database_file=database_file)
     else:
         with (
             _passphrase.read_file(passphrase_file)
@@ -88,7 +106,7 @@ def init(
                     f"The passphrase is too short: {MIN_PASSPHRASE_BYTES} characters at least.",
                     advice="Four or five random words make a good one.",
                 )
-            member_id = create_node(place, checked, passphrase, listen=address)
+            member_id = create_node(place, checked, passphrase, listen=address, database_file=database_file)
     show({"member_id": member_id, "folder": str(place), "listen": address}, as_json, _made)
 
 
@@ -113,7 +131,10 @@ def run(
         nonlocal started
         started = True
         name = parts.identity.signed_card.card.name
-        note(f"{name} is running at {parts.config.node.listen.rpartition(':')[0]}:{parts.port}. Ctrl-C stops it.")
+        where = (
+            f" at {parts.config.node.listen.rpartition(':')[0]}:{parts.port}" if parts.port else ", and opens no port"
+        )
+        note(f"{name} is running{where}. Ctrl-C stops it.")
 
     # Until it serves, SIGTERM simply ends this process; then run_node takes the signals over.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -149,13 +170,6 @@ def _check_listen(address: str) -> None:
         raise typer.BadParameter("Write host:port, for example 0.0.0.0:7443.", param_hint="--listen") from None
 
 
-def _listen_for(endpoint: str) -> str:
-    """Loopback stays on loopback; anything else listens on every address, with the card's port."""
-    host, _, port = endpoint.rpartition(":")
-    loopback = host in ("localhost", "[::1]") or host.startswith("127.")
-    return endpoint if loopback else f"0.0.0.0:{port}"
-
-
 def _nobody() -> Any:
     raise UserError(
         "Nobody is there to type a passphrase.",
@@ -189,9 +203,10 @@ def _status(printer: Printer, reply: dict[str, Any]) -> None:
         {
             "name": reply["name"],
             "member id": reply["member_id"],
-            "running": f"yes, on port {reply['port']}" if reply["running"] else "no",
+            "running": _running(reply),
             "folder": reply["folder"],
             "listens at": reply["listen"],
+            **({"watched at": f"port {reply['watch']}, on this computer only"} if reply["watch"] else {}),
             "members": _counts(members),
             "data sets": reply["datasets"],
             "rounds": _counts(rounds),
@@ -205,6 +220,12 @@ def _status(printer: Printer, reply: dict[str, Any]) -> None:
         printer.line()
         printer.table(["member", "elements left"], [(k, f"{v:,}") for k, v in reply["budget"]["remaining"].items()],
                       empty="")  # fmt: skip
+
+
+def _running(reply: dict[str, Any]) -> str:
+    if not reply["running"]:
+        return "no"
+    return f"yes, on port {reply['port']}" if reply["port"] else "yes, without a port: it calls others"
 
 
 def _counts(counts: dict[str, int]) -> str:

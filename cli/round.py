@@ -4,23 +4,28 @@ A convener proposes and starts; each member reads, signs (or refuses) with one o
 decides what is released. What is released is named by lead number: record references stay off the command line.
 """
 
+import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from cli import _carried
 from cli._exit import Exit
 from cli._options import AsJson, By, Folder, PassphraseFile, RoundId
-from cli._output import note, show, working
+from cli._output import note, show, show_line, working
 from cli._release import all_results, chosen_leads
 from cli._rounds_shown import (
+    progress_line,
     show_contacts,
     show_list,
     show_released,
     show_results,
     show_round,
+    show_settings,
     show_templates,
     show_terms,
 )
@@ -49,7 +54,7 @@ def propose(
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting, for example members.harbour.records=64 or "
-                     "deadline=2027-01-31T12:00:00Z; may be repeated."),
+                     "deadline=2027-01-31T12:00:00Z; may be repeated. `round settings TEMPLATE` lists them all."),
     ] = None,
     settings_file: Annotated[
         Path | None, typer.Option("--settings", metavar="FILE", help="Settings as a JSON file; --set goes on top.")
@@ -86,6 +91,18 @@ def propose(
 def templates(folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
     """List the jobs that a round can be proposed for, and what those that cannot be still lack."""
     show(Session(folder, passphrase_file).call("round.templates", {}), as_json, show_templates)
+
+
+@app.command()
+def settings(
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="The job, for example J1.")],
+    as_json: AsJson = False,
+) -> None:
+    """List what --set of `round propose` takes, what it means, and what the job has without it. Needs no node."""
+    from node.rounds.settings import settings_of
+
+    reply = {"template": template.upper(), "settings": [asdict(one) for one in settings_of(template)]}
+    show(reply, as_json, show_settings)
 
 
 @app.command("show")
@@ -178,6 +195,52 @@ def status(
 
 
 @app.command()
+def watch(
+    round_id: RoundId,
+    timeout: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Longest time to watch; then exit code 6. 0: no limit.")
+    ] = 0,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document a line whenever something has changed.")
+    ] = False,
+) -> None:
+    """Watch how far a round is, with rate and time left, until it is over or a person has to do something."""
+    session = Session(folder, passphrase_file)
+    until = time.monotonic() + timeout if timeout else None
+    said = ""
+    with session.connect(running=True) as ask, working("Watching") as step:
+        while True:
+            reply = ask("round.status", {"round": round_id})
+            found = reply["round"]
+            line = json.dumps(reply) if as_json else progress_line(found)
+            if as_json and _essence(found) != said:
+                said = _essence(found)
+                show_line(line)
+            elif not as_json:
+                step({"says": line})
+                if line != said and not sys.stderr.isatty():
+                    note(line)
+                said = line
+            at_rest = found["state"] in _ENDS or found["whose"] in ("you", "another member", "the convener")
+            if at_rest or (until is not None and time.monotonic() > until):
+                break
+            time.sleep(_WAIT_POLL_SECONDS)
+    if not as_json:
+        show(reply, False, show_round)
+    if not at_rest:
+        note("The round goes on; this was the longest time to watch.")
+        raise typer.Exit(Exit.BUSY)
+
+
+def _essence(found: dict[str, Any]) -> str:
+    """What makes a round worth another line: its state, whose turn it is, how far the lists have come."""
+    far = [(one["what"], one["ours"], one["done"]) for one in found["progress"]]
+    return json.dumps([found["state"], found["turn"], found["reports"], far])
+
+
+@app.command()
 def release(
     round_id: RoundId,
     by: By,
@@ -240,3 +303,6 @@ def contacts(
 ) -> None:
     """Show which agreeing identifiers recur over several of this node's own records, and over how many people."""
     show(Session(folder, passphrase_file).call("round.contacts", {"round": round_id}), as_json, show_contacts)
+
+
+_carried.register(app)

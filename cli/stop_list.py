@@ -12,7 +12,6 @@ from cli._files import read_text
 from cli._options import AsJson, By, Folder, PassphraseFile
 from cli._output import Printer, show
 from cli._session import Session
-from node.datasets.stop_list import MAX_STOP_TEXT_BYTES
 
 __all__ = ["app"]
 
@@ -46,6 +45,8 @@ def add(
     """Put values on a stop-list, which is made if there is none of that name."""
     if (file is None) == (not stdin):
         raise typer.BadParameter("Name a file, or say --stdin.", param_hint="FILE")
+    from node.datasets.stop_list import MAX_STOP_TEXT_BYTES
+
     text = read_text(file or Path("-"), what="stop-list", max_bytes=MAX_STOP_TEXT_BYTES)
     request = {"name": name, "text": text, "kind": kind, "region": region, "by": by}
     show(Session(folder, passphrase_file).call("stop-list.add", request), as_json, _show_changed("new on the list"))

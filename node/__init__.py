@@ -1,4 +1,4 @@
-"""The service: one node for one organisation. `node.app` builds it; README.md tells the life of a round."""
+"""The service: one node for one organisation. `node.app` runs it; README.md tells the life of a round."""
 
 __all__ = ["__version__"]
 

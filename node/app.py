@@ -1,83 +1,69 @@
-"""The one place that builds a node's objects, reads the environment and starts threads and servers.
+"""Opens, makes, restores and serves nodes; the one place that starts threads and servers.
 
     open_node(folder, passphrase)      the parts, without servers: for commands on a node that does not run
     run_node(folder, passphrase)       the same, serving peers and the command line until SIGTERM or SIGINT
     create_node(folder, profile, ...)  a new folder with keys, card, database and settings
+    restore_node(file, folder, ...)    a folder put together from a backup
 
-What else the environment may say: `BLINDMATCH_BACKEND` names the arithmetic to use (`psi.backend`).
+What a node is made of stands in `node.building`.
 """
 
 import gc
 import os
-import resource
-import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 from node import __version__, config, logs
-from node.arithmetic import ParallelBackend, usable_processors
-from node.audit import AuditLog, NoteKey, NoteSigner
-from node.audit.witness import Witness
+from node.building import Unlock, audit_log, build, chosen_backend, database_address, visits_of, wire_up
 from node.clock import Clock, SystemClock
-from node.datasets import DatasetBook
+from node.errors import Busy, NodeError, UserError
+from node.hardening import harden, until_told
 from node.identity.cards import Profile
 from node.identity.keys import Identity
-from node.identity.members import MemberBook
-from node.operations import OPERATIONS, Dispatcher, Parts
-from node.policy import Budget, Limits
-from node.rounds.book import RoundBook
-from node.rounds.conversation import Workshop
-from node.rounds.engine import RoundEngine
-from node.rounds.leads import LeadBook
-from node.rounds.mailbox import Inbox, Outbox
-from node.rounds.negotiation import Negotiation
-from node.rounds.post import Post
+from node.keeping.restore import Restored, look_through, opened_backup, put_in_place, settle, staging, unpack
+from node.keeping.sealedfile import Reader, damaged_backup, read_header
+from node.operations import OPERATIONS, Dispatcher, Parts, Progress
+from node.operations.figures import checks, refresher
+from node.rounds.ends import Ends
+from node.rounds.presence import ClockWatch
 from node.rounds.scheduler import Scheduler
 from node.rpc.control import ControlServer
 from node.rpc.peer import PeerService, Versions
 from node.rpc.refusals import RefusalLog
 from node.rpc.server import PeerServer
-from node.store import KeyRing, SpoolFolder, StateDir, Store
-from node.transport.direct import DirectCarrier
-from node.wire.envelope import Envelope, ReceiptKind
-from psi.backend import Backend, choose
+from node.store import LOOK_SECONDS, KeyRing, StateDir, Store
+from node.transport.collecting import Bell, Collecting, WaitingRoom
 from psi.identifiers import NORMALISER_VERSION
 from psi.messages import PROTOCOL_VERSION
 from psi.secret import SecretBytes
 
-__all__ = ["chosen_backend", "create_node", "harden", "open_node", "run_node", "serving"]
+__all__ = [
+    "Unlock",
+    "chosen_backend",
+    "create_node",
+    "database_address",
+    "harden",
+    "open_node",
+    "restore_node",
+    "run_node",
+    "serving",
+]
 
 CONTROL_STOP_SECONDS = 2.0
 """How long a stopping node lets commands come to their end; a round's long steps are broken off."""
 SCHEDULER_STOP_SECONDS = 4.0
 """How long it waits for the step of each round to end; what was not stored is done again at the next start."""
 SERVER_STOP_SECONDS = 2.0
-"""How long it lets calls of peers come to their end. The three together stay under the ten seconds of a service."""
-
-BACKEND_VARIABLE = "BLINDMATCH_BACKEND"
+"""How long it lets calls of peers come to their end."""
+VISITS_STOP_SECONDS = 1.0
+"""How long it waits for visits to relays and members that it takes things from, once their connections are closed.
+The four together stay under the ten seconds of a service."""
 
 GC_OBJECTS = 20_000
 """Container objects that are made before the garbage collector looks for cycles among them: those of a few blocks of
 records, which are gone by then. Python's own figure is 700."""
-
-
-def chosen_backend() -> Backend:
-    """The arithmetic that the environment names, or the best there is; self-tested."""
-    return choose(os.environ.get(BACKEND_VARIABLE) or None)
-
-
-def harden() -> None:
-    """No core dumps: they would hold keys and identifiers."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":
-        import ctypes
-
-        pr_set_dumpable = 4
-        ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
 
 
 def _calm_collector() -> None:
@@ -89,17 +75,24 @@ def _calm_collector() -> None:
 
 
 def create_node(
-    folder: Path, profile: Profile, passphrase: SecretBytes | None, *, listen: str, clock: Clock | None = None
+    folder: Path,
+    profile: Profile,
+    passphrase: SecretBytes | None,
+    *,
+    listen: str,
+    database_file: Path | None = None,
+    clock: Clock | None = None,
 ) -> str:
     """Make a node's folder: keys, settings, database, identity and card. Gives the member id.
 
+    `database_file` holds the address of an empty database on a server, if it is not to be a file in the folder.
     If a step fails, or is interrupted, nothing of it stays: a half-made node would be in the way of the next try.
     """
     state = StateDir(folder)
     new = not state.path.exists()
     state.create()
     try:
-        return _furnish(state, profile, passphrase, listen, clock or SystemClock())
+        return _furnish(state, profile, passphrase, listen, database_file, clock or SystemClock())
     except BaseException:
         state.discard()
         if new:
@@ -107,27 +100,82 @@ def create_node(
         raise
 
 
-def _furnish(state: StateDir, profile: Profile, passphrase: SecretBytes | None, listen: str, clock: Clock) -> str:
+def _furnish(
+    state: StateDir,
+    profile: Profile,
+    passphrase: SecretBytes | None,
+    listen: str,
+    database_file: Path | None,
+    clock: Clock,
+) -> str:
     with ExitStack() as stack:
         keys = KeyRing.create(state.key, passphrase, os.urandom)
         stack.callback(keys.close)
-        config.write_default(state.config, listen=listen)
-        config.load(state.config)
-        store = Store.open(state.database_url, keys, clock=clock)
+        named = None if database_file is None else str(database_file.absolute())
+        config.write_default(state.config, listen=listen, database_file=named)
+        store = Store.open(database_address(state, config.load(state.config)), keys, clock=clock)
         stack.callback(store.close)
-        identity = Identity.create(store, profile, clock=clock, random_bytes=os.urandom)
-        with store.transaction() as tx:
-            _audit(store, identity, clock).append(tx, "node-created", member=identity.member_id)
+        if not store.new:
+            raise UserError(
+                "There is already a node in this database.",
+                advice="Give the new node an empty database of its own.",
+            )
+        try:
+            identity = Identity.create(store, profile, clock=clock, random_bytes=os.urandom)
+            with store.transaction() as tx:
+                audit_log(store, identity, clock).append(tx, "node-created", member=identity.member_id)
+        except BaseException:
+            with suppress(NodeError):
+                store.discard()
+            raise
         return identity.member_id
 
 
 @contextmanager
-def open_node(folder: Path, passphrase: SecretBytes | None, *, clock: Clock | None = None) -> Iterator[Parts]:
-    """The parts of a node, for as long as the block lasts. Busy if a node runs in this folder."""
+def open_node(
+    folder: Path, passphrase: SecretBytes | None, *, clock: Clock | None = None, unlock: Unlock = KeyRing.open
+) -> Iterator[Parts]:
+    """The parts of a node, for as long as the block lasts. Busy if a node runs in this folder.
+
+    `unlock` opens the key file; it is given its place and `passphrase`.
+    """
     with ExitStack() as stack:
         state = StateDir(folder)
         stack.enter_context(state.lock())
-        yield _build(stack, state, passphrase, clock or SystemClock(), os.urandom)
+        yield build(stack, state, passphrase, clock or SystemClock(), os.urandom, unlock)
+
+
+def restore_node(
+    file: Path,
+    folder: Path,
+    *,
+    by: str,
+    unlock: Callable[[Path, bytes], KeyRing],
+    clock: Clock | None = None,
+    progress: Progress = lambda _step: None,
+) -> Restored:
+    """Make a node's folder from a backup (`node.keeping.restore`). `by`: a staff label.
+
+    `unlock` opens the key file that stands in the backup; it is given a place to name and the content.
+    """
+    clock = clock or SystemClock()
+    with staging(folder) as place, opened_backup(file) as backup:
+        header = read_header(backup)
+        with closing(unlock(file, header.key_file)) as keys:
+            about = unpack(place, header, Reader(backup, header, keys), clock, progress)
+        with ExitStack() as stack:
+            # The folder is held already, and whatever the settings say, the database is the one in it.
+            parts = build(stack, place, None, clock, os.urandom, lambda key, _: unlock(key, header.key_file),
+                          address=place.database_url)  # fmt: skip
+            if parts.identity.member_id != about.member:
+                raise damaged_backup()
+            look_through(place, parts.store, parts.audit, about)
+            ends = Ends(parts.store, parts.audit, parts.identity, parts.book, parts.engine.inbox, parts.outbox)
+            ended = settle(parts.store, parts.audit, ends, parts.book, about, by)
+            until = parts.budget.closed_until()
+            member = parts.identity.member_id
+        put_in_place(place, folder)
+        return Restored(member, about, ended, until)
 
 
 @contextmanager
@@ -143,7 +191,7 @@ def serving(
     with ExitStack() as stack:
         state = StateDir(folder)
         stack.enter_context(state.lock())
-        parts = _build(stack, state, passphrase, clock or SystemClock(), random_bytes)
+        parts = build(stack, state, passphrase, clock or SystemClock(), random_bytes)
         adapt(parts)
         limits = parts.config.limits
         scheduler = Scheduler(
@@ -154,10 +202,15 @@ def serving(
             clock=parts.clock,
             workers=limits.rounds_at_once,
         )
-        _wire_up(parts, scheduler.wake)
         refusals = RefusalLog(parts.store, parts.audit, parts.clock)
+        bell = Bell()
+        visits = visits_of(parts)
+        wire_up(parts, scheduler.wake, bell, visits, refusals)
         versions = Versions(str(PROTOCOL_VERSION), NORMALISER_VERSION, __version__)
-        service = PeerService(parts.identity.member_id, _Door(parts.engine, scheduler.wake), versions, parts.clock)
+        # Waiting collectors never hold more than half of the threads.
+        room = WaitingRoom(bell, parts.clock, places=limits.workers // 2)
+        hatch = Collecting(parts.door, parts.engine.post, room)
+        service = PeerService(parts.identity.member_id, parts.door, versions, parts.clock, hatch)
         server = PeerServer(
             parts.config.node.listen,
             identity=parts.identity,
@@ -167,19 +220,30 @@ def serving(
             clock=parts.clock,
             workers=limits.workers,
         )
+        listens = parts.config.node.listen != config.NO_PORT
         control = ControlServer(state.path, Dispatcher(parts, OPERATIONS))
-        parts.port = server.start()
+        clocks = ClockWatch(parts.engine.post.presence, parts.carrier.clock_ahead)
+        leaving = _watched(stack, parts, scheduler)
+        parts.port = server.start() if listens else None
         parts.running = True
         _note(parts, "node-started", version=__version__)
         # Undone from the last to the first: what could still wait for a peer is cut off, the rest ends, then the log.
-        stack.callback(_note, parts, "node-stopped")
-        stack.callback(server.stop, SERVER_STOP_SECONDS)
+        stack.callback(_note_stop, parts)
+        if listens:
+            stack.callback(server.stop, SERVER_STOP_SECONDS)
         scheduler.start()
         stack.callback(scheduler.stop, SCHEDULER_STOP_SECONDS)
         control.start()
         stack.callback(control.stop, CONTROL_STOP_SECONDS)
+        visits.start()
+        stack.callback(visits.stop, VISITS_STOP_SECONDS)
+        stack.callback(bell.close)
         stack.callback(parts.carrier.close)
+        clocks.start()
+        stack.callback(clocks.stop)
         stack.callback(parts.engine.stop)
+        stack.callback(parts.store.hurry)
+        stack.callback(leaving)
         yield parts
 
 
@@ -195,132 +259,48 @@ def run_node(
     clock = SystemClock()
     harden()
     logs.configure(log_style, clock)
-    stopping = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    stopping = until_told()
     with serving(folder, passphrase, clock=clock, adapt=adapt) as parts:
         _calm_collector()
         ready(parts)
-        stopping.wait()
+        _look_after(parts, stopping)
 
 
-def _build(
-    stack: ExitStack,
-    state: StateDir,
-    passphrase: SecretBytes | None,
-    clock: Clock,
-    random_bytes: Callable[[int], bytes],
-) -> Parts:
-    settings = config.load(state.config)
-    backend = ParallelBackend(chosen_backend(), settings.limits.arithmetic_threads or usable_processors())
-    stack.callback(backend.close)
-    keys = KeyRing.open(state.key, passphrase)
-    stack.callback(keys.close)
-    store = Store.open(state.database_url, keys, clock=clock)
-    stack.callback(store.close)
-    identity = Identity.load(store)
-    audit = _audit(store, identity, clock)
-    members = MemberBook(store, audit, identity, clock)
-    datasets = DatasetBook(
-        store,
-        state.path / "datasets",
-        audit,
-        clock,
-        random_bytes,
-        processes=settings.limits.arithmetic_threads,
-    )
-    spool_key = keys.subkey(b"spools")
-    stack.callback(spool_key.wipe)
-    spools = SpoolFolder(state.spools, spool_key, random_bytes)
-    limits = settings.budget
-    budget = Budget(store, clock, Limits(limits.elements, max(limits.elements, limits.elements_in_all), limits.days))
-    book, leads = RoundBook(store), LeadBook(store)
-    inbox, outbox = Inbox(store, most_waiting=settings.limits.inbox_messages), Outbox(store, identity)
-    carrier = DirectCarrier(identity, members, clock)
-    stack.callback(carrier.close)
-    negotiation = Negotiation(
-        store=store,
-        audit=audit,
-        clock=clock,
-        identity=identity,
-        members=members,
-        datasets=datasets,
-        budget=budget,
-        book=book,
-        outbox=outbox,
-        wake=_sleep,
-    )
-    engine = RoundEngine(
-        store=store,
-        audit=audit,
-        clock=clock,
-        identity=identity,
-        members=members,
-        budget=budget,
-        book=book,
-        leads=leads,
-        inbox=inbox,
-        outbox=outbox,
-        post=Post(store, outbox, carrier, clock, random_bytes),
-        negotiation=negotiation,
-        workshop=Workshop(me=identity.member_id, spools=spools, book=book, backend=backend, random_bytes=random_bytes),
-        witness=Witness(),
-    )
-    stack.callback(engine.close)
-    return Parts(
-        folder=state,
-        config=settings,
-        clock=clock,
-        random_bytes=random_bytes,
-        backend=backend,
-        store=store,
-        identity=identity,
-        audit=audit,
-        members=members,
-        datasets=datasets,
-        budget=budget,
-        book=book,
-        leads=leads,
-        outbox=outbox,
-        negotiation=negotiation,
-        engine=engine,
-        carrier=carrier,
-        wake=_sleep,
-    )
+def _watched(stack: ExitStack, parts: Parts, scheduler: Scheduler) -> Callable[[], None]:
+    """Answer those who watch this node, if the settings name an address for it; what to call when it begins to stop."""
+    address = parts.config.node.watch
+    if not address:
+        return lambda: None
+    from node.watch import WatchServer
+
+    watch = WatchServer(address, parts.clock, checks(parts, scheduler), refresher(parts, scheduler))
+    parts.watch = watch.port
+    watch.start()
+    stack.callback(watch.stop)
+    return watch.readiness.stopping
 
 
-def _wire_up(parts: Parts, wake: Callable[[str], None]) -> None:
-    parts.wake = wake
-    parts.negotiation.wake = wake
+def _look_after(parts: Parts, stopping: threading.Event) -> None:
+    """Until the node is told to stop. Raises Busy once another process has the database: then this one must end."""
+    log, reached = logs.get("store"), True
+    while not stopping.wait(LOOK_SECONDS):
+        now = parts.store.keep()
+        if now is not reached:
+            log.warning("database-back" if now else "database-not-reached")
+        reached = now
+
+
+def _note_stop(parts: Parts) -> None:
+    """The last entry. A stop must not fail because the database is gone; whoever took it over goes on with the log."""
+    try:
+        if parts.store.reached:
+            _note(parts, "node-stopped")
+            return
+    except Busy:
+        pass
+    logs.get("store").warning("stop-not-noted")
 
 
 def _note(parts: Parts, event: str, **facts: str) -> None:
     with parts.store.transaction() as tx:
         parts.audit.append(tx, event, **facts)
-
-
-def _sleep(_round_id: str) -> None:
-    """Nobody to wake: the node does not run, and looks at every open round when it starts."""
-
-
-def _audit(store: Store, identity: Identity, clock: Clock) -> AuditLog:
-    key = NoteKey.of_member(identity.member_id, identity.public_key)
-    return AuditLog(store, NoteSigner(key, identity.sign_note), clock)
-
-
-class _Door:
-    """Between the peers' calls and the engine: store, then wake."""
-
-    def __init__(self, engine: RoundEngine, wake: Callable[[str], None]) -> None:
-        self._engine = engine
-        self._wake = wake
-
-    def accept(self, _member: object, envelope: Envelope) -> ReceiptKind:
-        receipt = self._engine.accept(envelope)
-        if receipt is ReceiptKind.ACCEPTED:
-            self._wake(envelope.round_id)
-        return receipt

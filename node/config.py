@@ -8,14 +8,31 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from node.errors import UserError
 
-__all__ = ["MAX_CONFIG_BYTES", "Budget", "Config", "Limits", "NodeSection", "load", "write_default"]
+__all__ = [
+    "MAX_CONFIG_BYTES",
+    "NO_PORT",
+    "Address",
+    "Budget",
+    "Config",
+    "Limits",
+    "Listen",
+    "NodeSection",
+    "Section",
+    "Settings",
+    "StoreSection",
+    "is_loopback",
+    "load",
+    "load_settings",
+    "write_default",
+]
 
 MAX_CONFIG_BYTES = 64 * 1024
 """Largest settings file read, in bytes."""
@@ -30,22 +47,71 @@ def _address(value: str) -> str:
     return value
 
 
-_Address = Annotated[str, Field(max_length=260), AfterValidator(_address)]
+def is_loopback(host: str) -> bool:
+    """Is this a name or number of this very computer?"""
+    try:
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
-class _Section(BaseModel):
+def _here(value: str) -> str:
+    if value and not is_loopback(_address(value).rpartition(":")[0]):
+        raise ValueError('must be an address of this computer, for example "127.0.0.1:9464", or "" for none')
+    return value
+
+
+NO_PORT = "none"
+"""In place of an address to listen on: no port is opened."""
+
+
+def _listen(value: str) -> str:
+    if value != NO_PORT:
+        try:
+            _address(value)
+        except ValueError as error:
+            raise ValueError(f'{error}, or "{NO_PORT}"') from None
+    return value
+
+
+Address = Annotated[str, Field(max_length=260), AfterValidator(_address)]
+Listen = Annotated[str, Field(max_length=260), AfterValidator(_listen)]
+
+
+class Section(BaseModel):
+    """Settings that belong together; one table of the file."""
+
     # strict: "10" is not 10, and 1 is not true.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
-class NodeSection(_Section):
+class Settings(Section):
+    """All settings of one program: its sections. `program` and `made_by` stand in what is said about the file."""
+
+    program: ClassVar[str]
+    made_by: ClassVar[str]
+
+
+_S = TypeVar("_S", bound=Settings)
+
+
+class NodeSection(Section):
     """Where this node is found."""
 
-    listen: _Address = "127.0.0.1:7443"
-    """Address and port on which other members' nodes are answered (host:port; port 0 takes a free one)."""
+    listen: Listen = "127.0.0.1:7443"
+    """Where other members' nodes are answered (host:port; port 0: a free one), or "none": then it only calls others."""
+    watch: Annotated[str, Field(max_length=260), AfterValidator(_here)] = ""
+    """Address and port for health and figures over HTTP, such as 127.0.0.1:9464; "" for none. Loopback only."""
 
 
-class Budget(_Section):
+class StoreSection(Section):
+    """Where the database is."""
+
+    database_file: str = Field(default="", max_length=4096)
+    """File (mode 0600) that holds the address of a PostgreSQL database; if empty, SQLite in the node's folder."""
+
+
+class Budget(Section):
     """How much a peer may have evaluated, over all agreements with it."""
 
     elements: int = Field(default=20_000, ge=1, le=100_000_000)
@@ -56,7 +122,7 @@ class Budget(_Section):
     """Length of the window, in days."""
 
 
-class Limits(_Section):
+class Limits(Section):
     """What this node takes on."""
 
     inbox_messages: int = Field(default=1_000, ge=10, le=100_000)
@@ -69,15 +135,24 @@ class Limits(_Section):
     """Threads that share curve arithmetic, and processes that prepare a large table, in number; 0: one a processor."""
 
 
-class Config(_Section):
-    """All settings; one section a table of the file."""
+class Config(Settings):
+    """All settings of a node; one section a table of the file."""
+
+    program: ClassVar[str] = "node"
+    made_by: ClassVar[str] = "blindmatch node init"
 
     node: NodeSection = NodeSection()
+    store: StoreSection = StoreSection()
     budget: Budget = Budget()
     limits: Limits = Limits()
 
 
 def load(path: Path) -> Config:
+    """Read the settings file of a node. Raises as `load_settings` does."""
+    return load_settings(path, Config)
+
+
+def load_settings(path: Path, kind: type[_S]) -> _S:
     """Read a settings file.
 
     Raises UserError, naming the setting, for a file that cannot be read, is not TOML, or holds an unknown key or a
@@ -100,24 +175,27 @@ def load(path: Path) -> Config:
     except (ValueError, RecursionError):
         raise UserError(f"The settings file {path} is not a text file of settings.", advice="Replace it.") from None
     try:
-        return Config.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        raise _explained(path, problem) from None
+        raise _explained(path, problem, kind) from None
 
 
-def write_default(path: Path, *, listen: str | None = None) -> None:
-    """Write a settings file with every setting, its default and its meaning, all commented out but `listen` if given.
+def write_default(
+    path: Path, *, listen: str | None = None, database_file: str | None = None, kind: type[Settings] = Config
+) -> None:
+    """Write a settings file with every setting, its default and its meaning, all commented out but what is given.
 
     UserError if there is a file already.
     """
-    lines = ["# Settings of this blindmatch node. Remove the # before a setting to change it.\n"]
-    for name, section in _sections():
+    given = {(kind.program, "listen"): listen, ("store", "database_file"): database_file}
+    lines = [f"# Settings of this blindmatch {kind.program}. Remove the # before a setting to change it.\n"]
+    for name, section in _sections(kind):
         lines.append(f"\n[{name}]  # {section.__doc__}\n")
         for key, field in section.model_fields.items():
             value = _toml(field.default)
-            if (name, key) == ("node", "listen") and listen is not None:
-                lines.append(f"# {field.description}\n{key} = {_toml(listen)}\n")
+            if (chosen := given.get((name, key))) is not None:
+                lines.append(f"# {field.description}\n{key} = {_toml(chosen)}\n")
             else:
                 lines.append(f"# {field.description}\n# {key} = {value}\n")
     try:
@@ -136,13 +214,13 @@ def _toml(value: str | int) -> str:
     return f'"{value}"' if isinstance(value, str) else f"{value:_}"
 
 
-def _sections() -> Iterator[tuple[str, type[_Section]]]:
-    for name, field in Config.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+def _sections(kind: type[Settings]) -> Iterator[tuple[str, type[Section]]]:
+    for name, field in kind.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield name, field.annotation
 
 
-def _explained(path: Path, problem: Mapping[str, Any]) -> UserError:
+def _explained(path: Path, problem: Mapping[str, Any], kind: type[Settings]) -> UserError:
     *table, key = [str(part) for part in problem["loc"]]
     name = f"[{table[0]}] {key}" if table else f"[{key}]"
     if problem["type"] == "model_type":
@@ -153,9 +231,9 @@ def _explained(path: Path, problem: Mapping[str, Any]) -> UserError:
     if problem["type"] != "extra_forbidden":
         return UserError(
             f"The setting {name} in {path} is not acceptable: {_lower_first(problem['msg'])}.",
-            advice="The file that `blindmatch node init` writes shows every setting and its default.",
+            advice=f"The file that `{kind.made_by}` writes shows every setting and its default.",
         )
-    sections = dict(_sections())
+    sections = dict(_sections(kind))
     known = list(sections[table[0]].model_fields) if table else list(sections)
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
     nearest = f"{near} in [{table[0]}]" if table else f"[{near}]"

@@ -36,6 +36,8 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "peer": "member",
         "by": "label",  # a local staff label, chosen by the organisation
         "second": "label",  # of the second person, where it takes two
+        "leaving": "label",
+        "joining": "label",
         "manifest_digest": "digest",
         "card_digest": "digest",
         "digest": "digest",
@@ -76,6 +78,12 @@ FACTS: Mapping[str, str] = MappingProxyType(
         "withdrawn": "count",
         "rounds": "count",
         "port": "count",
+        "waiting": "count",  # parcels at a relay, as the next three
+        "stored": "count",
+        "taken": "count",
+        "expired": "count",
+        "needed": "count",
+        "officers": "count",
         "ok": "flag",
         "resumed": "flag",
         "declared": "flag",

@@ -1,13 +1,13 @@
 """Named places where a test may stop the process or make a step fail.
 
 A round must survive a crash at every step, so every step that matters has a name here, and the fault tests walk the
-list. Names live in this one table: hitting or arming a name that is not listed is an error, and so is listing one
-that no code hits (a test compares).
+list (`POINTS`); so must what is done to a node while it is stopped (`KEEPING`). Names live in this one table: hitting
+or arming a name that is not listed is an error, and so is listing one that no code hits (a test compares).
 """
 
 from collections.abc import Callable
 
-__all__ = ["POINTS", "arm", "hit"]
+__all__ = ["KEEPING", "POINTS", "arm", "hit"]
 
 POINTS = frozenset(
     {
@@ -29,19 +29,37 @@ POINTS = frozenset(
     }
 )
 
+KEEPING = frozenset(
+    {
+        "restore.unpacked",
+        "restore.looked-through",
+        "restore.settled",
+        "restore.before-rename",
+        "restore.after-rename",
+        "rotate.begun",
+        "rotate.batch",
+        "rotate.file",
+        "rotate.spool",
+        "rotate.resealed",
+        "rotate.noted",
+        "rotate.dropped",
+    }
+)
+"""Steps of a restore and of a key rotation (node.keeping): the tests of these walk this list."""
+
 _armed: dict[str, Callable[[], None]] = {}
 
 
 def arm(name: str, action: Callable[[], None]) -> None:
     """Run `action` whenever the point is reached. Only tests call this."""
-    if name not in POINTS:
+    if name not in POINTS | KEEPING:
         raise ValueError(f"no failpoint is called {name}")
     _armed[name] = action
 
 
 def hit(name: str) -> None:
     """The code has reached the point `name`."""
-    if name not in POINTS:
+    if name not in POINTS | KEEPING:
         raise ValueError(f"no failpoint is called {name}")
     action = _armed.get(name)
     if action is not None:

@@ -1,7 +1,7 @@
 """The manifest: the agreement of one round, signed by every member, void as soon as one byte changes.
 
 It says who takes part with which records, on what legal ground, what is compared, who learns what, in which order, how
-much at most, and until when (R3). Everything a round does follows from it; nothing that matters is a local setting.
+much at most, and until when. Everything a round does follows from it; nothing that matters is a local setting.
 
 There is exactly one byte form: canonical JSON (RFC 8785), every field present. `parse` refuses duplicate keys, unknown
 fields, another spelling of the same content, and text that could disguise itself on a screen. The **digest** of the
@@ -37,6 +37,7 @@ from node.agreement.terms import (
 )
 from node.errors import NotFound, RefusedByPolicy
 from node.wire import strict_json
+from psi.codec import length_prefixed
 from psi.errors import RefusedValue
 from psi.identifiers import Rule
 from psi.padding import size_class
@@ -47,7 +48,7 @@ __all__ = ["FORMAT", "MAX_MANIFEST_BYTES", "MAX_MATCH_RULES", "REFUSE_LABEL", "S
 
 FORMAT = "blindmatch-manifest/1"
 
-SIGN_LABEL = b"blindmatch/1 manifest signed"
+SIGN_LABEL = b"blindmatch/2 manifest signed"
 """Label of a member's signature over the digest: "we take part"."""
 
 REFUSE_LABEL = b"blindmatch/1 manifest refused"
@@ -148,6 +149,10 @@ class Manifest(Part):
     def digest(self) -> bytes:
         """64 bytes: SHA-512 over the length-prefixed label and canonical bytes."""
         return digest(Label.AGREEMENT, self.canonical())
+
+    def accepted_with(self, round_key: bytes) -> bytes:
+        """What a member signs to accept: this agreement, and under which key it wants the round's messages sealed."""
+        return length_prefixed(self.digest(), round_key)
 
     @property
     def mode(self) -> Mode:

@@ -43,9 +43,20 @@ class Event(StrEnum):
     NODE_CREATED = "node-created"
     NODE_STARTED = "node-started"
     NODE_STOPPED = "node-stopped"
+    NODE_RESTORED = "node-restored"
+    BACKUP_MADE = "backup-made"
+    PASSPHRASE_CHANGED = "passphrase-changed"  # noqa: S105  the name of an event
+    KEY_SPLIT = "key-split"
+    KEY_RECOVERED = "key-recovered"
+    KEY_ROTATED = "key-rotated"
+    STAFF_HANDOVER = "staff-handover"
+    CARD_RENEWED = "card-renewed"
     MEMBER_ADDED = "member-added"
     MEMBER_CONFIRMED = "member-confirmed"
+    MEMBER_RENEWAL_ADDED = "member-renewal-added"
+    MEMBER_RENEWED = "member-renewed"
     MEMBER_REMOVED = "member-removed"
+    MEMBER_REACH_SET = "member-reach-set"
     DATASET_ADDED = "dataset-added"
     DATASET_REFRESHED = "dataset-refreshed"
     DATASET_REMOVED = "dataset-removed"
@@ -101,7 +112,7 @@ class AuditLog:
         Raises ValueError for an event or fact that is not on the list or does not have its shape (a mistake in the
         code), UserError for a staff label that cannot be one.
         """
-        labels = [facts[name] for name in ("by", "second") if name in facts]
+        labels = [facts[name] for name in ("by", "second", "leaving", "joining") if name in facts]
         if any(isinstance(label, str) and not is_staff_label(label) for label in labels):
             raise UserError(
                 "A staff label must begin with a letter and hold letters, points, dashes and at most four digits.",

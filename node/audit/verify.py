@@ -33,9 +33,11 @@ MAX_PROBLEMS = 100
 
 @dataclass
 class Report:
-    """What `verify_log` found: `problems` are sentences, empty if the log is sound."""
+    """What `verify_log` found: `problems` are sentences, empty if the log is sound; `root`, in hex, is that of the
+    entries that are there."""
 
     entries: int = 0
+    root: str = ""
     checkpoints: int = 0
     problems: list[str] = field(default_factory=list)
     more_problems: int = 0
@@ -78,7 +80,7 @@ def verify_log(connection: Connection, key: NoteKey, remembered: Iterable[Checkp
             report.add(f"Entry {position} {problem}.")
         edge.append(leaf_hash(body or b""))
         _compare(report, edge, claims.pop(edge.size, []), key)
-    report.entries = edge.size
+    report.entries, report.root = edge.size, edge.root().hex()
     for size, found in sorted(claims.items()):
         for origin, _ in found:
             report.add(f"{origin} counts {size} entries, but there are {edge.size}: the end of the log is missing.")

@@ -205,6 +205,10 @@ def fingerprint(header: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps([fold(name) for name in header]).encode()).hexdigest()
 
 
+_RUNNING_NUMBER = "nr"
+"""A name that is the case number only where no other column is: as often it counts the rows."""
+
+
 def suggest(header: Sequence[str]) -> dict[str, str]:
     """A proposed role for the columns whose names are known words; the first column wins a role that has only one.
 
@@ -216,9 +220,12 @@ def suggest(header: Sequence[str]) -> dict[str, str]:
     names = [fold(name) for name in header]
     apart = {HEADER_WORDS.get(name) for name in names}
     half_names = _HALF_NAMES if "given_name" in apart and "family_name" not in apart else frozenset()
+    numbered = any(HEADER_WORDS.get(name) == "reference" for name in names if name != _RUNNING_NUMBER)
     for name, folded in zip(header, names, strict=True):
         role = _proposed(name, half_names)
-        if role is None or names.count(folded) > 1 or is_forbidden(name) is not None:
+        if role is None or (numbered and folded == _RUNNING_NUMBER):
+            continue
+        if names.count(folded) > 1 or is_forbidden(name) is not None:
             continue
         place = slot(role)
         if place in taken and not takes_several(role):

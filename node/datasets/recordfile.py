@@ -17,10 +17,10 @@ import struct
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, Self
+from typing import BinaryIO, Protocol, Self
 
 from node.errors import StateDamaged, UserError
-from node.store.cells import Cells
+from node.store.cells import Cells, key_number
 from node.store.files import FILE_MODE, sync_folder
 
 __all__ = [
@@ -30,8 +30,10 @@ __all__ = [
     "LineWriter",
     "RecordWriter",
     "read_blocks",
+    "read_blocks_of",
     "remove_file",
     "remove_leftovers",
+    "reseal_file",
 ]
 
 BLOCK_RECORDS = 1024
@@ -122,31 +124,77 @@ class RecordWriter:
 
 def read_blocks(folder: Path, file_id: str, cells: Cells) -> Iterator[list[bytes]]:
     """The lines of a record file in order, a block at a time. StateDamaged if it is missing, altered or incomplete."""
+    with _opened(folder, file_id) as file:
+        yield from read_blocks_of(file, file_id, cells)
+
+
+def read_blocks_of(file: BinaryIO, file_id: str, cells: Cells) -> Iterator[list[bytes]]:
+    """As `read_blocks`, of a record file that is open: it may have lost its name meanwhile."""
+    for block, count, last, sealed in _blocks_in(file):
+        try:
+            plain = cells.unseal("records", file_id, _place(block, count, last), sealed)
+        except StateDamaged:
+            raise _damaged() from None
+        if count:
+            yield plain.split(b"\n")
+
+
+def _opened(folder: Path, file_id: str) -> BinaryIO:
     try:
-        file = (folder / f"{file_id}{SUFFIX}").open("rb")
+        return (folder / f"{file_id}{SUFFIX}").open("rb")
     except OSError:
         raise _damaged() from None
-    with file:
-        block, last = 0, 0
-        while not last:
-            frame = file.read(_FRAME.size)
-            if len(frame) != _FRAME.size:
-                raise _damaged()
-            length, count, last = _FRAME.unpack(frame)
-            if length > _MAX_SEALED_BYTES or last > 1:
-                raise _damaged()
-            sealed = file.read(length)
-            if len(sealed) != length:
-                raise _damaged()
-            try:
-                plain = cells.unseal("records", file_id, _place(block, count, bool(last)), sealed)
-            except StateDamaged:
-                raise _damaged() from None
-            if count:
-                yield plain.split(b"\n")
-            block += 1
-        if file.read(1):
+
+
+def _sealed_blocks(folder: Path, file_id: str) -> Iterator[tuple[int, int, bool, bytes]]:
+    """Number of the block, its records, whether it is the last one, and the block as it is stored."""
+    with _opened(folder, file_id) as file:
+        yield from _blocks_in(file)
+
+
+def _blocks_in(file: BinaryIO) -> Iterator[tuple[int, int, bool, bytes]]:
+    block, last = 0, 0
+    while not last:
+        frame = file.read(_FRAME.size)
+        if len(frame) != _FRAME.size:
             raise _damaged()
+        length, count, last = _FRAME.unpack(frame)
+        if length > _MAX_SEALED_BYTES or last > 1:
+            raise _damaged()
+        sealed = file.read(length)
+        if len(sealed) != length:
+            raise _damaged()
+        yield block, count, bool(last), sealed
+        block += 1
+    if file.read(1):
+        raise _damaged()
+
+
+def reseal_file(folder: Path, file_id: str, cells: Cells, newest: int) -> bool:
+    """Seal every block of a record file under the newest data key, in a second file that then takes its place; False
+    if the file is under it already. A block at a time. StateDamaged as for `read_blocks`; then nothing is changed."""
+    path, part = folder / f"{file_id}{SUFFIX}", folder / f"{file_id}{_PART}"
+    changed = False
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+        with os.fdopen(descriptor, "wb") as new:
+            for block, count, last, sealed in _sealed_blocks(folder, file_id):
+                place = _place(block, count, last)
+                if key_number(sealed) != newest:
+                    changed = True
+                    sealed = cells.seal("records", file_id, place, cells.unseal("records", file_id, place, sealed))
+                new.write(_FRAME.pack(len(sealed), count, last) + sealed)
+            new.flush()
+            os.fsync(descriptor)
+        if changed:
+            part.replace(path)
+            sync_folder(folder)
+    except OSError as error:
+        raise _cannot_write(error) from None
+    finally:
+        with suppress(OSError):
+            part.unlink()
+    return changed
 
 
 def remove_file(folder: Path, file_id: str) -> None:

@@ -31,11 +31,12 @@ _WORKBOOKS = (b"PK\x03\x04", bytes.fromhex("d0cf11e0a1b11ae1"))
 _PARQUET = b"PAR1"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _JSON_LIST = re.compile(rb"\[\s*[\[{]")
+_GIVE = "Give a table: CSV, XLSX, XLS, ODS, Parquet, JSON Lines, or a .toml file that says what to ask a database."
 _NOT_TABLES = {
-    b"%PDF": ("a PDF document", "Give a CSV or XLSX file."),
-    b"\x89PNG": ("a picture", "Give a CSV or XLSX file."),
-    b"\xff\xd8\xff": ("a picture", "Give a CSV or XLSX file."),
-    b"{\\rt": ("a text document", "Give a CSV or XLSX file."),
+    b"%PDF": ("a PDF document", _GIVE),
+    b"\x89PNG": ("a picture", _GIVE),
+    b"\xff\xd8\xff": ("a picture", _GIVE),
+    b"{\\rt": ("a text document", _GIVE),
     b"\x1f\x8b": ("compressed", "Unpack it (gunzip) and give the file inside."),
     b"7z\xbc\xaf": ("compressed", "Unpack it and give the file inside."),
     b"PARE": ("an encrypted Parquet file", "Export the table without encryption, or as a locked XLSX workbook."),

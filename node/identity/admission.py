@@ -5,6 +5,7 @@ its own (a call is known by its key alone) and find room. Nothing here makes any
 """
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 
 from anyascii import anyascii
@@ -24,6 +25,7 @@ __all__ = [
     "check_room",
     "choose_alias",
     "name_skeleton",
+    "pick_alias",
     "staff_label",
 ]
 
@@ -76,6 +78,11 @@ def choose_alias(tx: Connection, card: Card, wanted: str | None) -> str:
         clash = (members.c.alias == alias) & (members.c.member_id != card.member_id)
         return tx.execute(select(members.c.alias).where(clash)).first() is not None
 
+    return pick_alias(card, wanted, taken)
+
+
+def pick_alias(card: Card, wanted: str | None, taken: Callable[[str], bool]) -> str:
+    """The same for any book: `taken` says whether somebody else has an alias."""
     if wanted is not None:
         if not _ALIAS.fullmatch(wanted):
             raise UserError(
@@ -101,6 +108,7 @@ def already_confirmed(alias: str, known: Card, card: Card) -> UserError:
         return UserError(f"{alias} is a confirmed member with this very card.")
     return UserError(
         f"{alias} is a confirmed member with another card.",
-        advice=f"If the organisation told you in person that its card changed, run `blindmatch member remove "
-        f"{alias}`, add the new card, and compare the words again.",
+        advice="If it is a newer card of the same node, `blindmatch member renew` takes it in. If not, and the "
+        f"organisation told you in person that its card changed, run `blindmatch member remove {alias}`, add the new "
+        "card, and compare the words again.",
     )

@@ -7,8 +7,8 @@ Card files are exchanged by hand. The signature shows that whoever made the card
 *who that is*: a stranger can make a flawless card in another organisation's name. Only the check words
 (node.identity.words), compared by voice, and the second person who confirms (node.identity.members) show that.
 
-The sealing key belongs to a later release, in which a relay carries what it cannot read. It is in the card now,
-because cards that people have exchanged by hand should not have to be exchanged again.
+The sealing key is what others seal for what they say about a round, so that a relay carries what it cannot read
+(node.wire.sealing).
 """
 
 import base64
@@ -42,6 +42,7 @@ __all__ = [
     "MAX_ENDPOINT_CHARACTERS",
     "MAX_LANGUAGES",
     "MAX_NAME_CHARACTERS",
+    "NO_ENDPOINT",
     "Card",
     "MemberClass",
     "Profile",
@@ -61,6 +62,8 @@ MAX_NAME_CHARACTERS = 100
 MAX_CONTACT_CHARACTERS = 200
 MAX_ENDPOINT_CHARACTERS = 200
 MAX_LANGUAGES = 10
+NO_ENDPOINT = "none"
+"""In place of an address: this node calls others, and nobody can call it."""
 
 _DIGEST_LABEL = b"blindmatch/card-digest/1"
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
@@ -94,6 +97,8 @@ class MemberClass(StrEnum):
     RESEARCH = "research"
     INTERGOVERNMENTAL = "intergovernmental"
     COORDINATOR = "coordinator"
+    RELAY = "relay"
+    """Keeps sealed envelopes for others until they are taken: calls nobody, and is no party of any round."""
 
 
 FIELDS: Mapping[str, str] = {
@@ -102,7 +107,7 @@ FIELDS: Mapping[str, str] = {
     "country": "the two capital letters of a country, for example RO",
     "languages": f"up to {MAX_LANGUAGES} codes of two or three small letters, for example ro",
     "contact": f"one line of at most {MAX_CONTACT_CHARACTERS} characters, without ones that cannot be seen",
-    "endpoint": "host:port, for example node.example.org:7443",
+    "endpoint": "host:port, for example node.example.org:7443, or none for a node that others cannot call",
 }
 """What a person may write into each field of a `Profile`, in words."""
 
@@ -120,10 +125,12 @@ def check_text(text: str) -> str:
 
 
 def check_endpoint(endpoint: str) -> str:
-    """`host:port` with a host name, an IPv4 address or an IPv6 address in brackets. Raises ValueError.
+    """`host:port` with a host name, an IPv4 address or an IPv6 address in brackets, or NO_ENDPOINT. Raises ValueError.
 
     Strict, because gRPC would take other forms (`unix:/...`, `dns://server/...`) as instructions.
     """
+    if endpoint == NO_ENDPOINT:
+        return endpoint
     host, colon, port = endpoint.rpartition(":")
     if not colon or not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
         raise ValueError("has no port between 1 and 65535 after the last colon")
@@ -167,7 +174,7 @@ _Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 class Profile(BaseModel):
     """What a person says about the organisation. `country`: ISO 3166-1 alpha-2; `languages`: ISO 639; `endpoint`:
-    host:port under which others reach the node."""
+    host:port under which others reach the node, or NO_ENDPOINT."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -179,6 +186,11 @@ class Profile(BaseModel):
     ]
     contact: Annotated[_Text, Field(max_length=MAX_CONTACT_CHARACTERS)]
     endpoint: Annotated[str, Field(max_length=MAX_ENDPOINT_CHARACTERS), AfterValidator(check_endpoint)]
+
+    @property
+    def dials_out_only(self) -> bool:
+        """Nobody can call this node: it calls others, and takes what waits there."""
+        return self.endpoint == NO_ENDPOINT
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> "Profile":

@@ -2,7 +2,7 @@
 
     identity   Ed25519         signs cards, manifests, envelopes, transcripts, checkpoints    -> member id
     TLS        ECDSA P-256     proves on every connection that we are that member             -> pin in the card
-    sealing    X25519          for a later release; the card already carries it
+    sealing    X25519          others seal for it what they say about a round
 
 What this does not promise: that no copy of a private key is left in the memory of the process. The library keeps
 keys in its own memory, gRPC wants the TLS key as text, and Python does not wipe what it frees. They are the
@@ -29,22 +29,35 @@ from node.identity.certificates import Certificate, new_certificate, new_tls_key
 from node.ids import RandomBytes
 from node.store import Store
 from node.store.schema import settings
+from node.wire.sealing import Place, SealBrokenError, open_note
 from node.wire.signing import labelled, verify
 
-__all__ = ["Identity", "verify"]
+__all__ = ["CARD", "PREVIOUS_SEALING_KEY", "SEALING_KEY", "TLS_KEY", "Identity", "verify"]
 
 _IDENTITY_KEY = "identity.key"
-_TLS_KEY = "identity.tls_key"
-_SEALING_KEY = "identity.sealing_key"
-_CARD = "identity.card"
+TLS_KEY = "identity.tls_key"
+SEALING_KEY = "identity.sealing_key"
+PREVIOUS_SEALING_KEY = "identity.sealing_key.previous"
+"""Of the card before, once a card was renewed: what was sealed for that one still opens."""
+CARD = "identity.card"
 
 
 class Identity:
     """The keys of this node and the card that shows their public halves. Make one with `create` or `load`."""
 
-    def __init__(self, identity_key: bytes, tls_key_pem: bytes, sealing_key: bytes, card_file: bytes) -> None:
+    def __init__(
+        self,
+        identity_key: bytes,
+        tls_key_pem: bytes,
+        sealing_key: bytes,
+        card_file: bytes,
+        previous_sealing_key: bytes | None = None,
+    ) -> None:
         self._identity_key = Ed25519PrivateKey.from_private_bytes(identity_key)
         self._sealing_key = X25519PrivateKey.from_private_bytes(sealing_key)
+        self._before: X25519PrivateKey | None = None
+        if previous_sealing_key is not None:
+            self._before = X25519PrivateKey.from_private_bytes(previous_sealing_key)
         self._tls_key_pem = tls_key_pem
         self._signed_card = parse_card(card_file)
         card = self._signed_card.card
@@ -75,9 +88,9 @@ class Identity:
         )
         cells = {
             _IDENTITY_KEY: identity_key,
-            _SEALING_KEY: sealing_key,
-            _TLS_KEY: tls_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
-            _CARD: signed.to_bytes(),
+            SEALING_KEY: sealing_key,
+            TLS_KEY: tls_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+            CARD: signed.to_bytes(),
         }
         with store.transaction() as tx:
             if _read(store, tx, _IDENTITY_KEY) is not None:
@@ -93,12 +106,13 @@ class Identity:
     def load(cls, store: Store) -> "Identity":
         """The identity in the store. Raises UserError when the node has none yet, StateDamaged when it is broken."""
         with store.read() as tx:
-            cells = [_read(store, tx, key) for key in (_IDENTITY_KEY, _TLS_KEY, _SEALING_KEY, _CARD)]
+            cells = [_read(store, tx, key) for key in (_IDENTITY_KEY, TLS_KEY, SEALING_KEY, CARD)]
+            previous = _read(store, tx, PREVIOUS_SEALING_KEY)
         if cells[0] is None:
             raise UserError("This node has no identity yet.", advice="Run `blindmatch node init` first.")
         identity_key, tls_key_pem, sealing_key, card_file = (cell or b"" for cell in cells)
         try:
-            return cls(identity_key, tls_key_pem, sealing_key, card_file)
+            return cls(identity_key, tls_key_pem, sealing_key, card_file, previous)
         except (ValueError, UserError) as error:
             raise StateDamaged(
                 "The stored identity of this node is damaged.", advice="Restore the node's folder from a backup."
@@ -139,6 +153,16 @@ class Identity:
     @property
     def tls_cert_pem(self) -> bytes:
         return self.certificate.pem
+
+    def open_note(self, place: Place, sealed: bytes) -> bytes:
+        """What somebody sealed for the key of our card, or of the one before it (node.wire.sealing). Raises
+        SealBrokenError."""
+        try:
+            return open_note(self._sealing_key, place, sealed)
+        except SealBrokenError:
+            if self._before is None:
+                raise
+        return open_note(self._before, place, sealed)
 
     def sign(self, label: bytes, data: bytes) -> bytes:
         """A 64-byte Ed25519 signature for one purpose (see node.wire.signing). Deterministic."""

@@ -6,10 +6,11 @@
 Only a **confirmed** member is pinned: may call us, and is called by us. A card becomes a pin only when a second local
 person confirms it by typing the check words that the other organisation read out (node.identity.words).
 
-A confirmed card is never replaced in place. Somebody with a new card is removed first, added, and confirmed again:
-that costs a phone call, and there is no moment at which one person alone, or two cards at once, decide what is
-trusted. Removal needs one person only, because it is the safe direction, and holds from the next call on. A removed
-member stays in the book, so that a call in its name can be refused *by name*.
+A confirmed card is replaced in place only by a newer one that the same identity key signed and that says the same name,
+class and country, when a second person accepts it (node.identity.renewal). Anybody else with a new card is removed
+first, added, and confirmed again: that costs a phone call, and there is no moment at which one person alone, or two
+cards at once, decide what is trusted. Removal needs one person only, because it is the safe direction, and holds from
+the next call on. A removed member stays in the book, so that a call in its name can be refused *by name*.
 
 What is trusted is read from the store at every question; there is no cached copy that a removal could miss. The pin
 is taken from the sealed card, not from the column beside it, which only finds the row. The state, the alias and who
@@ -30,6 +31,7 @@ from node.errors import NotAllowed, NotFound, StateDamaged, UserError
 from node.identity.admission import already_confirmed, check_card, check_room, choose_alias, staff_label
 from node.identity.cards import Card, MemberClass, SignedCard, parse_card
 from node.identity.keys import Identity
+from node.identity.reach import Reach, Way, usual_reach
 from node.identity.words import check_words, words_agree
 from node.store import Store
 from node.store.schema import members
@@ -59,7 +61,8 @@ class MemberState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member as we know it. `alias`: our own short name for it; `added_by`, `confirmed_by`: local people."""
+    """One member as we know it. `alias`: our own short name for it; `added_by`, `confirmed_by`: local people;
+    `chosen_reach`: how we reach it, if somebody here has set that."""
 
     alias: str
     state: MemberState
@@ -68,6 +71,16 @@ class Member:
     confirmed_by: str | None
     added_at: str
     confirmed_at: str | None
+    chosen_reach: Reach | None = None
+
+    @property
+    def reach(self) -> Reach:
+        """How things get to this member: as set here, else as its card says."""
+        return self.chosen_reach or usual_reach(self.card)
+
+    @property
+    def is_relay(self) -> bool:
+        return self.card.member_class is MemberClass.RELAY
 
     @property
     def card(self) -> Card:
@@ -137,6 +150,7 @@ class MemberBook:
                 "confirmed_by": None,
                 "added_at": timestamp(now),
                 "confirmed_at": None,
+                "reach": None if known is None else _row_text(known.chosen_reach),
             }
             values["card"] = self._sealed(signed, values)
             if known is None:
@@ -183,7 +197,7 @@ class MemberBook:
                 raise UserError(f"The card of {member.alias} was changed in the meantime.", advice="Begin again.")
             digest = member.card.digest.hex()
             self._audit.append(tx, "member-confirmed", member=member.member_id, card_digest=digest, by=person)
-        self._tell_watchers()
+        self.tell_watchers()
         return self.get(member.member_id)
 
     def remove(self, name: str, by: str) -> Member:
@@ -195,7 +209,33 @@ class MemberBook:
                 raise UserError(f"{member.alias} is removed already.")
             self._change(tx, members.c.member_id == member.member_id, {"state": MemberState.REMOVED.value})
             self._audit.append(tx, "member-removed", member=member.member_id, by=person)
-        self._tell_watchers()
+        self.tell_watchers()
+        return self.get(member.member_id)
+
+    def set_reach(self, name: str, reach: Reach | None, by: str) -> Member:
+        """Say how a member is reached from now on; None: as its card says. One person is enough: whichever way an
+        envelope takes, only its recipient can read it. Raises NotFound, or UserError for a relay that is none."""
+        person = staff_label(by)
+        with self._store.transaction() as tx:
+            member = self._named(tx, name)
+            if reach is not None and reach.way is Way.DIRECT and member.card.dials_out_only:
+                raise UserError(
+                    f"The card of {member.alias} has no address, so it cannot be called.",
+                    advice="It calls this node instead (collects), or is reached through a relay or by file.",
+                )
+            if member.is_relay:
+                raise UserError(f"{member.alias} is a relay: nothing is for it, so it needs no way of its own.")
+            if reach is not None and reach.way is Way.RELAY:
+                relay = self._find(tx, members.c.member_id == reach.relay)
+                if relay is None or not relay.is_relay or relay.state is not MemberState.CONFIRMED:
+                    raise UserError(
+                        "No confirmed relay of that name is in the member book.",
+                        advice="Add and confirm the card of the relay as you do with a member's.",
+                    )
+            self._change(tx, members.c.member_id == member.member_id, {"reach": _row_text(reach)})
+            way = (reach or usual_reach(member.card)).way
+            self._audit.append(tx, "member-reach-set", member=member.member_id, mode=way.value, by=person)
+        self.tell_watchers()
         return self.get(member.member_id)
 
     def list(self) -> tuple[Member, ...]:
@@ -203,6 +243,12 @@ class MemberBook:
         with self._store.read() as tx:
             rows = tx.execute(select(members).order_by(members.c.alias)).mappings().all()
             return tuple(self._member(row) for row in rows)
+
+    def roots(self) -> tuple[bytes, ...]:
+        """The certificates of all confirmed members, in PEM: who may connect to us."""
+        return tuple(
+            one.card.certificate.pem for one in self.list() if one.state is MemberState.CONFIRMED and not one.is_relay
+        )
 
     def get(self, name: str) -> Member:
         """The member with this alias or member id, in whatever state. Raises NotFound."""
@@ -233,7 +279,7 @@ class MemberBook:
         row = tx.execute(select(members).where(condition)).mappings().first()
         return None if row is None else self._member(row)
 
-    def _change(self, tx: Connection, which: ColumnElement[bool], changed: Mapping[str, str]) -> int:
+    def _change(self, tx: Connection, which: ColumnElement[bool], changed: Mapping[str, str | None]) -> int:
         """Change columns of the row, and seal them anew; how many rows that were."""
         row = tx.execute(select(members).where(which)).mappings().first()
         if row is None:
@@ -262,6 +308,7 @@ class MemberBook:
             row["confirmed_by"],
             row["added_at"],
             row["confirmed_at"],
+            None if row["reach"] is None else Reach.parse(row["reach"]),
         )
         if member.member_id != row["member_id"] or signed.card.digest != row["card_digest"]:
             raise StateDamaged(
@@ -269,7 +316,20 @@ class MemberBook:
             )
         return member
 
-    def _tell_watchers(self) -> None:
+    def exchange_card(self, tx: Connection, member_id: str, signed: SignedCard) -> None:
+        """Put a newer card of the same identity into a member's row. What it must say, and who must agree, is checked
+        before (node.identity.renewal); call `tell_watchers` after the transaction."""
+        which = members.c.member_id == member_id
+        row = tx.execute(select(members).where(which)).mappings().one()
+        changed = {
+            "card_digest": signed.card.digest,
+            "tls_key_hash": signed.card.certificate.key_hash,
+            "card": self._sealed(signed, dict(row)),
+        }
+        tx.execute(members.update().where(which).values(**changed))
+
+    def tell_watchers(self) -> None:
+        """Who is confirmed, or with which key, has changed."""
         for watcher in self._watchers:
             watcher()
 
@@ -282,5 +342,11 @@ def _parsed(card: bytes) -> SignedCard:
 
 def _standing(columns: Mapping[str, Any]) -> bytes:
     """What is sealed in front of the card: one line of JSON."""
-    names = ("alias", "state", "added_by", "confirmed_by", "added_at", "confirmed_at")
+    names = ["alias", "state", "added_by", "confirmed_by", "added_at", "confirmed_at"]
+    if columns["reach"] is not None:  # rows that were sealed before there was a choice have six values, and stay so
+        names.append("reach")
     return canonical([columns[name] for name in names])
+
+
+def _row_text(reach: Reach | None) -> str | None:
+    return None if reach is None else str(reach)

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from node.operations import datasets, members, rounds, service, stop_lists
+from node.operations import carrying, datasets, keeping, members, rounds, service, stop_lists
 from node.operations.parts import Parts, Progress
 from node.operations.table import Dispatcher
 
@@ -11,7 +11,7 @@ __all__ = ["OPERATIONS", "Dispatcher", "Parts", "Progress"]
 OPERATIONS = MappingProxyType(
     {
         operation.name: operation
-        for module in (service, members, datasets, stop_lists, rounds)
+        for module in (service, members, datasets, stop_lists, rounds, carrying, keeping)
         for operation in module.OPERATIONS
     }
 )

@@ -9,6 +9,7 @@ from node.errors import UserError
 from node.identity.admission import name_skeleton
 from node.identity.cards import Card
 from node.identity.members import Member
+from node.identity.reach import RELAY_PREFIX, WORDS, Reach, Way
 from node.identity.words import slip_in
 from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation, Reply, Request
@@ -23,8 +24,10 @@ __all__ = [
     "MemberReply",
     "MemberView",
     "NameRequest",
+    "ReachRequest",
     "RemoveRequest",
     "VersionsReply",
+    "card_view",
 ]
 
 
@@ -43,8 +46,11 @@ class CardView(Reply):
 
 
 class MemberView(Reply):
+    """`reach`: how it is reached, with the alias of the relay if there is one; empty for a relay itself."""
+
     alias: str
     state: str
+    reach: str
     card: CardView
     added_by: str
     confirmed_by: str | None
@@ -91,6 +97,14 @@ class RemoveRequest(Request):
     by: str
 
 
+class ReachRequest(Request):
+    """`reach`: direct, collects, relay:NAME, file; or `card`: as its card says."""
+
+    name: str
+    reach: str
+    by: str
+
+
 class VersionsReply(Reply):
     alias: str
     protocol: str
@@ -99,7 +113,7 @@ class VersionsReply(Reply):
     clock_ahead_seconds: float = Field(description="how far the other node's clock is ahead of ours")
 
 
-def _card_view(card: Card) -> CardView:
+def card_view(card: Card) -> CardView:
     return CardView(
         member_id=card.member_id,
         name=card.name,
@@ -113,19 +127,39 @@ def _card_view(card: Card) -> CardView:
     )
 
 
-def _member_view(member: Member) -> MemberView:
+def _member_view(parts: Parts, member: Member) -> MemberView:
     return MemberView(
         alias=member.alias,
         state=member.state.value,
-        card=_card_view(member.card),
+        reach="" if member.is_relay else _reach_words(parts, member.reach),
+        card=card_view(member.card),
         added_by=member.added_by,
         confirmed_by=member.confirmed_by,
     )
 
 
+def _reach_words(parts: Parts, reach: Reach) -> str:
+    """As `member reach` takes it."""
+    return f"{RELAY_PREFIX}{parts.members.get(reach.relay).alias}" if reach.way is Way.RELAY else reach.way.value
+
+
+def _reach(parts: Parts, request: ReachRequest, _progress: Progress) -> MemberReply:
+    reach = None
+    if request.reach.startswith(RELAY_PREFIX):
+        relay = parts.members.get(request.reach.removeprefix(RELAY_PREFIX))
+        reach = Reach(Way.RELAY, relay.member_id)
+    elif request.reach != "card":
+        reach = Reach.parse(request.reach)
+    member = parts.members.set_reach(request.name, reach, request.by)
+    for found in parts.book.all():
+        if not found.over:
+            parts.wake(found.round_id)  # what waits for it may have another way now
+    return MemberReply(member=_member_view(parts, member), words=[])
+
+
 def _show_card(parts: Parts, _request: Nothing, _progress: Progress) -> CardReply:
     signed = parts.identity.signed_card
-    return CardReply(card=_card_view(signed.card), file=signed.to_bytes().decode())
+    return CardReply(card=card_view(signed.card), file=signed.to_bytes().decode())
 
 
 def _add(parts: Parts, request: AddRequest, _progress: Progress) -> MemberReply:
@@ -157,20 +191,25 @@ def _confirm(parts: Parts, request: ConfirmRequest, _progress: Progress) -> Memb
     if slip := slip_in(request.words):
         raise UserError(f"{slip} Nothing was changed.", advice="Type all eight, in the order in which you hear them.")
     member = parts.members.confirm(request.name, request.words, request.by)
-    return MemberReply(member=_member_view(member), words=[])
+    return MemberReply(member=_member_view(parts, member), words=[])
 
 
 def _remove(parts: Parts, request: RemoveRequest, _progress: Progress) -> MemberReply:
     member = parts.members.remove(request.name, request.by)
-    return MemberReply(member=_member_view(member), words=[])
+    return MemberReply(member=_member_view(parts, member), words=[])
 
 
 def _list(parts: Parts, _request: Nothing, _progress: Progress) -> MemberList:
-    return MemberList(members=[_member_view(member) for member in parts.members.list()])
+    return MemberList(members=[_member_view(parts, member) for member in parts.members.list()])
 
 
 def _check(parts: Parts, request: NameRequest, _progress: Progress) -> VersionsReply:
     member = parts.members.get(request.name)
+    if not member.is_relay and member.reach.way is not Way.DIRECT:
+        raise UserError(
+            f"This node does not call {member.alias} ({WORDS[member.reach.way]}).",
+            advice="`blindmatch member reach` changes that, if its card has an address.",
+        )
     said = parts.carrier.hello(request.name)
     return VersionsReply(
         alias=member.alias,
@@ -182,7 +221,7 @@ def _check(parts: Parts, request: NameRequest, _progress: Progress) -> VersionsR
 
 
 def _with_words(parts: Parts, member: Member) -> MemberReply:
-    return MemberReply(member=_member_view(member), words=list(parts.members.check_words(member.member_id)))
+    return MemberReply(member=_member_view(parts, member), words=list(parts.members.check_words(member.member_id)))
 
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
@@ -191,6 +230,7 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation("member.words", NameRequest, _words),
     Operation("member.confirm", ConfirmRequest, _confirm),
     Operation("member.remove", RemoveRequest, _remove),
+    Operation("member.reach", ReachRequest, _reach),
     Operation("member.list", Nothing, _list),
     Operation("member.check", NameRequest, _check),
 )

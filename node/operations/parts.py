@@ -1,4 +1,4 @@
-"""Everything a node is made of, in one place: what `node.app` builds and the operations use."""
+"""Everything a node is made of, in one place: what `node.building` builds and the operations use."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,8 +17,12 @@ from node.rounds.engine import RoundEngine
 from node.rounds.leads import LeadBook
 from node.rounds.mailbox import Outbox
 from node.rounds.negotiation import Negotiation
-from node.store import StateDir, Store
+from node.rounds.progress import ProgressBoard
+from node.rounds.room import Room
+from node.store import KeyRing, SpoolFolder, StateDir, Store
 from node.transport.direct import DirectCarrier
+from node.transport.door import Door
+from node.transport.routes import Routes
 from psi.backend import Backend
 
 __all__ = ["Parts", "Progress"]
@@ -28,13 +32,15 @@ Progress = Callable[[Mapping[str, Any]], None]
 
 @dataclass
 class Parts:
-    """The parts of one node. `running` is set once it serves peers; `port` is where."""
+    """The parts of one node. `running`: it serves peers, at `port`; `watch` is the port of its figures."""
 
     folder: StateDir
     config: Config
     clock: Clock
     random_bytes: RandomBytes
     backend: Backend
+    keys: KeyRing
+    spools: SpoolFolder
     store: Store
     identity: Identity
     audit: AuditLog
@@ -47,6 +53,11 @@ class Parts:
     negotiation: Negotiation
     engine: RoundEngine
     carrier: DirectCarrier
+    routes: Routes
+    door: Door
+    room: Room
+    progress: ProgressBoard
     wake: Callable[[str], None]
     running: bool = False
     port: int | None = None
+    watch: int | None = None

@@ -15,6 +15,7 @@ __all__ = [
     "ContactsReply",
     "LeadView",
     "MemberView",
+    "PartyView",
     "ProposeRequest",
     "ReleaseReply",
     "ReleaseRequest",
@@ -26,6 +27,7 @@ __all__ = [
     "RoundView",
     "ShowReply",
     "SignRequest",
+    "StretchView",
     "VerdictView",
 ]
 
@@ -74,8 +76,34 @@ class MemberView(Reply):
     answered: str
 
 
+class StretchView(Reply):
+    """A list or an answer that is under way: see `node.rounds.progress.Stretch`."""
+
+    what: str
+    ours: bool
+    done: int
+    total: int
+    records_per_second: float | None
+    seconds_left: float | None
+
+
+class PartyView(Reply):
+    """Another node of the round, as far as this one knows since it started. `sentence`: when it was last heard of and
+    what is tried next; `clock_ahead_seconds`: as it told us; `clock`: a sentence if that is too much, else empty."""
+
+    member_id: str
+    name: str
+    heard_at: str | None
+    failing_since: str | None
+    next_try_seconds: float | None
+    clock_ahead_seconds: float | None
+    sentence: str
+    clock: str
+
+
 class RoundView(Reply):
-    """`turn` says in words whose turn it is. `count` is what the first learner declared, if it has."""
+    """`turn` says in words whose turn it is, `whose` in one of `node.operations.turns.Whose`, `since` from when on.
+    `seconds_left` and `time_left`: until the end that applies now; 0 and empty for a round that is over."""
 
     round_id: str
     state: str
@@ -85,6 +113,12 @@ class RoundView(Reply):
     convener: str
     members: list[MemberView]
     turn: str
+    whose: str
+    since: str
+    seconds_left: float
+    time_left: str
+    parties: list[PartyView]
+    progress: list[StretchView]
     deadline: str
     expires_at: str
     failure: str | None

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from node.agreement.manifest import Manifest
-from node.clock import timestamp
 from node.errors import UserError
 from node.operations.parts import Parts, Progress
 from node.operations.round_forms import (
@@ -13,7 +12,6 @@ from node.operations.round_forms import (
     ContactsReply,
     ContactView,
     LeadView,
-    MemberView,
     ProposeRequest,
     ReleaseReply,
     ReleaseRequest,
@@ -22,11 +20,11 @@ from node.operations.round_forms import (
     RoundList,
     RoundReply,
     RoundRequest,
-    RoundView,
     ShowReply,
     SignRequest,
     VerdictView,
 )
+from node.operations.round_view import view
 from node.operations.table import Nothing, Operation
 from node.rounds.book import Round
 from node.rounds.contacts import recurring_contacts
@@ -78,7 +76,7 @@ def _show_manifest(parts: Parts, manifest: Manifest, found: Round | None) -> Sho
         dataset = parts.datasets.by_id(found.dataset_id)
     verdicts = parts.negotiation.judge(manifest, dataset)
     return ShowReply(
-        round=None if found is None else _view(parts, found),
+        round=None if found is None else view(parts, found),
         manifest=json.loads(manifest.canonical()),
         sentences=list(explain(manifest, parts.identity.member_id)),
         verdicts=[VerdictView(rule=v.rule, ok=v.ok, sentence=v.sentence, advice=v.advice) for v in verdicts],
@@ -87,28 +85,28 @@ def _show_manifest(parts: Parts, manifest: Manifest, found: Round | None) -> Sho
 
 
 def _list(parts: Parts, _request: Nothing, _progress: Progress) -> RoundList:
-    return RoundList(rounds=[_view(parts, found) for found in parts.book.all()])
+    return RoundList(rounds=[view(parts, found, brief=True) for found in parts.book.all()])
 
 
 def _status(parts: Parts, request: RoundRequest, _progress: Progress) -> RoundReply:
-    return RoundReply(round=_view(parts, parts.book.find(request.round)))
+    return RoundReply(round=view(parts, parts.book.find(request.round)))
 
 
 def _sign(parts: Parts, request: SignRequest, _progress: Progress) -> RoundReply:
     found = parts.book.find(request.round)
-    return RoundReply(round=_view(parts, parts.negotiation.sign(found, dataset_name=request.dataset, by=request.by)))
+    return RoundReply(round=view(parts, parts.negotiation.sign(found, dataset_name=request.dataset, by=request.by)))
 
 
 def _refuse(parts: Parts, request: ByRequest, _progress: Progress) -> RoundReply:
-    return RoundReply(round=_view(parts, parts.negotiation.refuse(parts.book.find(request.round), by=request.by)))
+    return RoundReply(round=view(parts, parts.negotiation.refuse(parts.book.find(request.round), by=request.by)))
 
 
 def _start(parts: Parts, request: ByRequest, _progress: Progress) -> RoundReply:
-    return RoundReply(round=_view(parts, parts.negotiation.start(parts.book.find(request.round), by=request.by)))
+    return RoundReply(round=view(parts, parts.negotiation.start(parts.book.find(request.round), by=request.by)))
 
 
 def _cancel(parts: Parts, request: ByRequest, _progress: Progress) -> RoundReply:
-    return RoundReply(round=_view(parts, parts.negotiation.cancel(parts.book.find(request.round), by=request.by)))
+    return RoundReply(round=view(parts, parts.negotiation.cancel(parts.book.find(request.round), by=request.by)))
 
 
 def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> ReleaseReply:
@@ -155,7 +153,7 @@ def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> Rele
     seen_with = [] if chosen is None else parts.leads.seen_with(found.round_id, set(chosen))
     parts.wake(found.round_id)
     return ReleaseReply(
-        round=_view(parts, parts.book.get(found.round_id)),
+        round=view(parts, parts.book.get(found.round_id)),
         released=released,
         withheld=total - released,
         seen_with=seen_with,
@@ -169,7 +167,7 @@ def _results(parts: Parts, request: ResultsRequest, _progress: Progress) -> Resu
         parts.audit.append(tx, "results-read", round_id=found.round_id, hits=len(leads))
     member = found.position != "none"
     return ResultsReply(
-        round=_view(parts, found),
+        round=view(parts, found),
         learned=found.learned,
         total=parts.leads.count(found.round_id),
         leads=[_lead(number, status, lead) for number, status, lead in leads],
@@ -205,80 +203,13 @@ def _contacts(parts: Parts, request: RoundRequest, _progress: Progress) -> Conta
     with parts.store.transaction() as tx:
         parts.audit.append(tx, "results-read", round_id=found.round_id, hits=len(contacts))
     return ContactsReply(
-        round=_view(parts, found),
+        round=view(parts, found),
         contacts=[ContactView.model_validate(one._asdict()) for one in contacts],
         note=(
             "Counted over this node's own records; the other side learns nothing of it. People are told apart by how "
             "their names sound, so there may be more. Do not ring a number: it may warn whoever answers."
         ),
     )
-
-
-_TURNS = {
-    RoundState.AGREED: "The convener can start the round.",
-    RoundState.PREPARING: "The list is being prepared.",
-    RoundState.RUNNING: "The two nodes are exchanging messages.",
-    RoundState.DECIDING: "A person at this node must decide what is released.",
-    RoundState.FINISHED: "The round is over: both sides have closed it.",
-    RoundState.REFUSED: "The round is over: a member refused.",
-    RoundState.CANCELLED: "The round is over: it was cancelled.",
-    RoundState.FAILED: "The round is over: it failed.",
-}
-
-
-def _view(parts: Parts, found: Round) -> RoundView:
-    me = parts.identity.member_id
-    verdicts = {verdict.member_id: verdict.signed for verdict in parts.book.verdicts(found.round_id)}
-    answers = {True: "signed", False: "refused", None: "not yet"}
-    waiting = [entry.name for entry in found.manifest.members if verdicts.get(entry.member_id) is None]
-    deciding = [
-        entry.name for entry in found.manifest.members if found.reports.get(entry.member_id) == RoundState.DECIDING
-    ]
-    free_at = None if found.over else parts.engine.waits_for_budget(found.round_id)
-    if free_at is not None:
-        turn = (
-            "This node waits until enough of its budget for the other side is free again, at "
-            f"{timestamp(free_at)}. Nobody has to do anything."
-        )
-    elif found.state is RoundState.PROPOSED:
-        turn = f"Waiting for the signature of {' and '.join(waiting)}."
-    elif found.state in (RoundState.PREPARING, RoundState.RUNNING) and deciding:
-        turn = f"A person at {deciding[0]} must decide what is released."
-    elif found.position == "none" and found.state in (RoundState.PREPARING, RoundState.RUNNING):
-        turn = "The members' nodes are at work."
-    else:
-        turn = _TURNS[found.state]
-    return RoundView(
-        round_id=found.round_id,
-        state=found.state.value,
-        template=found.manifest.template,
-        title=found.manifest.title or "",
-        position=found.position,
-        convener="you" if found.convener == me else found.convener,
-        members=[
-            MemberView(
-                member_id=entry.member_id,
-                name=entry.name,
-                member_class=entry.member_class,
-                answered=answers[verdicts.get(entry.member_id)],
-            )
-            for entry in found.manifest.members
-        ],
-        turn=turn,
-        deadline=found.manifest.deadline,
-        expires_at=found.manifest.expires_at,
-        failure=found.failure_sentence,
-        blamed=None if found.blamed is None else _name(parts, found, found.blamed),
-        reports=dict(found.reports),
-    )
-
-
-def _name(parts: Parts, found: Round, member_id: str) -> str:
-    """What a party of a round is called: as the agreement says, or for a convener that is no member, as its card."""
-    for entry in found.manifest.members:
-        if entry.member_id == member_id:
-            return entry.name
-    return parts.members.get(member_id).name
 
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (

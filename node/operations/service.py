@@ -55,12 +55,15 @@ class BudgetView(Reply):
 
 
 class StatusReply(Reply):
+    """`watch`: the loopback port of health and figures, if it was asked for in the settings."""
+
     running: bool
     folder: str
     member_id: str
     name: str
     listen: str
     port: int | None
+    watch: int | None
     members: dict[str, int]
     datasets: int
     rounds: dict[str, int]
@@ -120,7 +123,7 @@ def versions(backend: str) -> VersionsView:
 
 def _status(parts: Parts, _request: Nothing, _progress: Progress) -> StatusReply:
     members = parts.members.list()
-    rounds = parts.book.all()
+    rounds = parts.book.counts()
     settings = parts.config.budget
     limits = Limits(settings.elements, max(settings.elements, settings.elements_in_all), settings.days)
     return StatusReply(
@@ -130,18 +133,16 @@ def _status(parts: Parts, _request: Nothing, _progress: Progress) -> StatusReply
         name=parts.identity.signed_card.card.name,
         listen=parts.config.node.listen,
         port=parts.port,
+        watch=parts.watch,
         members={state.value: sum(member.state is state for member in members) for state in MemberState},
         datasets=len(parts.datasets.list()),
-        rounds={
-            state: sum(found.state == state for found in rounds)
-            for state in sorted({found.state.value for found in rounds})
-        },
+        rounds={state.value: rounds[state] for state in sorted(rounds)},
         audit_entries=parts.audit.size(),
         budget=BudgetView(
             elements=settings.elements,
             days=settings.days,
             years=round(limits.years, 1),
-            sentence=limits.sentence(),
+            sentence=parts.budget.sentence(),
             remaining={
                 member.alias: parts.budget.remaining(member.member_id)
                 for member in members

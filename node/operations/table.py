@@ -13,8 +13,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from node.clock import Clock
 from node.errors import UserError
 from node.operations.parts import Parts, Progress
+from node.rounds.progress import Meter
 
 __all__ = ["Dispatcher", "Nothing", "Operation", "Reply", "Request"]
 
@@ -45,6 +47,25 @@ class Operation(Generic[R, A]):
     needs_running: bool = False
 
 
+def _timed(progress: Progress, clock: Clock) -> Progress:
+    """The same steps, with the rate at which they come and, where a step says of how many, the time left."""
+    meter = Meter()
+
+    def step(said: Mapping[str, Any]) -> None:
+        done, total = said.get("done"), said.get("total")
+        if isinstance(done, int):
+            rate = meter.rate(clock.monotonic(), done)
+            left = max(total - done, 0) / rate if rate and isinstance(total, int) else None
+            said = {
+                **said,
+                "records_per_second": None if rate is None else round(rate, 1),
+                "seconds_left": None if left is None else round(left, 1),
+            }
+        progress(said)
+
+    return step
+
+
 class Dispatcher:
     """Runs operations by name: `node.rpc.control.Operations`."""
 
@@ -68,5 +89,5 @@ class Dispatcher:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(step) for step in first["loc"])
             raise UserError(f"The command does not have the right form: {place}: {first['msg']}.") from None
-        reply: Reply = operation.handler(self._parts, asked, progress)
+        reply: Reply = operation.handler(self._parts, asked, _timed(progress, self._parts.clock))
         return reply.model_dump_json().encode()

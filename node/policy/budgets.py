@@ -14,7 +14,12 @@ crash cannot lose it. A resumed round asks with the same peer, round and reason 
 
 Time never runs back here: it is the latest of the wall clock, of the start of this process plus the seconds that have
 really passed since, and of the last charge and audit entry. So a clock set back frees nothing, neither then nor when
-it is set right. What this cannot stop: guesses within the budget, and an administrator who sets this node's own clock
+it is set right.
+
+A node that was restored from a backup does not know what was charged after the backup. Everything counts as spent for
+one window from the restore on, for every member and for those that are not in the book yet (decision 0017).
+
+What this cannot stop: guesses within the budget, and an administrator who sets this node's own clock
 forward, or sets it back while the node is stopped and right again later (that ages charges made in between).
 """
 
@@ -32,7 +37,16 @@ from node.errors import RefusedByPolicy
 from node.store import Store
 from node.store.schema import audit_entries, charges
 
-__all__ = ["APPROVAL_FLOOR_YEARS", "COUNTRY_NUMBERS", "Budget", "BudgetSpent", "Limits", "charge_for", "years_to_walk"]
+__all__ = [
+    "APPROVAL_FLOOR_YEARS",
+    "COUNTRY_NUMBERS",
+    "Budget",
+    "BudgetSpent",
+    "Limits",
+    "charge_for",
+    "closed_sentence",
+    "years_to_walk",
+]
 
 COUNTRY_NUMBERS = 10**8
 """Telephone numbers that a large country can give out."""
@@ -92,6 +106,14 @@ class BudgetSpent(RefusedByPolicy):
         self.free_at = free_at
 
 
+def closed_sentence(until: datetime) -> str:
+    """Why nothing is evaluated for anybody before `until`."""
+    return (
+        "This node was restored from a backup. What was evaluated after the backup is not known, so every member's "
+        f"budget counts as spent until {timestamp(until)}."
+    )
+
+
 def charge_for(manifest: Manifest, member_id: str) -> int:
     """The most elements that can be charged to a member under an agreement; NotFound if it is no member."""
     if manifest.position(member_id) == "first" or manifest.mode == "ordered":
@@ -110,6 +132,7 @@ class Budget:
         self._clock = clock
         self._limits = limits
         self._started = (clock.now(), clock.monotonic())
+        self._restored: tuple[datetime | None] | None = None
 
     def charge(self, tx: Connection, peer: str, round_id: str, reason: str, elements: int, *, cap: int) -> bool:
         """Charge `elements` to a peer inside the caller's transaction; False if this very charge stands already.
@@ -129,7 +152,7 @@ class Budget:
                     advice="Cancel the round and agree on a new one.",
                 )
             return False
-        spent = tx.execute(select(func.coalesce(func.sum(charges.c.elements), 0)).where(mine)).scalar_one()
+        spent = int(tx.execute(select(func.coalesce(func.sum(charges.c.elements), 0)).where(mine)).scalar_one())
         if spent + elements > cap:
             raise RefusedByPolicy(
                 f"The agreement lets this member have {cap:,} elements evaluated; {spent:,} are used and "
@@ -158,9 +181,21 @@ class Budget:
         """Elements that may be evaluated for a peer now: the smaller of its own rest and the rest over all peers."""
         with self._store.read() as connection:
             now = self._now(connection)
+            if self._closed_until(connection, now) is not None:
+                return 0
             own = self._limits.elements_per_peer - _spent(self._window(connection, now, peer))
             everyone = self._limits.elements_in_all - _spent(self._window(connection, now, None))
         return max(0, min(own, everyone))
+
+    def closed_until(self) -> datetime | None:
+        """Until when nothing is evaluated for anybody because this node was restored; None if that is not so."""
+        with self._store.read() as connection:
+            return self._closed_until(connection, self._now(connection))
+
+    def sentence(self) -> str:
+        """What the limits mean, and whether the budget is closed after a restore."""
+        until = self.closed_until()
+        return self._limits.sentence() + ("" if until is None else f" {closed_sentence(until)}")
 
     def fits_log(self) -> bool:
         """Whether the charges are those that the audit log tells of: each has an entry of its own transaction."""
@@ -193,7 +228,28 @@ class Budget:
             query = query.where(charges.c.peer == peer)
         return [(row.elements, row.at) for row in connection.execute(query)]
 
+    def _closed_until(self, connection: Connection, now: datetime) -> datetime | None:
+        if self._restored is None:  # looked up once: a node is restored while it does not run
+            restored = select(audit_entries.c.position).where(audit_entries.c.body.contains('"event":"node-restored"'))
+            last = connection.execute(restored.order_by(audit_entries.c.position.desc()).limit(1)).scalar()
+            self._restored = (None,)
+            if last is not None:
+                latest = select(func.max(audit_entries.c.at)).where(audit_entries.c.position <= last)
+                self._restored = (_time(connection.execute(latest).scalar_one()),)
+        if self._restored[0] is None:
+            return None
+        # A charge of the last second before the restore counts up to this one, and with it.
+        until = self._restored[0] + timedelta(days=self._limits.days, seconds=1)
+        return until if now < until else None
+
     def _fit(self, connection: Connection, now: datetime, peer: str, elements: int) -> None:
+        until = self._closed_until(connection, now) if elements else None
+        if until is not None:
+            raise BudgetSpent(
+                closed_sentence(until),
+                advice="Agree on a round that is answered after that time.",
+                free_at=until,
+            )
         for who, limit in ((peer, self._limits.elements_per_peer), (None, self._limits.elements_in_all)):
             self._fits(connection, now, who, limit, elements)
 

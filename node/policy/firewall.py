@@ -1,4 +1,4 @@
-"""Rules that protect the people in the records: who may meet whom, who learns first, and how rows leave (R5, R20).
+"""Rules that protect the people in the records: who may meet whom, who learns first, and how rows leave.
 
 **Protected** records are those of victims, of missing persons, and registers that hold victims among others. The
 defaults are narrow on purpose: what is refused here needs another kind of round, not a switch.
@@ -47,6 +47,8 @@ class ClassTable(NamedRule):
         for member in manifest.members:
             if member.member_class == MemberClass.COORDINATOR:
                 return self._never(f"{member.name} is a coordinator, and a coordinator brings no records.")
+            if member.member_class == MemberClass.RELAY:
+                return self._never(f"{member.name} is a relay, and a relay is no party of a round.")
             if protected and member.member_class == MemberClass.IMMIGRATION:
                 return self._never(
                     "An immigration authority never takes part in a round that holds records of victims."

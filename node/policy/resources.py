@@ -90,6 +90,10 @@ class BudgetSuffices:
             return Verdict(self.name, ok=True)
         for peer in ids:
             needed = charge_for(manifest, peer)
+            if peer != context.me and needed and context.closed:
+                return Verdict(
+                    self.name, False, context.closed, "Sign then, or agree on a round in which nothing is charged here."
+                )
             if peer != context.me and needed > context.remaining:
                 return Verdict(
                     self.name,

@@ -32,7 +32,8 @@ class Context:
     `cards` holds the cards of confirmed members by member id, this node's own included. `dataset` is None until one is
     chosen.
     `remaining` is the number of elements that may still be evaluated for the other side now (`Budget.remaining`),
-    `budget` what that is when nothing is spent (`Budget.per_peer`).
+    `budget` what that is when nothing is spent (`Budget.per_peer`); `closed` says why nothing is left for anybody, if
+    this node was restored from a backup lately.
     """
 
     me: str
@@ -41,6 +42,7 @@ class Context:
     remaining: int
     budget: int
     dataset: DatasetFacts | None = None
+    closed: str = ""
 
 
 @dataclass(frozen=True)

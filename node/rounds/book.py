@@ -31,6 +31,10 @@ _MANIFESTS_KEPT = 1_024
 # Made once: every step of the engine looks at its round several times.
 _ROUND = select(rounds).where(rounds.c.round_id == bindparam("round"))
 _STATE = select(rounds.c.state).where(rounds.c.round_id == bindparam("round"))
+_ROUND_SECRET = select(rounds.c.sealing_key).where(rounds.c.round_id == bindparam("round"))
+_ROUND_KEY = select(signatures.c.round_key).where(
+    signatures.c.round_id == bindparam("round"), signatures.c.member_id == bindparam("member")
+)
 _CHANGED = rounds.update().where(rounds.c.round_id == bindparam("round"))
 
 
@@ -47,6 +51,8 @@ class Verdict:
     signed: bool
     signature: bytes
     at: str
+    round_key: bytes | None = None
+    """Under which this member wants to be written to in this round; with a yes only."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Round:
 
 
 class RoundBook:
-    """Rounds and their signatures in the store. Sealed: snapshot, scalar, decision."""
+    """Rounds and their signatures in the store. Sealed: snapshot, scalar, decision, the secret of its key."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -142,6 +148,12 @@ class RoundBook:
             query = select(rounds).where(rounds.c.state.in_(states)).order_by(rounds.c.created_at, rounds.c.round_id)
             return [_round(row) for row in connection.execute(query)]
 
+    def counts(self) -> dict[RoundState, int]:
+        """How many rounds are in each state that any is in."""
+        query = select(rounds.c.state, func.count()).group_by(rounds.c.state)
+        with self._store.read() as connection:
+            return {RoundState(state): int(number) for state, number in connection.execute(query)}
+
     def open_ids(self, *states: RoundState) -> list[str]:
         """The ids of all rounds that are not over, or of those in `states`."""
         chosen = rounds.c.state.in_(states) if states else rounds.c.state.not_in(ENDS)
@@ -162,7 +174,7 @@ class RoundBook:
         if state not in NEXT[before]:
             raise ValueError(f"a round does not go from {before} to {state}")
         if state in ENDS:
-            values |= {"scalar": None, "snapshot": None, "decision": None}
+            values |= {"scalar": None, "snapshot": None, "decision": None, "sealing_key": None}
         self._update(tx, round_id, state=state, **values)
 
     def choose_dataset(self, tx: Connection, round_id: str, dataset_id: str) -> None:
@@ -199,6 +211,7 @@ class RoundBook:
                     member_id=verdict.member_id,
                     verdict="signed" if verdict.signed else "refused",
                     signature=verdict.signature,
+                    round_key=verdict.round_key,
                     at=verdict.at,
                 )
             )
@@ -207,9 +220,13 @@ class RoundBook:
         with self._store.read() as connection:
             query = select(signatures).where(signatures.c.round_id == round_id).order_by(signatures.c.member_id)
             return [
-                Verdict(row.member_id, row.verdict == "signed", row.signature, row.at)
+                Verdict(row.member_id, row.verdict == "signed", row.signature, row.at, row.round_key)
                 for row in connection.execute(query)
             ]
+
+    def round_key(self, tx: Connection, round_id: str, member_id: str) -> bytes | None:
+        """The key that a member gave with its signature."""
+        return tx.execute(_ROUND_KEY, {"round": round_id, "member": member_id}).scalar()
 
     # The parts that are sealed.
 
@@ -243,6 +260,17 @@ class RoundBook:
         if row is None or row.scalar is None:
             return None
         return self._store.cells.unseal_secret("rounds", round_id, "scalar", row.scalar)
+
+    def save_round_secret(self, tx: Connection, round_id: str, secret: SecretBytes) -> None:
+        sealed = self._store.cells.seal("rounds", round_id, "sealing_key", secret.view())
+        self._update(tx, round_id, sealing_key=sealed)
+
+    def round_secret(self, round_id: str) -> SecretBytes | None:
+        """The secret half of the key that we gave for this round, in a buffer of the caller's; None once it is
+        destroyed."""
+        with self._store.read() as connection:
+            sealed = connection.execute(_ROUND_SECRET, {"round": round_id}).scalar()
+        return None if sealed is None else self._store.cells.unseal_secret("rounds", round_id, "sealing_key", sealed)
 
     def forget_scalar(self, tx: Connection, round_id: str) -> None:
         self._update(tx, round_id, scalar=None)

@@ -1,4 +1,4 @@
-"""Which contacts of a round recur, over our own records (R18): one number on many advertisements, one document used by
+"""Which contacts of a round recur, over our own records: one number on many advertisements, one document used by
 several people.
 
 The other side is told nothing of this and tells us nothing of the like: each counts over its own records. Counted are

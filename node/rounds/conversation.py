@@ -81,9 +81,22 @@ class Workshop:
         self._random_bytes = random_bytes
 
     def prepare(
-        self, found: Round, records: Iterable[PreparedRecord], taking: Callable[[Spool], Taking], voice: Voice
+        self,
+        found: Round,
+        records: Iterable[PreparedRecord],
+        taking: Callable[[Spool], Taking],
+        voice: Voice,
+        going_on: Callable[[], None] = lambda: None,
     ) -> tuple[Conversation, Participation]:
-        """Blind the list under a fresh scalar. Nothing is stored in the round's row yet; earlier attempts are gone."""
+        """Blind the list under a fresh scalar. Nothing is stored in the round's row yet; earlier attempts are gone.
+
+        `going_on` is called before each chunk of padding, as `taking`'s progress is for records: it may raise.
+        """
+
+        def random_bytes(count: int) -> bytes:
+            going_on()
+            return self._random_bytes(count)
+
         self.forget(found.round_id)
         terms = pair_terms(found.manifest, self._me)
         files = ExitStack()
@@ -99,7 +112,7 @@ class Workshop:
                 size=terms.my_size,
                 scalar=scalar,
                 backend=self.backend,
-                random_bytes=self._random_bytes,
+                random_bytes=random_bytes,
                 mine=lists.mine,
                 order=order,
                 scratch=lists.scratch,

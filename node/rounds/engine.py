@@ -94,7 +94,9 @@ class RoundEngine:
     def __post_init__(self) -> None:
         self._opened = Opened(self.workshop, self.store, self.audit, self.identity, self.members)
         self._ends = Ends(self.store, self.audit, self.identity, self.book, self.inbox, self.outbox)
-        self._reception = Reception(self.store, self.identity, self.book, self.inbox, self.negotiation, self._ends)
+        self._reception = Reception(
+            self.store, self.identity, self.book, self.inbox, self.negotiation, self._ends, self.negotiation.seals
+        )
         self._hearing = Hearing(
             store=self.store,
             audit=self.audit,
@@ -121,6 +123,7 @@ class RoundEngine:
             ends=self._ends,
             opened=self._opened,
             progress=self._progressed,
+            window=self.post.window,
         )
 
     def accept(self, envelope: Envelope) -> ReceiptKind:

@@ -61,9 +61,28 @@ def _match(match: Match) -> str:
     if match.kind == "person":
         counted = [field for field in match.fields if field not in NOT_COUNTED]
         beside = [_BESIDE[field] for field in match.fields if field in NOT_COUNTED]
-        fields = _and([_words(field) for field in counted])
+        fields = _and([_field(field) for field in counted])
         return f"persons ({'; '.join([f'any {match.at_least} of {len(counted)} agree: {fields}', *beside])})"
     return f"{_words(match.kind)} (up to {match.per_record} a record)"
+
+
+_FIELDS = {
+    "called": "given name or alias",
+    "called_letters": "given name or alias, letter by letter",
+    "family_letters": "family name, letter by letter",
+    "given_slip": "given name but for one letter",
+    "family_slip": "family name but for one letter",
+    "family_start": "beginning of the family name",
+    "letters": "name, letter by letter",
+    "birth_near": "year of birth or the one beside it",
+    "birth_day": "birthday without its year",
+    "sex_check": "sex, where it is known",
+}
+"""Person fields whose names are not what a caseworker would call them."""
+
+
+def _field(name: str) -> str:
+    return _FIELDS.get(name, _words(name))
 
 
 _BESIDE = {
@@ -85,7 +104,7 @@ def _near(manifest: Manifest) -> list[str]:
 
 def _left_out(left: tuple[tuple[str, int], ...]) -> str:
     key, people = max(left, key=lambda one: one[1])
-    fields = _and([_words(slot) for slot in key.removeprefix("person:").split("+")])
+    fields = _and([_field(slot) for slot in key.removeprefix("person:").split("+")])
     return (
         f"Not compared, because too many people share them: {len(left)} combinations of person fields, such as "
         f"{fields} (about {people:,} people in a country of {POPULATION // 1_000_000} million)."

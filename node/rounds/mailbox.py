@@ -15,18 +15,21 @@ replay is still known after years.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from node.errors import StateDamaged
+from node.rounds.seals import Seals
 from node.store import Store
 from node.store.schema import inbox, outbox
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
+from node.wire.sealing import Place
 from node.wire.signing import Signer
-from psi.errors import ChangedAnswer, MalformedMessage, UnexpectedMessage
+from psi.errors import ChangedAnswer, MalformedMessage, PeerError, UnexpectedMessage
 
-__all__ = ["MOST_AT_ONCE", "MOST_NOTES", "PROTOCOL_LINE", "Inbox", "Letter", "Outbox", "Unreadable"]
+__all__ = ["MOST_AT_ONCE", "MOST_NOTES", "PROTOCOL_LINE", "Inbox", "Letter", "Outbox", "Unreadable", "read_own"]
 
 MOST_NOTES = 64
 """Envelopes about one round that one sender may ever send, in number. An honest one needs fewer than ten."""
@@ -76,6 +79,18 @@ def _digest(envelope: Envelope) -> bytes:
     return hashlib.sha512(envelope.signing_bytes()).digest()
 
 
+def read_own(data: bytes) -> Envelope:
+    """An envelope of ours, out of the database. StateDamaged if it is none: never an error that puts it down to a
+    peer, least of all to the one that is about to get it."""
+    try:
+        return Envelope.from_bytes(data)
+    except PeerError:
+        raise StateDamaged(
+            "A message that this node was to send is damaged, or was written by another version of blindmatch.",
+            advice="Propose the round again.",
+        ) from None
+
+
 @dataclass(frozen=True)
 class Letter:
     """A stored envelope: `row` is its number in the table."""
@@ -113,9 +128,10 @@ class Inbox:
             raise ChangedAnswer("The other side sent a second, different message in the place of an earlier one.")
         return known is not None
 
-    def put(self, tx: Connection, envelope: Envelope) -> ReceiptKind:
-        """Store an envelope whose sender has been checked. PeerError if its number came before with other bytes, does
-        not belong to its kind, or is one note too many."""
+    def put(self, tx: Connection, envelope: Envelope, open_seal: Callable[[Envelope], bytes]) -> ReceiptKind:
+        """Store an envelope whose sender has been checked, opened; it is opened only if it is its turn. PeerError if
+        its number came before with other bytes, does not belong to its kind, or is one note too many, and what
+        `open_seal` raises."""
         if self.knows(tx, envelope):
             return ReceiptKind.ALREADY
         low, high = _line(envelope.kind)
@@ -135,7 +151,7 @@ class Inbox:
             "sequence": envelope.sequence,
             "kind": envelope.kind.name,
             "digest": _digest(envelope),
-            "payload": self._store.cells.seal("inbox", name, "payload", envelope.payload),
+            "payload": self._store.cells.seal("inbox", name, "payload", open_seal(envelope)),
             "processed": False,
         }
         tx.execute(inbox.insert(), stored)
@@ -192,17 +208,23 @@ class Inbox:
 class Outbox:
     """`signer` is this node's identity."""
 
-    def __init__(self, store: Store, signer: Signer) -> None:
+    def __init__(self, store: Store, signer: Signer, seals: Seals) -> None:
         self._store = store
         self._signer = signer
+        self._seals = seals
 
     def put(self, tx: Connection, *, round_id: str, recipient: str, kind: EnvelopeKind, payload: bytes) -> None:
-        """Sign and store one envelope, to be delivered after all earlier ones to the same recipient."""
+        """Seal, sign and store one envelope, to be delivered after all earlier ones to the same recipient. A note to
+        somebody whose card this node does not have is left out."""
         low, high = _line(kind)
         here = {"round": round_id, "to": recipient, "low": low, "high": high}
         last = tx.execute(_LAST_SAID, here).scalar() or low
-        envelope = Envelope.seal(
-            self._signer, round_id=round_id, recipient=recipient, sequence=last + 1, kind=kind, payload=payload
+        place = Place(round_id, self._signer.member_id, recipient, last + 1, kind)
+        sealed = self._seals.seal(tx, place, payload)
+        if sealed is None:
+            return
+        envelope = Envelope.signed(
+            self._signer, round_id=round_id, recipient=recipient, sequence=last + 1, kind=kind, payload=sealed
         )
         name = f"{round_id}/{recipient}/{last + 1}"
         stored = {
@@ -226,12 +248,12 @@ class Outbox:
         for row in rows:
             name = f"{row.round_id}/{row.recipient}/{row.sequence}"
             try:
-                data = self._store.cells.unseal("outbox", name, "envelope", row.envelope)
+                envelope = read_own(self._store.cells.unseal("outbox", name, "envelope", row.envelope))
             except StateDamaged as error:
                 if envelopes:
                     break
                 raise Unreadable(row.id, EnvelopeKind[row.kind], error) from None
-            envelopes.append((row.id, Envelope.from_bytes(data)))
+            envelopes.append((row.id, envelope))
         return envelopes
 
     def waits(self, row: int) -> bool:
@@ -244,11 +266,12 @@ class Outbox:
         tx.execute(_SENT, [{"row": row, "acknowledged": True, "envelope": b""} for row in rows])
 
     def withdraw(self, tx: Connection, row: int) -> None:
-        """An envelope cannot be read any more, and what stands behind it would wait for it at the recipient for ever.
+        """An envelope was altered in the database, and what stands behind it would wait at the recipient for ever.
 
-        A note goes with all later ones, and the next note gets its number. What is of the protocol is never made anew:
-        nothing of that leaves any more. A recipient that has the lost note already, which takes a crash at the wrong
-        moment besides the damage, will see a changed answer and end the round.
+        A note goes with all later ones, and the next note gets its number; this is the only way in which a number is
+        given twice, and nothing that comes from outside leads here. What is of the protocol is never made anew: nothing
+        of that leaves any more. A recipient that has the lost note already, because it was on its way when it was
+        altered here, will see a changed answer and end the round.
         """
         here = (outbox.c.round_id, outbox.c.recipient, outbox.c.sequence)
         round_id, recipient, sequence = tx.execute(select(*here).where(outbox.c.id == row)).one()
@@ -285,6 +308,10 @@ class Outbox:
             return list(connection.execute(_RECIPIENTS, {"round": round_id}).scalars())
 
     def rounds_waiting(self) -> list[str]:
+        return sorted({round_id for round_id, _ in self.waiting_for()})
+
+    def waiting_for(self) -> list[tuple[str, str]]:
+        """Every round of which something still has to go, with each recipient."""
+        query = select(outbox.c.round_id, outbox.c.recipient).where(outbox.c.acknowledged.is_(False)).distinct()
         with self._store.read() as connection:
-            query = select(outbox.c.round_id).where(outbox.c.acknowledged.is_(False)).distinct()
-            return [row.round_id for row in connection.execute(query)]
+            return [(row.round_id, row.recipient) for row in connection.execute(query)]

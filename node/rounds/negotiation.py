@@ -5,7 +5,8 @@
              <- SIGNATURE or REFUSAL -- to the convener and to the other member
     start    -- START -------------> the round is prepared once every signature is here
 
-A signature is an identity key's over the digest of the manifest. Every node checks the others' signatures against its
+A signature is an identity key's over the digest of the manifest and the key under which its signer wants the messages
+of this round sealed. Every node checks the others' signatures against its
 own pins; what the convener says about who signed counts for nothing. Members' signatures are kept as evidence.
 The rules are asked when a person signs and again before the list is made (`Speaking`), since days may lie between.
 Whatever a person asks for is checked in the transaction that does it: a letter may have changed the round meanwhile.
@@ -29,6 +30,7 @@ from node.identity.keys import Identity, verify
 from node.identity.members import MemberBook, MemberState
 from node.policy import RULES, Budget, Context, DatasetFacts, charge_for, enforce, evaluate
 from node.policy.agreement import CLOCK_SKEW
+from node.policy.budgets import closed_sentence
 from node.policy.resources import BudgetSuffices
 from node.policy.rules import LONGEST_AGREEMENT_DAYS
 from node.policy.verdict import Verdict as RuleVerdict
@@ -37,11 +39,15 @@ from node.rounds.ends import end
 from node.rounds.mailbox import Letter, Outbox
 from node.rounds.parties import others, peer_of, read_note, require_member, tell, write_note
 from node.rounds.preparing import records_without_room
+from node.rounds.room import Room
+from node.rounds.seals import Seals
 from node.rounds.states import ENDS, RoundState
 from node.store import Store
 from node.wire.envelope import EnvelopeKind
+from node.wire.sealing import ROUND_KEY_BYTES, is_usable, round_key
 from node.wire.signing import SIGNATURE_BYTES
 from psi.errors import BadSignature, MalformedMessage, UnexpectedMessage, WrongParty
+from psi.secret import SecretBytes
 
 __all__ = ["MAX_ROUNDS_PER_CONVENER", "Negotiation"]
 
@@ -62,6 +68,8 @@ class Negotiation:
     budget: Budget
     book: RoundBook
     outbox: Outbox
+    seals: Seals
+    room: Room
     wake: Callable[[str], None]
 
     # What a person does here.
@@ -116,7 +124,6 @@ class Negotiation:
 
     def sign(self, found: Round, *, dataset_name: str, by: str) -> Round:
         """Say yes, with one data set. RefusedByPolicy, with every objection, if the rules of this node say no."""
-        me = self.identity.member_id
         if found.position == "none":
             raise NotAllowed("This node convenes the round but is no member of it, so there is nothing to sign.")
         self._may_sign(found.round_id)
@@ -128,15 +135,25 @@ class Negotiation:
                 self.audit.append(tx, "policy-refused", round_id=found.round_id, by=by)
             raise
         self._check_room(found.manifest, dataset)
-        signature = self.identity.sign(SIGN_LABEL, found.manifest.digest())
+        self.room.check_before(found, "signed")
+        secret = self.seals.new_secret()
+        try:
+            return self._signed(found, dataset, secret, by=by)
+        finally:
+            secret.wipe()
+
+    def _signed(self, found: Round, dataset: Dataset, secret: SecretBytes, *, by: str) -> Round:
+        me, key = self.identity.member_id, round_key(secret)
+        signature = self.identity.sign(SIGN_LABEL, found.manifest.accepted_with(key))
         with self.store.transaction() as tx:
             self._may_sign(found.round_id)
             self.book.choose_dataset(tx, found.round_id, dataset.dataset_id)
-            self.book.record_verdict(tx, found.round_id, self._verdict(me, True, signature))
+            self.book.save_round_secret(tx, found.round_id, secret)
+            self.book.record_verdict(tx, found.round_id, self._verdict(me, True, signature, key))
             self.audit.append(
                 tx, "round-signed", round_id=found.round_id, by=by, member=me, manifest_digest=_short(found.manifest)
             )
-            tell(tx, self.outbox, found, me, EnvelopeKind.SIGNATURE, signature)
+            tell(tx, self.outbox, found, me, EnvelopeKind.SIGNATURE, signature + key)
             self._complete(tx, found.round_id)
         self.wake(found.round_id)
         return self.book.get(found.round_id)
@@ -162,6 +179,8 @@ class Negotiation:
         me = self.identity.member_id
         if found.convener != me:
             raise NotAllowed("Only the convener of a round can start it.")
+        if found.position != "none" and found.state is RoundState.AGREED:
+            self.room.check_before(found, "started")
         with self.store.transaction() as tx:
             now = self.book.get(found.round_id)
             if now.started:
@@ -220,16 +239,19 @@ class Negotiation:
         )
 
     def on_signature(self, tx: Connection, letter: Letter, found: Round) -> None:
-        self._check_verdict(letter, found, SIGN_LABEL)
+        key = letter.payload[SIGNATURE_BYTES:]
+        signature = self._check_verdict(letter, found, SIGN_LABEL, found.manifest.accepted_with(key), len(key))
+        if len(key) != ROUND_KEY_BYTES or not is_usable(key):
+            raise MalformedMessage("The other side signed with a key for this round that is none.")
         if any(verdict.member_id == letter.sender for verdict in self.book.verdicts(found.round_id)):
             raise UnexpectedMessage("The other side signed the same agreement twice.")
-        self.book.record_verdict(tx, found.round_id, self._verdict(letter.sender, True, letter.payload))
+        self.book.record_verdict(tx, found.round_id, self._verdict(letter.sender, True, signature, key))
         self.audit.append(tx, "round-signed", round_id=found.round_id, member=letter.sender)
         self._complete(tx, found.round_id)
 
     def on_refusal(self, tx: Connection, letter: Letter, found: Round) -> None:
-        self._check_verdict(letter, found, REFUSE_LABEL)
-        self.book.record_verdict(tx, found.round_id, self._verdict(letter.sender, False, letter.payload))
+        signature = self._check_verdict(letter, found, REFUSE_LABEL, found.manifest.digest(), 0)
+        self.book.record_verdict(tx, found.round_id, self._verdict(letter.sender, False, signature))
         self.audit.append(tx, "round-refused", round_id=found.round_id, member=letter.sender)
         # It may have refused before it heard of the start; for us that is a cancellation then.
         early = found.state in (RoundState.PROPOSED, RoundState.AGREED)
@@ -272,14 +294,17 @@ class Negotiation:
             if found.started:
                 self.book.move(tx, round_id, RoundState.PREPARING)
 
-    def _check_verdict(self, letter: Letter, found: Round, label: bytes) -> None:
+    def _check_verdict(self, letter: Letter, found: Round, label: bytes, signed: bytes, more_bytes: int) -> bytes:
+        """The signature at the beginning of a letter, if it is the sender's over `signed`."""
         if letter.sender not in {member.member_id for member in found.manifest.members}:
             raise UnexpectedMessage("A party that is no member answered the proposal.")
         member = require_member(self.members, letter.sender)
-        if len(letter.payload) != SIGNATURE_BYTES:
+        if len(letter.payload) != SIGNATURE_BYTES + more_bytes:
             raise MalformedMessage("The other side sent something that is not a signature.")
-        if not verify(member.identity_key, label, found.manifest.digest(), letter.payload):
+        signature = letter.payload[:SIGNATURE_BYTES]
+        if not verify(member.identity_key, label, signed, signature):
             raise BadSignature("The other side's signature is not one over this agreement.")
+        return signature
 
     def _context(self, manifest: Manifest, dataset: Dataset | None) -> Context:
         own = self.identity.signed_card.card
@@ -291,6 +316,7 @@ class Negotiation:
         facts = None
         if dataset is not None:
             facts = DatasetFacts(dataset.record_class, dataset.basis, dataset.normaliser_version, dataset.usable)
+        until = self.budget.closed_until()
         return Context(
             me=own.member_id,
             now=self.clock.now(),
@@ -298,6 +324,7 @@ class Negotiation:
             remaining=min((self.budget.remaining(peer) for peer in peers), default=0),
             budget=self.budget.per_peer,
             dataset=facts,
+            closed="" if until is None else closed_sentence(until),
         )
 
     def _may_sign(self, round_id: str) -> None:
@@ -305,8 +332,8 @@ class Negotiation:
         if any(verdict.member_id == self.identity.member_id for verdict in self.book.verdicts(round_id)):
             raise UserError("This node has already signed this round.")
 
-    def _verdict(self, member_id: str, signed: bool, signature: bytes) -> Verdict:
-        return Verdict(member_id, signed, signature, timestamp(self.clock.now()))
+    def _verdict(self, member_id: str, signed: bool, signature: bytes, key: bytes | None = None) -> Verdict:
+        return Verdict(member_id, signed, signature, timestamp(self.clock.now()), key)
 
     def _expect(self, found: Round, state: RoundState, sentence: str = "") -> None:
         if found.state is not state:

@@ -16,6 +16,7 @@ from psi.errors import MalformedMessage, PsiError
 
 __all__ = [
     "MAX_NOTE_BYTES",
+    "RESTORED",
     "Carrier",
     "known_code",
     "others",
@@ -26,8 +27,11 @@ __all__ = [
     "write_note",
 ]
 
-MAX_NOTE_BYTES = 1024
+MAX_NOTE_BYTES = 2048
 """Longest content of any envelope but a PROPOSAL and a message of the protocol, in bytes."""
+
+RESTORED = "restored"
+"""The code with which a round ends whose state one side does not know any more: it was put together from a backup."""
 
 _NOTE_KEYS = {"state", "code"}
 _WORD = re.compile(r"(?!.{65})[a-z]+(?:[-/][a-z]+)*")
@@ -90,7 +94,7 @@ def read_note(payload: bytes) -> tuple[str, str]:
     return state, code
 
 
-_FIXED_CODES = frozenset({"deadline", "ended-by-peer", "internal", "member-removed", "refused-by-peer"})
+_FIXED_CODES = frozenset({"deadline", "ended-by-peer", "internal", "member-removed", "refused-by-peer", RESTORED})
 """Reasons for which a round ends here that are no error's code."""
 
 

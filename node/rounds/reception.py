@@ -1,4 +1,5 @@
 """What may enter the inbox. Called in the threads that serve peers, for envelopes whose signature has been checked.
+An envelope is opened here (`seals`), once it is its turn to be stored; the store seals it for itself.
 
 Only what its sender could rightly send is stored: a proposal that reads as an agreement of its sender's with us, notes
 of the round's parties, messages of the protocol from the other side only. Everything that can be said without work is
@@ -24,11 +25,13 @@ from node.rounds.book import Round, RoundBook
 from node.rounds.ends import LIVE, Ends
 from node.rounds.mailbox import Inbox
 from node.rounds.negotiation import Negotiation
-from node.rounds.parties import MAX_NOTE_BYTES, others
+from node.rounds.parties import MAX_NOTE_BYTES, RESTORED, others, write_note
+from node.rounds.seals import Seals
 from node.rounds.states import RoundState
 from node.store import Store
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
-from psi.errors import MalformedMessage, PeerError, UnexpectedMessage
+from node.wire.sealing import NOTE_GROWTH_BYTES
+from psi.errors import ChangedAnswer, MalformedMessage, PeerError, UnexpectedMessage
 
 __all__ = ["MOST_EARLY", "Reception"]
 
@@ -46,6 +49,7 @@ class Reception:
     inbox: Inbox
     negotiation: Negotiation
     ends: Ends
+    seals: Seals
 
     def accept(self, envelope: Envelope) -> ReceiptKind:
         """Store an envelope, or say why not. NotAllowed if the sender is no party of the round; PeerError if it breaks
@@ -53,6 +57,7 @@ class Reception:
 
         For a round that is over, envelopes are taken and not kept, so that their sender need not keep them either.
         """
+        restored = False
         with self.store.transaction() as tx:
             found = self.book.peek(envelope.round_id)
             if found is not None and envelope.sender not in others(found.manifest, self.identity.member_id):
@@ -60,8 +65,17 @@ class Reception:
             wrong: PeerError | None = None
             try:
                 receipt = self._take(tx, found, envelope)
+            except ChangedAnswer as error:
+                # A node that was restored does not know what it said after its backup, and numbers as it did before.
+                if restored := found is not None and self._says_restored(envelope):
+                    receipt = ReceiptKind.ACCEPTED
+                else:
+                    wrong = error
             except PeerError as error:
                 wrong = error
+        if restored and found is not None and not found.over:
+            sentence = "The other side's node was restored from a backup, so this round cannot go on."
+            self.ends.fail(found, RESTORED, sentence, peer=envelope.sender)
         if wrong is not None:
             if found is not None:
                 self.ends.fail(found, wrong.code, wrong.diagnostics(), blamed=envelope.sender)
@@ -75,19 +89,32 @@ class Reception:
         if found is None:
             if envelope.kind is not EnvelopeKind.PROPOSAL:
                 return ReceiptKind.RETRY_LATER  # the proposal may still be on its way from the convener
-            if not self.inbox.knows(tx, envelope):
-                self.negotiation.admit(tx, envelope.payload, envelope.sender, envelope.round_id)
-            return self.inbox.put(tx, envelope)
+            return self.inbox.put(tx, envelope, lambda proposal: self._admitted(tx, proposal))
         if protocol and envelope.sender != found.peer:
             raise UnexpectedMessage("A party that is no member sent a message of the protocol.")
-        if envelope.kind not in (EnvelopeKind.ROUND, EnvelopeKind.PROPOSAL) and len(envelope.payload) > MAX_NOTE_BYTES:
+        longest = MAX_NOTE_BYTES + NOTE_GROWTH_BYTES
+        if envelope.kind not in (EnvelopeKind.ROUND, EnvelopeKind.PROPOSAL) and len(envelope.payload) > longest:
             raise MalformedMessage("The other side sent a note about the round that is far too long.")
         if found.over and envelope.kind is not EnvelopeKind.STATUS:
             known = self.inbox.knows(tx, envelope)
             return ReceiptKind.ALREADY if known else ReceiptKind.ACCEPTED
         if protocol and self._too_early(tx, found) and not self.inbox.knows(tx, envelope):
             return ReceiptKind.RETRY_LATER
-        return self.inbox.put(tx, envelope)
+        return self.inbox.put(tx, envelope, self.seals.open)
+
+    def _says_restored(self, envelope: Envelope) -> bool:
+        """Whether a note says that its sender's node was restored; nothing that cannot be opened does."""
+        if envelope.kind is not EnvelopeKind.STATUS or len(envelope.payload) > MAX_NOTE_BYTES + NOTE_GROWTH_BYTES:
+            return False
+        try:
+            return self.seals.open(envelope) == write_note(RoundState.FAILED.value, RESTORED)
+        except (NotAllowed, PeerError):
+            return False
+
+    def _admitted(self, tx: Connection, envelope: Envelope) -> bytes:
+        manifest = self.seals.open(envelope)
+        self.negotiation.admit(tx, manifest, envelope.sender, envelope.round_id)
+        return manifest
 
     def _too_early(self, tx: Connection, found: Round) -> bool:
         if found.state not in _HEARS_THE_PROTOCOL:

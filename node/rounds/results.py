@@ -173,6 +173,8 @@ def _agreeing(conversation: Conversation) -> tuple[_Numbers, _Numbers]:
 
 def _by_chunk(positions: _Numbers) -> Iterator[tuple[int, _Numbers]]:
     """Ascending positions in a list, as chunk number and places in that chunk."""
+    if not len(positions):
+        return iter(())  # `split` makes one part of nothing
     numbers, begins = np.unique(positions // CHUNK_ROWS, return_index=True)
     return zip(numbers.tolist(), np.split(positions % CHUNK_ROWS, begins[1:]), strict=True)
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from node import failpoints
-from node.agreement.terms import moment
 from node.audit import AuditLog
 from node.clock import Clock
 from node.identity.keys import Identity
@@ -25,6 +24,7 @@ from node.rounds.negotiation import Negotiation
 from node.rounds.opened import Opened
 from node.rounds.parties import peer_of
 from node.rounds.preparing import Taking
+from node.rounds.presence import starts_at
 from node.rounds.results import agreeing_records, release_rows
 from node.rounds.states import RoundState
 from node.store import Store
@@ -35,15 +35,16 @@ from psi.protocol.pair import PairSession
 from psi.protocol.states import Gate
 from psi.spool import CHUNK_ROWS, Spool
 
-__all__ = ["MOST_UNACKNOWLEDGED", "Speaking"]
+__all__ = ["MOST_AT_ONCE", "Speaking"]
 
-MOST_UNACKNOWLEDGED = 8
-"""Messages of one round's protocol that may lie unacknowledged in the outbox before the next one is made."""
+MOST_AT_ONCE = 8
+"""Messages of one leg that are made and stored in one transaction, in number: each may have half a MiB."""
 
 
 @dataclass
 class Speaking:
-    """`progress(round_id, records)` is called while a list is blinded, and may raise to break it off."""
+    """`progress(round_id, records)` is called while a list is blinded, and may raise to break it off; `window(member)`
+    says how many messages may lie unacknowledged for a member before the next one is made."""
 
     store: Store
     audit: AuditLog
@@ -57,14 +58,24 @@ class Speaking:
     ends: Ends
     opened: Opened
     progress: Callable[[str, int], None]
+    window: Callable[[str], int]
 
     def prepare(self, found: Round) -> bool:
         """Blind our list and store the opening. A crash before it is stored costs the list, and nothing else."""
-        if self.clock.now() < moment(found.manifest.start_not_before):
+        start = starts_at(found.manifest)
+        if start is not None and self.clock.now() < start:
             return False
         self.negotiation.enforce(found)
+        self.negotiation.room.check(found)
         version = self.negotiation.version(found)
         me, peer = self.identity.member_id, peer_of(found)
+
+        walked = 0
+
+        def progress(records: int) -> None:
+            nonlocal walked
+            walked = records
+            self.progress(found.round_id, records)
 
         def taking(links: Spool) -> Taking:
             return Taking(
@@ -73,11 +84,13 @@ class Speaking:
                 today=self.clock.now().date(),
                 links=links,
                 backend=self.workshop.backend,
-                progress=lambda records: self.progress(found.round_id, records),
+                progress=progress,
             )
 
         voice = self.opened.voice(found)
-        conversation, counts = self.workshop.prepare(found, self.negotiation.records(found), taking, voice)
+        conversation, counts = self.workshop.prepare(
+            found, self.negotiation.records(found), taking, voice, going_on=lambda: progress(walked)
+        )
         self.opened.keep(found.round_id, conversation)
         if counts.taking_part < found.manifest.member(me).minimum_records:
             raise ListDoesNotFit(
@@ -108,7 +121,7 @@ class Speaking:
 
     def speak(self, found: Round) -> bool:
         """Give the permissions that are due, make our next message and store it; False if there is nothing to say."""
-        room = MOST_UNACKNOWLEDGED - self.outbox.waiting(found.round_id)
+        room = min(MOST_AT_ONCE, self.window(peer_of(found)) - self.outbox.waiting(found.round_id))
         if room <= 0:
             return False
         conversation = self.opened.get(found)

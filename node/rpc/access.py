@@ -14,6 +14,7 @@ __all__ = ["ACCESS", "Caller"]
 
 class Caller(StrEnum):
     MEMBER = "a confirmed member, over mutual TLS 1.3"
+    ADMITTED = "a member that the relay has admitted, over mutual TLS 1.3"
     OWNER = "the owner of the node's folder, over the local socket"
 
 
@@ -21,6 +22,10 @@ ACCESS: Mapping[str, Caller] = MappingProxyType(
     {
         "/blindmatch.wire.v1.Peer/Deliver": Caller.MEMBER,
         "/blindmatch.wire.v1.Peer/Hello": Caller.MEMBER,
+        "/blindmatch.wire.v1.Peer/Collect": Caller.MEMBER,
         "/blindmatch.wire.v1.Control/Invoke": Caller.OWNER,
+        "/blindmatch.wire.v1.Relay/Put": Caller.ADMITTED,
+        "/blindmatch.wire.v1.Relay/Take": Caller.ADMITTED,
+        "/blindmatch.wire.v1.Relay/Done": Caller.ADMITTED,
     }
 )

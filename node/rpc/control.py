@@ -4,21 +4,23 @@
 
 There is one generic call, behind `Operations`. Progress is for the eye: when nobody reads it fast enough, steps are
 left out, and the operation never waits. An operation whose caller went away runs to its end, like one whose caller
-stays; the state of the node tells what became of it.
+stays; the state of the node tells what became of it. A node that stops breaks it off at its next step of progress, and
+leaves one that tells of none behind: what it had not stored is not there, as after a crash.
 """
 
 import contextlib
 import json
 import queue
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import grpc
 
-from node.errors import UserError
+from node.errors import Busy, UserError
 from node.rpc.access import ACCESS, Caller
 from node.rpc.control_socket import ControlFolder
 from node.rpc.status import Audience, problem_of
@@ -56,9 +58,12 @@ class ControlServer:
     def __init__(self, folder: Path, operations: Operations) -> None:
         self._folder = ControlFolder(folder)
         self._operations = operations
-        # Half for the calls, which only wait, and half for the operations behind them.
+        # These only wait. The operations behind them have threads of their own: see `_begin`.
         self._callers = ThreadPoolExecutor(MAX_CONTROL_CALLS, thread_name_prefix="control-call")
-        self._workers = ThreadPoolExecutor(MAX_CONTROL_CALLS, thread_name_prefix="operation")
+        self._places = threading.BoundedSemaphore(MAX_CONTROL_CALLS)
+        self._lock = threading.Lock()
+        self._running: set[Future[control_pb2.Outcome]] = set()
+        self._stopping = threading.Event()
         invoke = grpc.unary_stream_rpc_method_handler(
             self._invoke, control_pb2.Invocation.FromString, control_pb2.Outcome.SerializeToString
         )
@@ -90,16 +95,20 @@ class ControlServer:
         self._server.start()
 
     def stop(self, grace_seconds: float) -> None:
-        """Take no more calls and wait for the operations that run."""
-        self._server.stop(grace_seconds).wait()
+        """Take no more calls, break off the operations that run, and wait for them for at most so long."""
+        self._stopping.set()
+        ended = self._server.stop(grace_seconds)
+        with self._lock:
+            running = set(self._running)
+        wait(running, grace_seconds)
+        ended.wait()
         self._callers.shutdown()
-        self._workers.shutdown()
         self._folder.path.unlink(missing_ok=True)
         self._folder.close()
 
     def _invoke(self, request: control_pb2.Invocation, context: grpc.ServicerContext) -> Iterator[control_pb2.Outcome]:
         steps: _Steps = queue.Queue(PROGRESS_BACKLOG)
-        future = self._workers.submit(self._run, request, steps)
+        future = self._begin(request, steps)
         # Wakes the loop below when the operation ends; a full queue needs no waking.
         future.add_done_callback(lambda _: _offer(steps, None))
         while not (future.done() and steps.empty()):
@@ -113,8 +122,27 @@ class ControlServer:
                     yield step
         yield future.result()
 
+    def _begin(self, request: control_pb2.Invocation, steps: _Steps) -> "Future[control_pb2.Outcome]":
+        """Run an operation in a thread that does not keep this process from ending, when a place is free."""
+        future: Future[control_pb2.Outcome] = Future()
+
+        def work() -> None:
+            try:
+                with self._places:
+                    future.set_result(self._run(request, steps))
+            finally:
+                with self._lock:
+                    self._running.discard(future)
+
+        with self._lock:
+            self._running.add(future)
+        threading.Thread(target=work, name="operation", daemon=True).start()
+        return future
+
     def _run(self, request: control_pb2.Invocation, steps: _Steps) -> control_pb2.Outcome:
         def progress(step: Mapping[str, Any]) -> None:
+            if self._stopping.is_set():
+                raise Busy("The node is stopping, so this was broken off.", advice="Ask again when it runs.")
             _offer(steps, control_pb2.Outcome(progress_json=_json(step)))
 
         try:

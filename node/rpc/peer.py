@@ -1,24 +1,25 @@
-"""The service that peers call: take one envelope, or say which versions we run.
+"""The service that peers call: take one envelope, hand out those that wait for the caller, say which versions we run.
 
 What is checked here is the frame: the sender named in the envelope is the member that holds this connection, the
 recipient is us, and the signature is the sender's. What an envelope means is the business of the round engine, behind
 `Inbox`. An `Inbox` answers only when the envelope is safely stored.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
 
 from node.clock import Clock
 from node.identity.members import Member
 from node.rpc.interceptors import calling_member
+from node.transport.door import check_frame
 from node.wire import peer_pb2
 from node.wire.envelope import Envelope, ReceiptKind
 from node.wire.services import PEER
-from psi.errors import WrongParty
 
-__all__ = ["Inbox", "PeerService", "Versions"]
+__all__ = ["Hatch", "Inbox", "PeerService", "Versions"]
 
 
 class Inbox(Protocol):
@@ -27,6 +28,17 @@ class Inbox(Protocol):
     def accept(self, member: Member, envelope: Envelope) -> ReceiptKind:
         """Store an envelope whose sender and signature are right. Raises NodeError or PsiError to refuse it; a
         PeerError is put down to the member in the audit log by the caller."""
+        ...
+
+
+class Hatch(Protocol):
+    """Where envelopes are handed out to nodes that we cannot call."""
+
+    def collect(
+        self, member: Member, receipts: bytes, wait_seconds: float, here: Callable[[], bool]
+    ) -> Iterator[Envelope]:
+        """Apply the caller's receipts (raises PeerError), then give what waits for it, or wait as long as it is
+        `here`, at most so long."""
         ...
 
 
@@ -40,13 +52,16 @@ class Versions:
 
 
 class PeerService:
-    """The behaviours of the service `Peer`."""
+    """The behaviours of the service `Peer`. Without a `hatch` nothing ever waits for anybody."""
 
-    def __init__(self, member_id: str, inbox: Inbox, versions: Versions, clock: Clock) -> None:
+    def __init__(
+        self, member_id: str, inbox: Inbox, versions: Versions, clock: Clock, hatch: Hatch | None = None
+    ) -> None:
         self._member_id = member_id
         self._inbox = inbox
         self._versions = versions
         self._clock = clock
+        self._hatch = hatch
 
     def handler(self) -> grpc.GenericRpcHandler:
         """The service for gRPC."""
@@ -56,19 +71,28 @@ class PeerService:
         hello = grpc.unary_unary_rpc_method_handler(
             self.hello, peer_pb2.HelloRequest.FromString, peer_pb2.HelloReply.SerializeToString
         )
-        return grpc.method_handlers_generic_handler(PEER.full_name, {"Deliver": deliver, "Hello": hello})
+        collect = grpc.unary_stream_rpc_method_handler(
+            self.collect, peer_pb2.CollectRequest.FromString, peer_pb2.Envelope.SerializeToString
+        )
+        calls: dict[str, Any] = {"Deliver": deliver, "Hello": hello, "Collect": collect}
+        return grpc.method_handlers_generic_handler(PEER.full_name, calls)
 
     def deliver(self, request: peer_pb2.Envelope, _context: grpc.ServicerContext) -> peer_pb2.Receipt:
         """Check the frame and hand the envelope on. Raises PsiError or NodeError."""
         member = calling_member()
         envelope = Envelope.from_proto(request)
-        if envelope.sender != member.member_id:
-            raise WrongParty("The message names another sender than the member that delivered it.")
-        if envelope.recipient != self._member_id:
-            raise WrongParty("The message is for somebody else.")
-        envelope.verify(member.identity_key)
+        check_frame(envelope, member, self._member_id)
         kind = self._inbox.accept(member, envelope)
         return peer_pb2.Receipt(status=kind.name)
+
+    def collect(self, request: peer_pb2.CollectRequest, context: grpc.ServicerContext) -> Iterator[peer_pb2.Envelope]:
+        """Hand out what waits for the caller. Raises PsiError or NodeError, before anything is given."""
+        if self._hatch is None:
+            return iter(())
+        waits = self._hatch.collect(
+            calling_member(), request.receipts, request.wait_milliseconds / 1000, context.is_active
+        )
+        return (envelope.to_proto() for envelope in waits)
 
     def hello(self, _request: peer_pb2.HelloRequest, _context: grpc.ServicerContext) -> peer_pb2.HelloReply:
         """Our versions and our time."""

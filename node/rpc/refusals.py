@@ -6,21 +6,30 @@ by name; a flood by one cannot hide what another does.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from node import logs
 from node.audit import AuditLog
 from node.clock import Clock
-from node.identity.members import Member
+from node.facts import Fact
 from node.store import Store
 
-__all__ = ["AUDITED_PER_HOUR", "RefusalLog"]
+__all__ = ["AUDITED_PER_HOUR", "Named", "RefusalLog", "Refusals"]
 
 AUDITED_PER_HOUR = 20
 """Audit entries an hour about refused calls, for each known caller and for all unknown ones together."""
 
 _HOUR_SECONDS = 3600.0
 _log = logs.get("rpc")
+
+
+class Named(Protocol):
+    """A caller that we know, whether or not it may call."""
+
+    @property
+    def member_id(self) -> str: ...
 
 
 @dataclass
@@ -30,27 +39,26 @@ class _Window:
     dropped: int = 0
 
 
-class RefusalLog:
-    """Writes refusals down. Safe for several threads."""
+class Refusals:
+    """Hands refusals to `write(event, facts)`, so many an hour. Safe for several threads."""
 
-    def __init__(self, store: Store, audit: AuditLog, clock: Clock) -> None:
-        self._store = store
-        self._audit = audit
+    def __init__(self, write: Callable[[str, dict[str, Fact]], None], clock: Clock) -> None:
+        self._write_down = write
         self._clock = clock
         self._lock = threading.Lock()
         # As long as the book of members at most, plus one for strangers.
         self._windows: dict[str, _Window] = {}
 
-    def call(self, method: str, reason: str, member: Member | None) -> None:
+    def call(self, method: str, reason: str, member: Named | None) -> None:
         """A call that was refused before anything was read from it. Both are slugs."""
         facts = {"method": method, "reason": reason}
         self._write("call-refused", facts, "member", member)
 
-    def blame(self, reason: str, member: Member) -> None:
+    def blame(self, reason: str, member: Named) -> None:
         """A message in which a confirmed member broke the protocol of envelopes."""
         self._write("peer-blamed", {"code": reason}, "peer", member)
 
-    def _write(self, event: str, facts: dict[str, str], who: str, member: Member | None) -> None:
+    def _write(self, event: str, facts: dict[str, str], who: str, member: Named | None) -> None:
         member_id = "" if member is None else member.member_id
         with self._lock:
             now = self._clock.monotonic()
@@ -62,13 +70,23 @@ class RefusalLog:
                 return
             window.written += 1
             dropped, window.dropped = window.dropped, 0
-        stated: dict[str, str | int] = dict(facts)
+        stated: dict[str, Fact] = dict(facts)
         if member_id:
             stated[who] = member_id
         if dropped:
             stated["dropped"] = dropped
         try:
-            with self._store.transaction() as tx:
-                self._audit.append(tx, event, **stated)
+            self._write_down(event, stated)
         except Exception as error:  # noqa: BLE001  the call is refused whether or not it can be written down
             _log.error("refusal-not-audited", error=type(error).__name__)
+
+
+class RefusalLog(Refusals):
+    """Refusals in the audit log of a node."""
+
+    def __init__(self, store: Store, audit: AuditLog, clock: Clock) -> None:
+        def write(event: str, facts: dict[str, Fact]) -> None:
+            with store.transaction() as tx:
+                audit.append(tx, event, **facts)
+
+        super().__init__(write, clock)

@@ -9,21 +9,21 @@ it still may, is decided on every call by node.rpc.interceptors.
 import errno
 import socket
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import grpc
 
 from node import logs
 from node.clock import Clock
 from node.errors import UserError
-from node.identity.keys import Identity
-from node.identity.members import MemberBook, MemberState
-from node.rpc.interceptors import MembersOnly
-from node.rpc.peer import PeerService
-from node.rpc.refusals import RefusalLog
-from node.wire.limits import MAX_CONCURRENT_CALLS, WORKERS, server_options
+from node.rpc.access import Caller
+from node.rpc.interceptors import CallerBook, MembersOnly
+from node.rpc.refusals import Refusals
+from node.wire.limits import MAX_CONCURRENT_CALLS, MAX_MESSAGE_BYTES, WORKERS, server_options
 
-__all__ = ["STOP_GRACE_SECONDS", "PeerServer"]
+__all__ = ["STOP_GRACE_SECONDS", "PeerServer", "Service", "TlsKeys", "TrustBook"]
 
 STOP_GRACE_SECONDS = 5.0
 """How long calls that are under way may take to end when the node stops."""
@@ -31,19 +31,50 @@ STOP_GRACE_SECONDS = 5.0
 _log = logs.get("rpc")
 
 
+class TlsKeys(Protocol):
+    """What a server shows of itself: a private key and its certificate, both in PEM."""
+
+    @property
+    def tls_key_pem(self) -> bytes: ...
+
+    @property
+    def tls_cert_pem(self) -> bytes: ...
+
+
+class TrustBook(CallerBook, Protocol):
+    """Who may connect and call, as it stands at each moment."""
+
+    def roots(self) -> Sequence[bytes]:
+        """The certificates, in PEM, of everybody who may connect now."""
+        ...
+
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` whenever the roots have changed."""
+        ...
+
+
+class Service(Protocol):
+    """What is served: `node.rpc.peer.PeerService`, or a relay's."""
+
+    def handler(self) -> grpc.GenericRpcHandler: ...
+
+
 class PeerServer:
-    """Serves `service` on `listen` ("host:port"; port 0 lets the machine choose). Start and stop it once."""
+    """Serves `service` on `listen` ("host:port"; port 0 lets the machine choose) to those whom `book` knows and the
+    access table calls `caller`. Start and stop it once."""
 
     def __init__(
         self,
         listen: str,
         *,
-        identity: Identity,
-        book: MemberBook,
-        service: PeerService,
-        refusals: RefusalLog,
+        identity: TlsKeys,
+        book: TrustBook,
+        service: Service,
+        refusals: Refusals,
         clock: Clock,
         workers: int = WORKERS,
+        caller: Caller = Caller.MEMBER,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
         self._listen = listen
         self._identity = identity
@@ -53,8 +84,8 @@ class PeerServer:
         self._server = grpc.server(
             self._workers,
             handlers=[service.handler()],
-            interceptors=[MembersOnly(book, refusals, clock)],
-            options=server_options(),
+            interceptors=[MembersOnly(book, refusals, clock, caller)],
+            options=server_options(max_message_bytes),
             maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS,
             compression=grpc.Compression.NoCompression,
         )
@@ -83,7 +114,7 @@ class PeerServer:
         self._workers.shutdown()
 
     def _certificates(self) -> grpc.ServerCertificateConfiguration:
-        roots = [member.card.certificate.pem for member in self._book.list() if member.state is MemberState.CONFIRMED]
+        roots = self._book.roots()
         own = (self._identity.tls_key_pem, self._identity.tls_cert_pem)
         return grpc.ssl_server_certificate_configuration([own], b"".join(roots) or own[1])
 

@@ -1,9 +1,20 @@
 """What a node keeps: the state folder, its keys, the database with sealed cells, and spools of long lists."""
 
+from node.store.address import read_address
 from node.store.cells import Cells
-from node.store.engine import Store
+from node.store.engine import LOOK_SECONDS, Store
 from node.store.keyring import KeyRing, PassphraseCost
 from node.store.spool import SealedSpool, SpoolFolder
 from node.store.state_dir import StateDir
 
-__all__ = ["Cells", "KeyRing", "PassphraseCost", "SealedSpool", "SpoolFolder", "StateDir", "Store"]
+__all__ = [
+    "LOOK_SECONDS",
+    "Cells",
+    "KeyRing",
+    "PassphraseCost",
+    "SealedSpool",
+    "SpoolFolder",
+    "StateDir",
+    "Store",
+    "read_address",
+]

@@ -8,7 +8,7 @@ meanwhile; `synchronous=FULL` flushes the WAL at every commit, so what was ackno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 from node.errors import Busy, StateDamaged
 from node.store.files import FILE_MODE, sync_folder
 
-__all__ = ["BUSY_SECONDS", "READERS", "check_file", "engines", "prepare_file", "readable_errors"]
+__all__ = ["BUSY_SECONDS", "READERS", "SqliteDatabase"]
 
 BUSY_SECONDS = 30
 """Seconds a writer waits for the write lock of the file (another process: a backup tool, say)."""
@@ -40,18 +40,58 @@ _WRITER_SETTINGS = (
 )
 
 
-def prepare_file(path: Path) -> None:
-    """Make the database file with mode 0600 before SQLite makes it with another; WAL files inherit the mode."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-    os.close(descriptor)
-    sync_folder(path.parent)
+class SqliteDatabase:
+    """A `Database` in one file."""
 
+    own_tables: frozenset[str] = frozenset()
 
-def engines(url: URL) -> tuple[Engine, Engine]:
-    """The writing and the reading engine."""
-    writer = _engine(url, "BEGIN IMMEDIATE", _WRITER_SETTINGS, pool_size=1, max_overflow=0)
-    reader = _engine(url, "BEGIN", ("PRAGMA query_only=ON",), pool_size=READERS, max_overflow=READERS)
-    return writer, reader
+    def __init__(self, url: URL) -> None:
+        self._path = Path(url.database or "")
+        self._writer = _engine(url, "BEGIN IMMEDIATE", _WRITER_SETTINGS, pool_size=1, max_overflow=0)
+        self.reader = _engine(url, "BEGIN", ("PRAGMA query_only=ON",), pool_size=READERS, max_overflow=READERS)
+
+    def prepare(self) -> None:
+        """Make the file with mode 0600 before SQLite makes it with another; WAL files inherit the mode."""
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            os.close(descriptor)
+            sync_folder(self._path.parent)
+        except OSError as error:
+            raise StateDamaged(
+                f"The database in {self._path.parent} cannot be opened: {error.strerror}.",
+                advice="Check the folder's name and permissions.",
+            ) from None
+
+    def ready(self) -> None:
+        """Nothing: a file is ours by the lock of its folder."""
+
+    def forget(self) -> None:
+        """Nothing: there are none."""
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        return self._writer.begin()
+
+    def readable_errors(self) -> AbstractContextManager[None]:
+        return _readable_errors(self._path)
+
+    def check(self, connection: Connection) -> list[str]:
+        """Reads the whole file."""
+        found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(10)")]
+        if found != ["ok"]:
+            return ["The database file is damaged inside."]
+        if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+            return ["Rows of the database point to rows that do not exist."]
+        return []
+
+    def keep(self) -> bool:
+        return True
+
+    def hurry(self) -> None:
+        """Nothing: a file needs no waiting for."""
+
+    def close(self) -> None:
+        self._writer.dispose()
+        self.reader.dispose()
 
 
 def _engine(url: URL, begin: str, settings: tuple[str, ...], **pool: int) -> Engine:
@@ -78,18 +118,8 @@ def _engine(url: URL, begin: str, settings: tuple[str, ...], **pool: int) -> Eng
     return engine
 
 
-def check_file(connection: Connection) -> list[str]:
-    """Sentences about structural damage that SQLite itself can see; empty if there is none."""
-    found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(10)")]
-    if found != ["ok"]:
-        return ["The database file is damaged inside."]
-    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
-        return ["Rows of the database point to rows that do not exist."]
-    return []
-
-
 @contextmanager
-def readable_errors(path: Path) -> Iterator[None]:
+def _readable_errors(path: Path) -> Iterator[None]:
     """Turn the driver's errors about the file into our own; programming errors pass as they are."""
     try:
         yield

@@ -21,7 +21,7 @@ from node.ids import RandomBytes
 from node.store.keyring import KeyRing
 from psi.secret import MAX_SECRET_BYTES, SecretBytes
 
-__all__ = ["Cells"]
+__all__ = ["VERSION", "Cells", "key_number"]
 
 VERSION = 1
 NONCE_BYTES = 12
@@ -68,6 +68,19 @@ class Cells:
             raise _damaged(table, column) from None
         return secret
 
+    def check(self, table: str, row: str, column: str, sealed: bytes, *, only: int | None = None) -> None:
+        """StateDamaged if the cell does not open, or is not sealed under the data key `only`. Keeps no plaintext."""
+        cipher, nonce, body, place = self._opened(table, row, column, sealed)
+        plain = bytearray(len(body) - TAG_BYTES)
+        try:
+            cipher.decrypt_into(nonce, body, place, plain)
+        except InvalidTag:
+            raise _damaged(table, column) from None
+        finally:
+            plain[:] = bytes(len(plain))
+        if only not in (None, key_number(sealed)):
+            raise _damaged(table, column)
+
     def _opened(self, table: str, row: str, column: str, sealed: bytes) -> tuple[AESGCM, bytes, bytes, bytes]:
         """Cipher, nonce, ciphertext with tag, and associated data of a sealed cell."""
         start = _HEADER.size + NONCE_BYTES
@@ -90,6 +103,11 @@ class Cells:
         if cipher is None:
             cipher = self._ciphers[number] = AESGCM(self._keys.data_key(number).view())
         return cipher
+
+
+def key_number(sealed: bytes) -> int:
+    """The number of the data key that a cell says it is sealed under; 0 for bytes that are no cell."""
+    return int(_HEADER.unpack_from(sealed)[1]) if len(sealed) >= _HEADER.size else 0
 
 
 def _associated_data(header: bytes, table: str, row: str, column: str) -> bytes:

@@ -4,14 +4,29 @@ The order is the whole point: write a temporary file *in the same folder*, flush
 over the old name, flush the folder. A rename without the first flush may put an empty file in place after a power
 cut; without the second the rename itself may be lost. Large, growing files have their own rules: `spool.py`.
 
-Not promised: protection against another process that writes in the folder at the same time. `StateDir.lock` is.
+Not promised: protection against another process that writes in the folder at the same time. `lock_file` gives that, to
+those who ask. It locks the folder itself besides the file in it, so that somebody who deletes the file lets nobody in.
 """
 
+import errno
+import fcntl
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["FILE_MODE", "FOLDER_MODE", "replace_file", "sync_folder", "write_all"]
+from node.errors import Busy, StateDamaged
+
+__all__ = [
+    "FILE_MODE",
+    "FOLDER_MODE",
+    "NO_FOLDER_LOCKS",
+    "NotFlushed",
+    "lock_file",
+    "replace_file",
+    "sync_folder",
+    "write_all",
+]
 
 FILE_MODE = 0o600
 """Permission bits of every file: readable by the account that runs the node, by nobody else."""
@@ -19,9 +34,60 @@ FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 """Permission bits of every folder."""
 
+NO_FOLDER_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.EISDIR, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+"""What a file system says that has no locks of folders: then the lock file alone has to do."""
+
+
+class NotFlushed(OSError):
+    """The new content stands at its place, but the disk did not confirm it: a power cut may bring the old back."""
+
+
+@contextmanager
+def lock_file(path: Path, taken: Busy) -> Iterator[None]:
+    """Hold a lock file and the folder that it is in; `taken` is raised if another process holds one of them. The system
+    lets go when the holder ends, however it ends."""
+    with ExitStack() as stack:
+        try:
+            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, folder)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            stack.callback(os.close, file)
+        except OSError as error:
+            raise StateDamaged(
+                f"The file {path} cannot be used: {error.strerror}.",
+                advice="Check who owns the folder and what is in it.",
+            ) from None
+        try:
+            _lock_folder(folder)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise taken from None
+        if not (_stands(folder, path.parent) and _stands(file, path)):
+            raise taken  # the holder before us took them away while we waited at the door
+        yield
+
+
+def _lock_folder(descriptor: int) -> None:
+    """BlockingIOError if somebody has it. A file system that locks no folders says so; there the file has to do."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno not in NO_FOLDER_LOCKS:
+            raise
+
+
+def _stands(descriptor: int, path: Path) -> bool:
+    """Whether what is open still has that name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put `data` at `path` in one step, with mode 0600. OSError leaves the old content in place."""
+    """Put `data` at `path` in one step, with mode 0600. OSError leaves the old content in place, but for NotFlushed."""
     temporary = path.with_name(f".{path.name}.new")
     # A left-over from a crash is ours to remove: the state folder is locked and closed to others.
     with suppress(FileNotFoundError):
@@ -38,7 +104,10 @@ def replace_file(path: Path, data: bytes) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
-    sync_folder(path.parent)
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        raise NotFlushed(error.errno, error.strerror) from None
 
 
 def sync_folder(path: Path) -> None:

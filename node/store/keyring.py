@@ -1,24 +1,26 @@
 """The keys of one node, in one file.
 
-    passphrase --Argon2id--> wrapping key --AES-256-GCM--> master key --HKDF-SHA256(label)--> sub-keys
-                                                               └--AES-256-GCM--> data key 1, 2, ... (sealed cells)
+    passphrase --Argon2id--> wrapping key --AES-256-GCM--> master key --AES-256-GCM--> data key 1, 2, ...
+    officers' secret --HKDF--> wrapping key --AES-256-GCM----┘                            |        └ sealed cells
+    (only after a split: node.keeping.shares)                                             └ HKDF(label): sub-keys
 
 Argon2id is RFC 9106; the default cost is its second recommended choice (64 MiB, 3 passes, 4 lanes), which an old
 laptop can pay. The cost stands in the file, so that it can rise later. Without a passphrase the master key stands in
 the file as it is, and the file says so ("protection": "none"): then whoever reads the file reads everything.
 
-Rotation adds a data key: new cells are sealed under the newest, old cells stay readable. Keys live in wipeable
-buffers; copies inside OpenSSL and short-lived ones that Python makes while parsing the file are beyond our reach.
-Not promised: protection on a machine whose running node is compromised, or against putting back an older key file.
+Rotation adds a data key: new cells are sealed under the newest, old cells stay readable until everything is sealed
+anew and the old keys are dropped (`renew`, `drop`; node.keeping.rotation). `renew` also makes another master key, so
+that an old copy of this file with its passphrase opens nothing of a later one; `protect` changes the passphrase alone
+and does not promise that. The file is replaced in one step every time.
+
+Keys live in wipeable buffers; copies inside OpenSSL and short-lived ones that Python makes while parsing the file are
+beyond our reach. Not promised: protection on a machine whose running node is compromised, or against putting back an
+older key file.
 """
 
-import base64
-import binascii
 import json
-import os
-import stat
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,60 +30,58 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from node.errors import NotFound, StateDamaged, UserError
+from node.errors import UserError
 from node.ids import RandomBytes
-from node.store.files import FILE_MODE, replace_file
+from node.store.files import NotFlushed, replace_file
+from node.store.keyfile import (
+    KEY_BYTES,
+    NONCE_BYTES,
+    SALT_BYTES,
+    TAG_BYTES,
+    KeyFile,
+    PassphraseCost,
+    Recovery,
+    damaged,
+    decode,
+    dump,
+    encode,
+    parse,
+    read,
+)
 from psi.secret import SecretBytes
 
-__all__ = ["KEY_BYTES", "MIN_PASSPHRASE_BYTES", "KeyRing", "PassphraseCost", "WrongPassphrase"]
-
-KEY_BYTES = 32
-"""Bytes of every key: AES-256."""
+__all__ = [
+    "KEY_BYTES",
+    "MIN_PASSPHRASE_BYTES",
+    "KeyRing",
+    "MayHaveChanged",
+    "PassphraseCost",
+    "Recovery",
+    "WrongPassphrase",
+    "WrongSecret",
+    "check_passphrase",
+]
 
 MIN_PASSPHRASE_BYTES = 12
 """Shortest passphrase accepted, in bytes of UTF-8."""
-
-MAX_KEY_FILE_BYTES = 64 * 1024
-"""Largest key file read, in bytes: room for several hundred data keys."""
-
-FORMAT = "blindmatch-key/1"
-NONCE_BYTES = 12
-SALT_BYTES = 16
-TAG_BYTES = 16
-_DAMAGED_ADVICE = "Restore the file `key` from a backup or from your recovery key."
 
 
 class WrongPassphrase(UserError):
     """The passphrase does not open this key file. Whoever read it from a file can say which."""
 
 
-@dataclass(frozen=True)
-class PassphraseCost:
-    """What one guess of the passphrase costs (RFC 9106, section 3.1)."""
-
-    memory_kib: int = 64 * 1024
-    passes: int = 3
-    lanes: int = 4
-
-    def check(self) -> None:
-        """Bounds on what a key file may ask of this machine: up to 1 GiB of memory, 64 passes, 16 lanes."""
-        if not (8 * self.lanes <= self.memory_kib <= 1024 * 1024 and 1 <= self.passes <= 64 and 1 <= self.lanes <= 16):
-            raise ValueError("cost out of bounds")
+class WrongSecret(UserError):
+    """What the officers' shares gave together does not open this key file."""
 
 
-@dataclass(frozen=True)
-class _KeyFile:
-    """What stands in the file: `master` is sealed, or the key itself where protection is None."""
-
-    protection: Mapping[str, Any] | None
-    master: bytes = field(repr=False)
-    data_keys: Mapping[int, bytes] = field(repr=False)
+class MayHaveChanged(UserError):
+    """The key file was replaced, but the disk did not confirm it: old and new may both be what is found later."""
 
 
 class KeyRing:
     """The open key file. `repr` shows key numbers only."""
 
-    def __init__(self, path: Path, file: _KeyFile, master: SecretBytes, data_keys: dict[int, SecretBytes]) -> None:
+    def __init__(self, path: Path, file: KeyFile, master: SecretBytes, data_keys: dict[int, SecretBytes]) -> None:
         self._path = path
         self._file = file
         self._master = master
@@ -105,21 +105,9 @@ class KeyRing:
         """
         if path.exists():
             raise UserError(f"There is already a key file in {path.parent}.", advice="Choose another folder.")
+        check_passphrase(passphrase)
         master = _fresh(random_bytes)
-        if passphrase is None:
-            file = _KeyFile(None, bytes(master.view()), {})
-        else:
-            if passphrase.size < MIN_PASSPHRASE_BYTES:
-                raise UserError(
-                    f"The passphrase is too short: {MIN_PASSPHRASE_BYTES} characters at least.",
-                    advice="Four or five random words make a good one.",
-                )
-            salt = _encode(random_bytes(SALT_BYTES))
-            protection = {"argon2id": {**asdict(cost or PassphraseCost()), "salt": salt}}
-            with _passphrase_key(passphrase, protection) as wrapping:
-                sealed = _wrap(wrapping, master, _master_label(protection), random_bytes)
-            file = _KeyFile(protection, sealed, {})
-        ring = cls(path, file, master, {})
+        ring = cls(path, KeyFile(*_protected(master, passphrase, random_bytes, cost), {}), master, {})
         ring.rotate(random_bytes)
         return ring
 
@@ -130,7 +118,36 @@ class KeyRing:
         Raises NotFound without one, StateDamaged if other accounts may read it or it was altered, UserError if the
         passphrase is missing, wrong, or given where the file has none, or if this account may not read the file.
         """
-        file = _read(path)
+        return cls._of(path, read(path), passphrase)
+
+    @classmethod
+    def from_bytes(cls, path: Path, data: bytes, passphrase: SecretBytes | None) -> "KeyRing":
+        """As `open`, for the content of a key file that stands elsewhere: in a backup at `path`. Do not change it."""
+        return cls._of(path, parse(path, data), passphrase)
+
+    @classmethod
+    def open_recovered(cls, path: Path, secret: SecretBytes, *, data: bytes | None = None) -> "KeyRing":
+        """As `open`, with the officers' secret (16 bytes) in place of the passphrase; `data` as for `from_bytes`.
+
+        Raises UserError if there was no split, WrongSecret if the secret is not the one of the split in force.
+        """
+        file = read(path) if data is None else parse(path, data)
+        if file.recovery is None:
+            raise UserError(
+                "The key file does not know any recovery shares.",
+                advice="They were never made, or the keys were renewed since: only the passphrase opens it.",
+            )
+        with _recovery_key(secret, file.recovery.split) as wrapping:
+            try:
+                master = _unwrap(wrapping, file.recovered, _recovery_label(file.recovery))
+            except InvalidTag:
+                raise WrongSecret(
+                    "The shares together do not open this key file.", advice="Check that they belong to this node."
+                ) from None
+        return cls._with(path, file, master)
+
+    @classmethod
+    def _of(cls, path: Path, file: KeyFile, passphrase: SecretBytes | None) -> "KeyRing":
         if file.protection is None:
             # A passphrase that protects nothing must not look as if it did.
             if passphrase is not None:
@@ -147,18 +164,63 @@ class KeyRing:
                     raise WrongPassphrase(
                         "The passphrase is wrong, or the key file was altered.", advice="Try again."
                     ) from None
+        return cls._with(path, file, master)
+
+    @classmethod
+    def _with(cls, path: Path, file: KeyFile, master: SecretBytes) -> "KeyRing":
         try:
             with _derive(master, b"data keys") as wrapping:
                 keys = {n: _unwrap(wrapping, sealed, _data_label(n)) for n, sealed in file.data_keys.items()}
         except InvalidTag:
             master.wipe()
-            raise _damaged(path) from None
+            raise damaged(path) from None
         return cls(path, file, master, keys)
 
     @staticmethod
     def needs_passphrase(path: Path) -> bool:
         """Whether the key file at `path` is locked. Raises as `open`, except for the passphrase."""
-        return _read(path).protection is not None
+        return read(path).protection is not None
+
+    @staticmethod
+    def recovery_of(path: Path, *, data: bytes | None = None) -> Recovery | None:
+        """The split in force of a key file, which is no secret; `data` as for `from_bytes`. Raises as `open`."""
+        return (read(path) if data is None else parse(path, data)).recovery
+
+    @staticmethod
+    def is_locked(path: Path, data: bytes) -> bool:
+        """As `needs_passphrase`, for the content of a key file that stands elsewhere."""
+        return parse(path, data).protection is not None
+
+    def is_opened_by(self, passphrase: SecretBytes | None) -> bool:
+        """Whether `passphrase` is the one of the file as it stands; None: it has none. Costs as much as to open it."""
+        protection = self._file.protection
+        if protection is None or passphrase is None:
+            return protection is None and passphrase is None
+        with _passphrase_key(passphrase, protection) as wrapping:
+            try:
+                _unwrap(wrapping, self._file.master, _master_label(protection)).wipe()
+            except InvalidTag:
+                return False
+        return True
+
+    def as_file(self) -> bytes:
+        """The key file of this ring, as it was read or written last, whatever lies on the disk by now."""
+        return dump(self._file)
+
+    @property
+    def protected(self) -> bool:
+        """Whether a passphrase protects the file."""
+        return self._file.protection is not None
+
+    @property
+    def recovery(self) -> Recovery | None:
+        """The split that is in force, if there is one."""
+        return self._file.recovery
+
+    @property
+    def retiring(self) -> frozenset[int]:
+        """Data keys that a rotation is about to drop; empty while no rotation is under way."""
+        return self._file.retiring
 
     @property
     def newest(self) -> int:
@@ -170,8 +232,18 @@ class KeyRing:
         return self._data_keys[number]
 
     def subkey(self, label: bytes) -> SecretBytes:
-        """32 bytes for one purpose, the same every time for the same label. The caller wipes the buffer."""
-        return _derive(self._master, b"subkey " + label)
+        """32 bytes for one purpose, the same for a label until the next rotation. The caller wipes the buffer."""
+        return _derive(self._data_keys[self.newest], b"subkey " + label)
+
+    def subkeys(self, label: bytes) -> list[SecretBytes]:
+        """The sub-keys of every data key there is, the newest first: more than one while a rotation is under way."""
+        return [
+            _derive(self._data_keys[number], b"subkey " + label) for number in sorted(self._data_keys, reverse=True)
+        ]
+
+    def lasting_subkey(self, label: bytes, salt: bytes) -> SecretBytes:
+        """32 bytes for one purpose and salt, which whoever opens this very key file gets again. The caller wipes it."""
+        return _derive(self._master, b"lasting " + label, salt)
 
     def rotate(self, random_bytes: RandomBytes) -> int:
         """Add a data key and write the file; the number of the new key."""
@@ -179,12 +251,88 @@ class KeyRing:
         key = _fresh(random_bytes)
         with _derive(self._master, b"data keys") as wrapping:
             sealed = _wrap(wrapping, key, _data_label(number), random_bytes)
-        changed = replace(self._file, data_keys={**self._file.data_keys, number: sealed})
-        replace_file(self._path, _dump(changed))
-        # Only now: a key that is not on the disk must not seal anything.
-        self._file = changed
-        self._data_keys[number] = key
+
+        def adopt() -> None:
+            self._data_keys[number] = key
+
+        # Only then: a key that is not in the file must not seal anything.
+        self._replace(replace(self._file, data_keys={**self._file.data_keys, number: sealed}), adopt)
         return number
+
+    def renew(
+        self, passphrase: SecretBytes | None, random_bytes: RandomBytes, *, cost: PassphraseCost | None = None
+    ) -> int:
+        """Begin a rotation: another master key under `passphrase` (None: unprotected, as it was), another data key,
+        and every older one retiring; the number of the new one. Recovery shares are void from here on.
+
+        Raises UserError for a passphrase that is too short, or None where the file has one.
+        """
+        self._check_protection(passphrase)
+        number = self.newest + 1
+        keys = {**self._data_keys, number: _fresh(random_bytes)}
+        master = _fresh(random_bytes)
+        with _derive(master, b"data keys") as wrapping:
+            sealed = {n: _wrap(wrapping, key, _data_label(n), random_bytes) for n, key in keys.items()}
+        retiring = frozenset(self._data_keys)
+
+        def adopt() -> None:
+            self._master.wipe()
+            self._master, self._data_keys = master, keys
+
+        self._replace(KeyFile(*_protected(master, passphrase, random_bytes, cost), sealed, retiring=retiring), adopt)
+        return number
+
+    def drop(self) -> None:
+        """End a rotation: forget the retiring data keys. What is still sealed under one of them is lost for good."""
+        kept = {n: sealed for n, sealed in self._file.data_keys.items() if n not in self._file.retiring}
+        gone = self._file.retiring
+
+        def adopt() -> None:
+            for number in gone:
+                self._data_keys.pop(number).wipe()
+
+        self._replace(replace(self._file, data_keys=kept, retiring=frozenset()), adopt)
+
+    def protect(
+        self, passphrase: SecretBytes, random_bytes: RandomBytes, *, cost: PassphraseCost | None = None
+    ) -> None:
+        """Another passphrase for the same master key. Raises UserError if it is too short."""
+        check_passphrase(passphrase)
+        protection, sealed = _protected(self._master, passphrase, random_bytes, cost)
+        self._replace(replace(self._file, protection=protection, master=sealed))
+
+    def entrust(self, secret: SecretBytes, recovery: Recovery, random_bytes: RandomBytes) -> None:
+        """Let the officers' secret (16 bytes) open this file from now on, in place of any earlier one."""
+        with _recovery_key(secret, recovery.split) as wrapping:
+            sealed = _wrap(wrapping, self._master, _recovery_label(recovery), random_bytes)
+        self._replace(replace(self._file, recovery=recovery, recovered=sealed))
+
+    def _check_protection(self, passphrase: SecretBytes | None) -> None:
+        check_passphrase(passphrase)
+        if passphrase is None and self.protected:
+            raise UserError("This node's key file has a passphrase.", advice="Give it, or a new one.")
+
+    def _replace(self, changed: KeyFile, adopt: Callable[[], None] = lambda: None) -> None:
+        """Write the file, then let `adopt` do in memory what it says: also where the disk did not confirm it."""
+        unsure: NotFlushed | None = None
+        try:
+            replace_file(self._path, dump(changed))
+        except NotFlushed as error:
+            unsure = error
+        except OSError as error:
+            raise UserError(
+                f"The key file {self._path} cannot be written: {error.strerror}. It is as it was.",
+                advice="Make room on the disk, or check the permissions of the folder, and try again.",
+            ) from None
+        self._file = changed
+        adopt()
+        if unsure is not None:
+            raise MayHaveChanged(
+                f"The key file {self._path} may have changed: it was replaced, but the disk did not confirm it "
+                f"({unsure.strerror}).",
+                advice="Keep the old and the new passphrase and shares, have the disk checked, and see which of them "
+                "opens the node.",
+            )
 
     def close(self) -> None:
         """Wipe every key of the ring."""
@@ -193,81 +341,13 @@ class KeyRing:
             key.wipe()
 
 
-def _read(path: Path) -> _KeyFile:
-    """The checked content of a key file."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        raise NotFound(
-            f"There is no key file in the folder {path.parent}.", advice="Make a node with `blindmatch node init`."
-        ) from None
-    except PermissionError:
+def check_passphrase(passphrase: SecretBytes | None) -> None:
+    """UserError for a passphrase that is too short; None, which is none at all, passes."""
+    if passphrase is not None and passphrase.size < MIN_PASSPHRASE_BYTES:
         raise UserError(
-            f"You may not read the key file {path}.",
-            advice="Run blindmatch as the account that the node's folder belongs to.",
-        ) from None
-    except OSError as error:
-        raise StateDamaged(f"The key file {path} cannot be opened: {error.strerror}.", advice=_DAMAGED_ADVICE) from None
-    with os.fdopen(descriptor, "rb") as file:
-        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-        if mode != FILE_MODE:
-            raise StateDamaged(
-                f"The key file {path} has mode {mode:04o}: other accounts may have read it.",
-                advice=f"Find out who could, then close it: chmod 600 {path}",
-            )
-        data = file.read(MAX_KEY_FILE_BYTES + 1)
-    try:
-        if len(data) > MAX_KEY_FILE_BYTES:
-            raise ValueError("too large")
-        return _load(data)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise _damaged(path) from None
-
-
-def _load(data: bytes) -> _KeyFile:
-    raw = json.loads(data)
-    if set(raw) != {"format", "protection", "master", "data_keys"} or raw["format"] != FORMAT:
-        raise ValueError("not a key file")
-    protection = None if raw["protection"] == "none" else raw["protection"]
-    if protection is not None:
-        if set(protection) != {"argon2id"}:
-            raise ValueError("unknown protection")
-        settings = dict(protection["argon2id"])
-        if len(_decode(settings.pop("salt"))) != SALT_BYTES:
-            raise ValueError("not a salt")
-        PassphraseCost(**settings).check()
-    data_keys = {int(number): _decode(sealed) for number, sealed in raw["data_keys"].items()}
-    if not data_keys or not all(0 < number < 2**32 for number in data_keys):
-        raise ValueError("no data key")
-    master = _decode(raw["master"])
-    if len(master) != (KEY_BYTES if protection is None else NONCE_BYTES + KEY_BYTES + TAG_BYTES):
-        raise ValueError("not a master key")
-    return _KeyFile(protection, master, data_keys)
-
-
-def _dump(file: _KeyFile) -> bytes:
-    readable = {
-        "format": FORMAT,
-        "protection": "none" if file.protection is None else file.protection,
-        "master": _encode(file.master),
-        "data_keys": {str(number): _encode(sealed) for number, sealed in file.data_keys.items()},
-    }
-    return json.dumps(readable, indent=1).encode() + b"\n"
-
-
-def _damaged(path: Path) -> StateDamaged:
-    return StateDamaged(f"The key file {path} is damaged or is not a key file.", advice=_DAMAGED_ADVICE)
-
-
-def _encode(data: bytes) -> str:
-    return base64.b64encode(data).decode()
-
-
-def _decode(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        raise ValueError("not base64") from None
+            f"The passphrase is too short: {MIN_PASSPHRASE_BYTES} characters at least.",
+            advice="Four or five random words make a good one.",
+        )
 
 
 def _fresh(random_bytes: RandomBytes) -> SecretBytes:
@@ -280,7 +360,7 @@ def _passphrase_key(passphrase: SecretBytes, protection: Mapping[str, Any]) -> S
     settings = protection["argon2id"]
     key = SecretBytes(KEY_BYTES)
     Argon2id(
-        salt=_decode(settings["salt"]),
+        salt=decode(settings["salt"]),
         length=KEY_BYTES,
         iterations=settings["passes"],
         lanes=settings["lanes"],
@@ -289,10 +369,30 @@ def _passphrase_key(passphrase: SecretBytes, protection: Mapping[str, Any]) -> S
     return key
 
 
-def _derive(master: SecretBytes, label: bytes) -> SecretBytes:
-    key = SecretBytes(KEY_BYTES)
-    HKDF(SHA256(), KEY_BYTES, salt=None, info=b"blindmatch key 1: " + label).derive_into(master.view(), key.view())
-    return key
+def _protected(
+    master: SecretBytes, passphrase: SecretBytes | None, random_bytes: RandomBytes, cost: PassphraseCost | None
+) -> tuple[Mapping[str, Any] | None, bytes]:
+    """What the file says of its protection, and the master key under it."""
+    if passphrase is None:
+        return None, bytes(master.view())
+    salt = encode(random_bytes(SALT_BYTES))
+    protection = {"argon2id": {**asdict(cost or PassphraseCost()), "salt": salt}}
+    with _passphrase_key(passphrase, protection) as wrapping:
+        return protection, _wrap(wrapping, master, _master_label(protection), random_bytes)
+
+
+def _derive(key: SecretBytes, label: bytes, salt: bytes | None = None) -> SecretBytes:
+    derived = SecretBytes(KEY_BYTES)
+    HKDF(SHA256(), KEY_BYTES, salt=salt, info=b"blindmatch key 1: " + label).derive_into(key.view(), derived.view())
+    return derived
+
+
+def _recovery_key(secret: SecretBytes, split: bytes) -> SecretBytes:
+    return _derive(secret, b"recovery", split)
+
+
+def _recovery_label(split: Recovery) -> bytes:
+    return b"blindmatch recovery 1: %d of %d: " % (split.needed, split.officers) + split.split + b"".join(split.checks)
 
 
 def _master_label(protection: Mapping[str, Any]) -> bytes:

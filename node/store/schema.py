@@ -7,6 +7,7 @@ Times are RFC 3339 text in UTC with whole seconds (`node.clock.timestamp`), so t
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -22,6 +23,7 @@ from sqlalchemy import (
 
 __all__ = [
     "audit_entries",
+    "carried",
     "charges",
     "checkpoints",
     "datasets",
@@ -36,6 +38,9 @@ __all__ = [
     "signatures",
     "stop_lists",
 ]
+
+# Sequence numbers go up to 2^32 - 1, a server's Integer to 2^31 - 1. SQLite has one kind, and counts up only that.
+_Whole = BigInteger().with_variant(Integer, "sqlite")
 
 metadata = MetaData(
     naming_convention={
@@ -69,6 +74,7 @@ members = Table(
     Column("confirmed_by", Text),
     Column("added_at", Text, nullable=False),
     Column("confirmed_at", Text),
+    Column("reach", Text),  # how it is reached; NULL: as its card says
     CheckConstraint("state IN ('pending', 'confirmed', 'removed')", name="state"),
     Index(None, "tls_key_hash"),
 )
@@ -82,13 +88,13 @@ datasets = Table(
     Column("basis", Text, nullable=False),
     Column("region", Text),
     Column("normaliser_version", Text, nullable=False),
-    Column("records", Integer, nullable=False),
-    Column("usable", Integer, nullable=False),
+    Column("records", _Whole, nullable=False),
+    Column("usable", _Whole, nullable=False),
     Column("counts", Text, nullable=False),  # JSON, numbers only
     Column("details", LargeBinary, nullable=False),  # sealed: name of the source file, mapping
     Column("created_at", Text, nullable=False),
     Column("version_id", Text, nullable=False),  # names the record file; another one after each refresh
-    Column("version", Integer, nullable=False),  # counted from 1
+    Column("version", _Whole, nullable=False),  # counted from 1
     Column("refreshed_at", Text),
 )
 
@@ -114,8 +120,8 @@ rounds = Table(
     Column("started", Boolean, nullable=False),  # the convener has said go
     Column("reports", Text, nullable=False),  # JSON: member id -> state it last reported
     Column("learned", Boolean, nullable=False),  # the leads of this side are stored
-    Column("count_low", Integer),  # what the first learner declared to this side
-    Column("count_high", Integer),
+    Column("count_low", _Whole),  # what the first learner declared to this side
+    Column("count_high", _Whole),
     Column("peer", Text),
     Column("snapshot", LargeBinary),  # sealed
     Column("scalar", LargeBinary),  # sealed; NULL again when the round is over
@@ -123,6 +129,7 @@ rounds = Table(
     Column("failure_sentence", Text),
     Column("blamed", Text),
     Column("decision", LargeBinary),  # sealed
+    Column("sealing_key", LargeBinary),  # sealed; what the other side seals for; NULL again when the round is over
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
     Column("version_id", Text),  # of the data set, once the list is made
@@ -137,6 +144,7 @@ signatures = Table(
     Column("member_id", Text, primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("signature", LargeBinary, nullable=False),
+    Column("round_key", LargeBinary),  # public; given with a signature
     Column("at", Text, nullable=False),
     CheckConstraint("verdict IN ('signed', 'refused')", name="verdict"),
 )
@@ -146,10 +154,10 @@ signatures = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _Whole, primary_key=True, autoincrement=True),
     Column("round_id", Text, nullable=False),
     Column("recipient", Text, nullable=False),
-    Column("sequence", Integer, nullable=False),
+    Column("sequence", _Whole, nullable=False),
     Column("kind", Text, nullable=False),
     Column("envelope", LargeBinary, nullable=False),  # sealed; row = round_id/recipient/sequence
     Column("acknowledged", Boolean, nullable=False),
@@ -160,10 +168,10 @@ outbox = Table(
 inbox = Table(
     "inbox",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _Whole, primary_key=True, autoincrement=True),
     Column("round_id", Text, nullable=False),
     Column("sender", Text, nullable=False),
-    Column("sequence", Integer, nullable=False),
+    Column("sequence", _Whole, nullable=False),
     Column("kind", Text, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("payload", LargeBinary),  # sealed; row = round_id/sender/sequence; NULL once processed
@@ -172,12 +180,23 @@ inbox = Table(
     Index(None, "processed", "round_id"),
 )
 
+# What goes to a member by carried files, per round: see node.transport.file.
+carried = Table(
+    "carried",
+    metadata,
+    Column("round_id", Text, primary_key=True),
+    Column("member_id", Text, primary_key=True),
+    Column("files", Integer, nullable=False),  # written so far
+    Column("written", Integer, nullable=False),  # highest row of the outbox that was written into one
+    Column("refusals", LargeBinary, nullable=False),  # lines of receipts that the next file brings
+)
+
 results = Table(
     "results",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _Whole, primary_key=True, autoincrement=True),
     Column("round_id", Text, ForeignKey("rounds.round_id", ondelete="CASCADE"), nullable=False),
-    Column("first", Integer, nullable=False),  # number of the block's first lead within its round, from 1
+    Column("first", _Whole, nullable=False),  # number of the block's first lead within its round, from 1
     Column("body", LargeBinary, nullable=False),  # sealed; row = round_id/first
     Column("statuses", Text, nullable=False),  # a letter for each lead of the block
     Column("at", Text, nullable=False),
@@ -189,11 +208,11 @@ results = Table(
 charges = Table(
     "charges",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _Whole, primary_key=True, autoincrement=True),
     Column("peer", Text, nullable=False),
     Column("round_id", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("elements", Integer, nullable=False),
+    Column("elements", _Whole, nullable=False),
     Column("at", Text, nullable=False),
     UniqueConstraint("peer", "round_id", "reason"),
     CheckConstraint("elements >= 0", name="elements"),
@@ -203,7 +222,7 @@ charges = Table(
 audit_entries = Table(
     "audit_entries",
     metadata,
-    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("position", _Whole, primary_key=True, autoincrement=False),
     Column("at", Text, nullable=False),
     Column("body", Text, nullable=False),  # canonical JSON
     Column("leaf_hash", LargeBinary, nullable=False),
@@ -213,7 +232,7 @@ audit_entries = Table(
 checkpoints = Table(
     "checkpoints",
     metadata,
-    Column("tree_size", Integer, primary_key=True, autoincrement=False),
+    Column("tree_size", _Whole, primary_key=True, autoincrement=False),
     Column("root", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
     Column("at", Text, nullable=False),
@@ -225,7 +244,7 @@ peer_checkpoints = Table(
     Column("member_id", Text, primary_key=True),
     Column("round_id", Text, primary_key=True),
     Column("moment", Text, primary_key=True),
-    Column("tree_size", Integer, nullable=False),
+    Column("tree_size", _Whole, nullable=False),
     Column("root", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
     CheckConstraint("moment IN ('open', 'close')", name="moment"),

@@ -24,7 +24,7 @@ import re
 import struct
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -172,14 +172,23 @@ class SealedSpool:
 
 
 class SpoolFolder:
-    """The folder of all spools. `key` is a sub-key of the node's key ring, kept by the caller.
+    """The folder of all spools. `key` is a sub-key of the node's key ring, kept by the caller; `older` are those that
+    spools may still be sealed under while a rotation is unfinished.
 
     What the operating system refuses is raised as Busy if another try may go through, else as StateDamaged.
     """
 
-    def __init__(self, path: Path, key: SecretBytes, random_bytes: RandomBytes = os.urandom) -> None:
+    def __init__(
+        self,
+        path: Path,
+        key: SecretBytes,
+        random_bytes: RandomBytes = os.urandom,
+        *,
+        older: Sequence[SecretBytes] = (),
+    ) -> None:
         self._path = path
         self._cipher = AESGCM(key.view())
+        self._older = [AESGCM(each.view()) for each in older]
         self._random_bytes = random_bytes
         with _disk():
             path.mkdir(mode=FOLDER_MODE, exist_ok=True)
@@ -218,10 +227,7 @@ class SpoolFolder:
         try:
             with _disk():
                 header = os.pread(descriptor, _HEADER.size, 0)
-            magic, width, spool_id, nonce, sealed = _HEADER.unpack(header)
-            key = self._cipher.decrypt(nonce, sealed, _header_place(name, width, spool_id))
-            if magic != MAGIC or header != _HEADER.pack(magic, width, spool_id, nonce, sealed):
-                raise InvalidTag
+            key, width, spool_id = self._key(name, header)
             return SealedSpool(descriptor, width, spool_id, AESGCM(key), self._random_bytes)
         except (struct.error, InvalidTag):
             os.close(descriptor)
@@ -229,6 +235,44 @@ class SpoolFolder:
         except BaseException:
             os.close(descriptor)
             raise
+
+    def reseal(self, name: str) -> bool:
+        """Seal a spool's key under our newest one, in place; False if it is already. Its chunks stay as they are.
+
+        The header fits into one sector of any disk, so it is the old one or the new one. Raises as `open`.
+        """
+        path = self._file(name)
+        with _disk():
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                header = os.pread(descriptor, _HEADER.size, 0)
+                try:
+                    key, width, spool_id = self._key(name, header)
+                    _magic, _width, _id, nonce, sealed = _HEADER.unpack(header)
+                except (struct.error, InvalidTag):
+                    raise _damaged() from None
+                place = _header_place(name, width, spool_id)
+                try:
+                    self._cipher.decrypt(nonce, sealed, place)
+                    return False
+                except InvalidTag:
+                    nonce = self._random_bytes(NONCE_BYTES)
+                sealed = self._cipher.encrypt(nonce, key, place)
+                write_all(descriptor, _HEADER.pack(MAGIC, width, spool_id, nonce, sealed), 0)
+                os.fsync(descriptor)
+                return True
+            finally:
+                os.close(descriptor)
+
+    def _key(self, name: str, header: bytes) -> tuple[bytes, int, bytes]:
+        """Key, width and id that a header holds; struct.error or InvalidTag for one that is not of this name."""
+        magic, width, spool_id, nonce, sealed = _HEADER.unpack(header)
+        if magic != MAGIC or header != _HEADER.pack(magic, width, spool_id, nonce, sealed):
+            raise InvalidTag
+        for cipher in (self._cipher, *self._older):
+            with suppress(InvalidTag):
+                return cipher.decrypt(nonce, sealed, _header_place(name, width, spool_id)), width, spool_id
+        raise InvalidTag
 
     def delete(self, name: str) -> None:
         """Remove a spool; nothing happens if there is none. Nothing is overwritten: see the top of this file."""

@@ -4,6 +4,7 @@
       config.toml        settings; nothing secret
       key                the key file (keyring.py), 0600
       db db-wal db-shm   the database: cells with personal data are sealed (cells.py)
+      datasets/          prepared records (node.datasets.recordfile)
       spools/            lists too large for the database, sealed chunk by chunk (spool.py)
       control.sock       the local control service, while a node runs
       lock               held while a node runs
@@ -12,7 +13,6 @@ Copying the folder copies the node. Without the passphrase of the key file a cop
 ids and how many rows there are, but no identifier, record reference, card or result.
 """
 
-import fcntl
 import os
 import shutil
 import stat
@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from node.errors import Busy, NotFound, StateDamaged, UserError
-from node.store.files import FILE_MODE, FOLDER_MODE, sync_folder
+from node.store.files import FILE_MODE, FOLDER_MODE, lock_file, sync_folder
 
 __all__ = ["StateDir"]
 
@@ -34,6 +34,7 @@ class StateDir:
         self.config = self.path / "config.toml"
         self.key = self.path / "key"
         self.database = self.path / "db"
+        self.records = self.path / "datasets"
         self.spools = self.path / "spools"
         self.socket = self.path / "control.sock"
         self.lock_file = self.path / "lock"
@@ -45,7 +46,7 @@ class StateDir:
 
     def create(self) -> None:
         """Make the folder for a new node. UserError if there is something in it already."""
-        if self._holds_node():
+        if self.holds_node():
             raise UserError(
                 f"There is already a node in the folder {self.path}.",
                 advice="Start it with `blindmatch node run`, or choose another folder.",
@@ -75,7 +76,7 @@ class StateDir:
     def check(self) -> None:
         """Refuse to go on without the folder (NotFound), with one that this account may not enter (UserError), or with
         one that other accounts may enter (StateDamaged)."""
-        if not self._holds_node():
+        if not self.holds_node():
             raise NotFound(
                 f"There is no node in the folder {self.path}.", advice="Make one with `blindmatch node init`."
             )
@@ -98,26 +99,14 @@ class StateDir:
     def lock(self) -> Iterator[None]:
         """Hold the folder. Busy if another process has it; the system lets go when the holder ends, however it ends."""
         self.check()
-        try:
-            descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-        except OSError as error:
-            raise StateDamaged(
-                f"The file {self.lock_file} cannot be used: {error.strerror}.",
-                advice="Check who owns the node's folder and what is in it.",
-            ) from None
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Busy(
-                    f"Another blindmatch node is already using the folder {self.path}.",
-                    advice="Stop that one first, or give this node a folder of its own.",
-                ) from None
+        taken = Busy(
+            f"Another blindmatch node is already using the folder {self.path}.",
+            advice="Stop that one first, or give this node a folder of its own.",
+        )
+        with lock_file(self.lock_file, taken):
             yield
-        finally:
-            os.close(descriptor)
 
-    def _holds_node(self) -> bool:
+    def holds_node(self) -> bool:
         """Whether there is a key file. UserError if this account may not even look."""
         try:
             return self.key.exists()

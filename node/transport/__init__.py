@@ -1,1 +1,1 @@
-"""Ways to carry an envelope to another node. There is one so far: calling it directly."""
+"""Ways to carry an envelope to another node, and the one door through which those of others come in."""

@@ -1,4 +1,5 @@
-"""The direct carrier: one gRPC channel to each member's node.
+"""The direct carrier: one gRPC channel to each member's node, for what goes there and, where nobody can call us, for
+what comes from there (`collect`).
 
 Each channel trusts exactly one certificate, the one on that member's card, and expects that member's name in it. No
 further check follows the handshake, and none is needed: to pass it, a server must prove that it holds the pinned key
@@ -11,23 +12,24 @@ each try dials anew.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import grpc
 
 from node.clock import Clock
-from node.errors import NotAllowed, PeerUnreachable
+from node.errors import NodeError, NotAllowed, PeerUnreachable
 from node.identity.certificates import server_name
 from node.identity.keys import Identity
 from node.identity.members import Member, MemberBook, MemberState
 from node.transport.explain import explain
 from node.wire import peer_pb2
 from node.wire.envelope import Envelope, ReceiptKind
-from node.wire.limits import DEFAULT_CALL_SECONDS, DELIVERY_SECONDS, client_options
+from node.wire.limits import DEFAULT_CALL_SECONDS, DELIVERY_SECONDS, STREAM_CALL_SECONDS, client_options
 from node.wire.problem import clean
-from node.wire.services import DELIVER, HELLO
+from node.wire.services import COLLECT, DELIVER, HELLO
 
 __all__ = ["DirectCarrier", "PeerVersions"]
 
@@ -82,6 +84,29 @@ class DirectCarrier:
             reply.unix_milliseconds / 1000 - middle.timestamp(),
         )
 
+    def clock_ahead(self, member_id: str) -> timedelta:
+        """How far a member's clock is ahead of ours, as its node says now. Raises as `deliver` does."""
+        return timedelta(seconds=self.hello(member_id).clock_ahead_seconds)
+
+    def collect(self, member_id: str, receipts: bytes, wait_seconds: float) -> Iterator[Envelope]:
+        """Give a member our receipts (or none: empty) and take what waits for us at its node, one envelope at a time;
+        if nothing does, wait there for at most so long. Raises as `deliver` does, and PeerError for what is no
+        envelope."""
+        member = self._confirmed(member_id)
+        self._check_dates(member)
+        request = peer_pb2.CollectRequest(receipts=receipts, wait_milliseconds=int(1000 * wait_seconds))
+        channel = self._channel(member)
+        try:
+            collect: Callable[..., Any] = channel.unary_stream(COLLECT, None, peer_pb2.Envelope.FromString)
+            call = collect(request.SerializeToString(), timeout=STREAM_CALL_SECONDS)
+            try:
+                for message in call:
+                    yield Envelope.from_proto(message)
+            finally:
+                call.cancel()  # whoever takes these may stop in the middle
+        except (grpc.RpcError, ValueError) as error:
+            raise self._failed(member, channel, error) from None
+
     def close(self) -> None:
         """Close every channel."""
         with self._lock:
@@ -102,17 +127,26 @@ class DirectCarrier:
         self, member: Member, method: str, request: bytes, read: Callable[[bytes], _Reply], seconds: float
     ) -> _Reply:
         self._check_dates(member)
+        if member.card.dials_out_only:
+            raise PeerUnreachable(
+                f"{member.alias} cannot be called: its card has no address.",
+                advice="It calls this node whenever it runs; what is for it waits here until then.",
+            )
         channel = self._channel(member)
         try:
             call: Callable[..., _Reply] = channel.unary_unary(method, None, read)
             reply = call(request, timeout=seconds)
         except (grpc.RpcError, ValueError) as error:
-            # gRPC raises ValueError for a channel that another thread has closed: the member was just removed.
-            self._forget(member.member_id, channel)
-            if isinstance(error, ValueError):
-                raise PeerUnreachable(f"The connection to {member.alias} was closed.") from None
-            raise explain(error, member) from None
+            raise self._failed(member, channel, error) from None
         return reply
+
+    def _failed(self, member: Member, channel: grpc.Channel, error: grpc.RpcError | ValueError) -> NodeError:
+        """Throw the channel away; what to raise."""
+        # gRPC raises ValueError for a channel that another thread has closed: the member was just removed.
+        self._forget(member.member_id, channel)
+        if isinstance(error, ValueError):
+            return PeerUnreachable(f"The connection to {member.alias} was closed.")
+        return explain(error, member)
 
     def _check_dates(self, member: Member) -> None:
         # Here, because the other side would only hang up, and gRPC would only say that.

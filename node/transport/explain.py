@@ -66,13 +66,13 @@ _UNAVAILABLE: tuple[tuple[tuple[str, ...], str, str], ...] = (
         _ADDRESS_ADVICE,
     ),
     (
-        ("Ssl handshake failed", "SSL_ERROR_SSL", "WRONG_VERSION_NUMBER", "handshake"),
+        ("ALPN", "Ssl handshake failed", "SSL_ERROR_SSL", "WRONG_VERSION_NUMBER", "handshake"),
         "What listens at {endpoint} does not speak the protocol of {name}.",
         _ADDRESS_ADVICE,
     ),
     (
         ("Socket closed", "Connection reset", "recvmsg", "Broken pipe", "Connection aborted", "GOAWAY"),
-        "{name} closed the connection without a word: most likely your node is not a confirmed member there.",
+        "{name} closed the connection without a word: most likely it has not confirmed your card yet, or not any more.",
         _ENROL_ADVICE,
     ),
 )

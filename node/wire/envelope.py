@@ -7,8 +7,8 @@ is inside the signature, so that an envelope cannot be shown to another member, 
 place. A repeated envelope is recognised by (round, sender, sequence); Ed25519 is deterministic, so a resend is
 the same bytes.
 
-Not promised: secrecy. In this release the payload is readable by the two ends of the TLS connection, and the direct
-carrier is the only one; a carrier with someone in between needs sealing first.
+The payload is sealed for its recipient (`node.wire.sealing`) before it gets in here, so that whoever carries an
+envelope sees who speaks to whom, in which round, how much and of which kind, and nothing of what is said.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from node.wire import peer_pb2
+from node.wire.sealing import Place
 from node.wire.signing import SIGNATURE_BYTES, Signer, verify
 from psi.codec import length_prefixed
 from psi.errors import BadSignature, MalformedMessage, VersionMismatch
@@ -36,9 +37,9 @@ __all__ = [
     "ReceiptKind",
 ]
 
-FORMAT = 1
+FORMAT = 2
 """Version of the envelope's byte form. Another number is refused with a sentence, never guessed at."""
-LABEL = b"blindmatch/envelope/1"
+LABEL = b"blindmatch/envelope/2"
 ROUND_ID_CHARACTERS = 32
 """A round id is 16 random bytes, written in lower-case hex (node.ids)."""
 MEMBER_ID_CHARACTERS = 32
@@ -100,12 +101,17 @@ class Envelope:
         _check(len(self.signature) == SIGNATURE_BYTES, "a signature")
 
     @classmethod
-    def seal(
+    def signed(
         cls, signer: Signer, *, round_id: str, recipient: str, sequence: int, kind: EnvelopeKind, payload: bytes
     ) -> "Envelope":
-        """A new envelope from `signer`, signed."""
+        """A new envelope from `signer`. `payload` is sealed already."""
         unsigned = cls(round_id, signer.member_id, recipient, sequence, kind, payload)
         return dataclasses.replace(unsigned, signature=signer.sign(LABEL, unsigned.signing_bytes()))
+
+    @property
+    def place(self) -> Place:
+        """What its seal is tied to."""
+        return Place(self.round_id, self.sender, self.recipient, self.sequence, self.kind)
 
     def signing_bytes(self) -> bytes:
         """The canonical form that the signature covers: everything but the signature."""

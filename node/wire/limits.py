@@ -11,6 +11,7 @@ limits.
 from node.wire.envelope import MAX_ENVELOPE_OVERHEAD_BYTES, MAX_PAYLOAD_BYTES
 
 __all__ = [
+    "COLLECT_WAIT_SECONDS",
     "CONTROL_DEADLINE_SECONDS",
     "DEFAULT_CALL_SECONDS",
     "DELIVERY_SECONDS",
@@ -20,6 +21,9 @@ __all__ = [
     "MAX_MESSAGE_BYTES",
     "MAX_METADATA_BYTES",
     "MAX_OPERATION_NAME_CHARACTERS",
+    "MAX_PARCEL_MESSAGE_BYTES",
+    "MOST_COLLECTED",
+    "STREAM_CALL_SECONDS",
     "WORKERS",
     "Options",
     "client_options",
@@ -32,6 +36,8 @@ Options = list[tuple[str, str | int]]
 MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES + MAX_ENVELOPE_OVERHEAD_BYTES
 """Largest message of a peer, in bytes: 1 MiB. A larger one ends the call with RESOURCE_EXHAUSTED. Both ends
 must agree on it, so it is no setting; the longest message of the protocol has half of it."""
+MAX_PARCEL_MESSAGE_BYTES = MAX_MESSAGE_BYTES + MAX_ENVELOPE_OVERHEAD_BYTES
+"""Largest message to and from a relay, in bytes: the largest envelope with the address around it."""
 MAX_METADATA_BYTES = 8 * 1024
 """Largest headers or trailers of a call, in bytes."""
 WORKERS = 8
@@ -41,9 +47,16 @@ MAX_CONCURRENT_CALLS = 32
 MAX_CALLS_PER_CONNECTION = 16
 DEFAULT_CALL_SECONDS = 30
 """Deadline of a call to or from a peer. A caller that sets none, or a longer one, is cut off after this."""
+STREAM_CALL_SECONDS = 300
+"""The same for a call that carries a stream of messages; nothing moving for DEFAULT_CALL_SECONDS ends it, too."""
 DELIVERY_SECONDS = 10
 """Longest that we wait for a member to take an envelope. It stores it and no more, so a slow line is all that it must
 bear with; a member that takes calls and does not answer holds one of our threads for so long."""
+
+COLLECT_WAIT_SECONDS = 20
+"""Longest that a node which collects may wait in one call for something to come. Under DEFAULT_CALL_SECONDS."""
+MOST_COLLECTED = 16
+"""Envelopes handed out in one call of a node that collects, in number: 16 MiB at most."""
 
 MAX_CONTROL_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest request or reply of the control service, in bytes: some 100,000 results."""
@@ -73,10 +86,10 @@ def _common(max_message_bytes: int) -> Options:
     ]
 
 
-def server_options() -> Options:
+def server_options(max_message_bytes: int = MAX_MESSAGE_BYTES) -> Options:
     """For the server that peers call."""
     return [
-        *_common(MAX_MESSAGE_BYTES),
+        *_common(max_message_bytes),
         # Without this a second node could share our port, and every other call would go to it.
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", MAX_CALLS_PER_CONNECTION),
@@ -90,10 +103,10 @@ def server_options() -> Options:
     ]
 
 
-def client_options(server_name: str) -> Options:
+def client_options(server_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Options:
     """For a channel to one peer, whose certificate carries `server_name`."""
     return [
-        *_common(MAX_MESSAGE_BYTES),
+        *_common(max_message_bytes),
         ("grpc.ssl_target_name_override", server_name),
         # Neither the environment nor the DNS has a say in how we reach a peer, and the round engine does the retries.
         ("grpc.enable_http_proxy", 0),

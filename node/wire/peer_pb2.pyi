@@ -60,6 +60,14 @@ class Receipt(_message.Message):
     status: Receipt.Status
     def __init__(self, status: _Optional[_Union[Receipt.Status, str]] = ...) -> None: ...
 
+class CollectRequest(_message.Message):
+    __slots__ = ("receipts", "wait_milliseconds")
+    RECEIPTS_FIELD_NUMBER: _ClassVar[int]
+    WAIT_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    receipts: bytes
+    wait_milliseconds: int
+    def __init__(self, receipts: _Optional[bytes] = ..., wait_milliseconds: _Optional[int] = ...) -> None: ...
+
 class HelloRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -6,12 +6,26 @@ would do takes a line per call.
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from node.wire import control_pb2, peer_pb2
+from node.wire import control_pb2, peer_pb2, relay_pb2
 
-__all__ = ["CONTROL", "DELIVER", "HELLO", "INVOKE", "PEER", "method_names", "short_name"]
+__all__ = [
+    "COLLECT",
+    "CONTROL",
+    "DELIVER",
+    "DONE",
+    "HELLO",
+    "INVOKE",
+    "PEER",
+    "PUT",
+    "RELAY",
+    "TAKE",
+    "method_names",
+    "short_name",
+]
 
 PEER: ServiceDescriptor = peer_pb2.DESCRIPTOR.services_by_name["Peer"]
 CONTROL: ServiceDescriptor = control_pb2.DESCRIPTOR.services_by_name["Control"]
+RELAY: ServiceDescriptor = relay_pb2.DESCRIPTOR.services_by_name["Relay"]
 
 
 def method_names(service: ServiceDescriptor) -> tuple[str, ...]:
@@ -24,5 +38,6 @@ def short_name(method: str) -> str:
     return method.rpartition("/")[2].lower()
 
 
-DELIVER, HELLO = method_names(PEER)
+DELIVER, HELLO, COLLECT = method_names(PEER)
 (INVOKE,) = method_names(CONTROL)
+PUT, TAKE, DONE = method_names(RELAY)

@@ -15,9 +15,9 @@ from psi.identifiers.cells import Cell, ascii_digits, clean, fold, whole_number
 from psi.identifiers.dates import BIRTH_DATE, date_form
 from psi.identifiers.names import father_or_mother, words_of
 from psi.identifiers.places import COUNTRY_CODE, country_form, town
-from psi.identifiers.sounds import SOUND_CODE, romanise, sound_code
+from psi.identifiers.sounds import LETTERS, SOUND_CODE, letters, romanise, sound_code
 
-__all__ = ["PERSON_FIELDS", "check_form", "read_form"]
+__all__ = ["PERSON_FIELDS", "PERSON_FORMS", "alias_letters", "check_form", "read_form"]
 
 _SEXES: Final = {
     word: form
@@ -50,10 +50,19 @@ def _place(cell: Cell) -> str:
 
 def _alias(cell: Cell) -> str:
     """The sounds of the first alias of a cell; the others are compared as values of the kind alias."""
+    return sound_code(_first_alias(cell))
+
+
+def alias_letters(cell: Cell) -> str:
+    """The finer form of the same alias."""
+    return letters(_first_alias(cell))
+
+
+def _first_alias(cell: Cell) -> str:
     if cell.number is not None or not clean(cell):
-        return sound_code("".join(words_of(cell)))
+        return "".join(words_of(cell))
     first = next(part for part in _BETWEEN_ALIASES.split(cell.text) if part.strip())
-    return sound_code("".join(words_of(Cell(first))))
+    return "".join(words_of(Cell(first)))
 
 
 _BETWEEN_ALIASES: Final = re.compile(r"[;,|\n]")
@@ -63,8 +72,8 @@ def _address(cell: Cell) -> str:
     """The sounds of the street, else its number: "Flat 4" and "4" keep the 4."""
     text = romanise(clean(cell))
     words = [word for word in text.split() if word not in _STREET_WORDS] or text.split()
-    letters = "".join(word for word in words if word.isalpha())
-    return sound_code(letters) or _trimmed("".join(words))
+    spelt = "".join(word for word in words if word.isalpha())
+    return sound_code(spelt) or _trimmed("".join(words))
 
 
 def _code(cell: Cell) -> str:
@@ -157,6 +166,10 @@ _FIELDS: Final[Mapping[str, _Field]] = MappingProxyType(
 PERSON_FIELDS: Final = tuple(_FIELDS)
 """Everything a column may be mapped to. `full_name` is split on reading and never compared itself."""
 
+_FINER: Final = ("given_letters", "family_letters", "alias_letters")
+PERSON_FORMS: Final = (*PERSON_FIELDS, *_FINER)
+"""Every form a person can have: one per field, and the finer ones of three names, which no column is mapped to."""
+
 
 def read_form(name: str, cell: Cell) -> str:
     """The form of one field's cell; "" for a blank. Raises `RefusedValue` if the cell cannot be read."""
@@ -165,7 +178,8 @@ def read_form(name: str, cell: Cell) -> str:
 
 def check_form(name: str, form: str) -> None:
     """Raises `RefusedValue` `person/not-a-form` unless `form` is one that `read_form(name, ...)` can give."""
-    if name not in _FIELDS or name == "full_name" or not _FIELDS[name].shape.fullmatch(form):
+    shape = LETTERS if name in _FINER else _FIELDS[name].shape if name in _FIELDS else None
+    if shape is None or name == "full_name" or not shape.fullmatch(form):
         raise RefusedValue(
             "A prepared person holds something that is no form of its field.",
             advice="Prepare the dataset again.",

@@ -14,7 +14,7 @@ a rule says. `left_out` names such keys with the estimated number of people who 
 remains is refused with that number. A weak *value* (only a year, a name of one sound) is weighed by what it is, so it
 may fall under the floor in a combination that others reach.
 
-**Three fields that no column holds** can be named in a rule:
+**Fields that no column holds** can be named in a rule:
 
     birth_year     the year of birth, so that "1987" and 5 March 1987 can agree. It counts as a field, never beside the
                    full date of the same key. A full date gives the year and a fifth (day + month, modulo 5), a bare
@@ -27,17 +27,20 @@ may fall under the floor in a combination that others reach.
                    keeps namesakes apart. Whoever has no date gives all five, so nothing is lost: such a key stands by
                    the fields that it has, and a known year can only speak against it
 
+and those of `finer`: other ways to compare a name, a date or a sex, of which a key holds one at most.
+
 `tokens_per_record` is the worst case over all data: it depends on the rule alone, so padding to it tells nothing.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, product
 from typing import Final, NamedTuple
 
 from psi.errors import RefusedValue
 from psi.identifiers.catalogue import find_kind
+from psi.identifiers.finer import FINER_FIELDS, MOST_VALUES, SAME_FACT, finer_values, names_apart
 from psi.identifiers.forms import PERSON_FIELDS
 from psi.identifiers.near import NEAR_VARIANTS, near_key, near_variants
 from psi.identifiers.person import Person
@@ -52,27 +55,33 @@ _SLOTS: Final = {
     "given_name": "name",
     "family_name": "name",
     "alias": "name",
+    "called": "name",
+    "called_letters": "letters",
+    "family_letters": "letters",
     "address_1": "address",
     "address_2": "address",
 }
 """Fields that people fill in either way round."""
 
-_NAMES: Final = tuple(field for field, slot in _SLOTS.items() if slot == "name")
+_NAMES: Final = ("given_name", "family_name", "alias")
+_SPELT: Final = frozenset(("name", "letters"))
+"""Slots whose values are one fact where they are equal."""
 _CHECK: Final = "birth_check"
 _INITIAL: Final = "given_initial"
 _YEAR: Final = "birth_year"
 NOT_COUNTED: Final = frozenset((_CHECK, _INITIAL))
 """Fields that a rule names beside those of which so many have to agree."""
-_DATES: Final = frozenset(("birth_date", _YEAR))
+_DATES: Final = frozenset(("birth_date", _YEAR, "birth_near", "birth_day"))
 FIFTHS: Final = 5
 """Parts of a year, and of all years, that tell namesakes apart. More would tell better, and whoever has no full date
 pays them all in tokens."""
 
-_ONE_PERSONS: Final = frozenset(("given_name", "alias", "id_number"))
+_ONE_PERSONS: Final = frozenset(("given_name", "alias", "id_number", "called", "called_letters", "given_slip"))
 """Fields in which the members of one household differ."""
 
-RULE_FIELDS: Final = (*(field for field in PERSON_FIELDS if field != "full_name"), _YEAR, _INITIAL, _CHECK)
-"""What a person rule may name: every field but the whole name, which reading splits, and the three made from others."""
+_MADE: Final = (_YEAR, _INITIAL, _CHECK, *FINER_FIELDS)
+RULE_FIELDS: Final = (*(field for field in PERSON_FIELDS if field != "full_name"), *_MADE)
+"""What a person rule may name: every field but the whole name, which reading splits, and those made from others."""
 
 
 class _Key(NamedTuple):
@@ -84,7 +93,10 @@ class _Key(NamedTuple):
     id: str
 
     def most_tokens(self) -> int:
-        return FIFTHS if self.check or _YEAR in self.fields else 1
+        most = FIFTHS if self.check or _YEAR in self.fields else 1
+        for name in self.fields:
+            most *= MOST_VALUES.get(name, 1)
+        return most
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +205,7 @@ def tokens(rule: Rule, identifiers: Mapping[str, tuple[str, ...]], person: Perso
 
 def _person_tokens(rule: Rule, person: Person) -> Iterator[Token]:
     forms = dict(person.forms)
+    several = {name: values for name in rule.fields if name in FINER_FIELDS and (values := finer_values(name, forms))}
     born = forms.get("birth_date", "")
     years: tuple[str, ...] = ()
     if born and _YEAR in rule.fields:
@@ -205,12 +218,22 @@ def _person_tokens(rule: Rule, person: Person) -> Iterator[Token]:
     parts = {name: f"{_SLOTS.get(name, name)}={form}" for name, form in forms.items()}
     names = [forms[name] for name in _NAMES if name in forms]
     # Most forms weigh what their field can weigh; only where one does not need its keys be weighed again.
-    doubtful = {name for name, form in forms.items() if weigh({name: form}) < greatest_bits((name,))}
+    doubtful = {name for name in rule.fields if name in forms and weigh({name: forms[name]}) < greatest_bits((name,))}
     if len(set(names)) < len(names):
         doubtful.update(_NAMES)
-    present = set(forms)
+    for name, values in several.items():
+        most = greatest_bits((name,))
+        if not names_apart(name, values, forms) or any(weigh({name: value}) < most for value in values):
+            doubtful.add(name)
+    present = {*forms, *several}
     for key in _keys(rule.fields, rule.at_least):
         if not present.issuperset(key.fields) or (key.initial and not initial):
+            continue
+        if not several.keys().isdisjoint(key.fields):
+            more = tuple(f"{_YEAR}={year}" for year in years) if _YEAR in key.fields else ()
+            more = more or (tuple(f"{_CHECK}={check}" for check in checks) if key.check else ())
+            doubt = not doubtful.isdisjoint(key.fields)
+            yield from _finer_tokens(key, forms, several, more, f"{_INITIAL}={initial}" if key.initial else "", doubt)
             continue
         if not doubtful.isdisjoint(key.fields) and _weight(forms, key.fields) < FLOOR_BITS:
             continue
@@ -228,6 +251,31 @@ def _person_tokens(rule: Rule, person: Person) -> Iterator[Token]:
             yield Token(key.id, "|".join(sorted([*held, alternative])))
 
 
+def _finer_tokens(
+    key: _Key,
+    forms: Mapping[str, str],
+    several: Mapping[str, tuple[str, ...]],
+    alternatives: tuple[str, ...],
+    initial: str,
+    doubt: bool,
+) -> Iterator[Token]:
+    """The tokens of a key with fields of which one record can give several values: one token per combination.
+
+    `doubt` says that some combination may weigh too little.
+    """
+    names = [name for name in key.fields if name != _YEAR]
+    slots = [_SLOTS.get(name, name) for name in names]
+    further = [[alternative, initial] if initial else [alternative] for alternative in alternatives]
+    for values in product(*(several.get(name) or (forms[name],) for name in names)):
+        if doubt:
+            year = {_YEAR: forms[_YEAR]} if _YEAR in key.fields else {}
+            if _weight(dict(zip(names, values, strict=True)) | year, key.fields) < FLOOR_BITS:
+                continue
+        held = [f"{slot}={value}" for slot, value in zip(slots, values, strict=True)]
+        for more in further or [[initial] if initial else []]:
+            yield Token(key.id, "|".join(sorted(held + more)))
+
+
 def _fifths(born: str) -> tuple[str, ...]:
     """The year and the fifth of a full date, in which day and month may be swapped; every fifth of a bare year."""
     year, _, rest = born.partition("-")
@@ -240,12 +288,17 @@ def _weight(forms: Mapping[str, str], fields: tuple[str, ...]) -> int:
     """The bits of these forms together; two names that sound alike, such as an alias that repeats one, are one fact."""
     chosen = {name: forms[name] for name in fields}
     heard: set[str] = set()
-    for name in _NAMES:
-        if chosen.get(name) in heard:
+    for name in sorted(chosen, key=_ORDER.__getitem__):
+        if _SLOTS.get(name) not in _SPELT:
+            continue
+        if chosen[name] in heard:
             del chosen[name]
-        elif name in chosen:
+        else:
             heard.add(chosen[name])
     return weigh(chosen)
+
+
+_ORDER: Final = {name: place for place, name in enumerate(RULE_FIELDS)}
 
 
 @lru_cache(maxsize=64)
@@ -254,7 +307,7 @@ def _combined(fields: tuple[str, ...], at_least: int) -> tuple[_Key, ...]:
     counted = sorted(set(fields) - NOT_COUNTED)
     found = []
     for chosen in combinations(counted, at_least):
-        if _YEAR in chosen and "birth_date" in chosen:
+        if any(len(same.intersection(chosen)) > 1 for same in SAME_FACT):
             continue
         initial = _INITIAL in fields and not _ONE_PERSONS.intersection(chosen)
         check = _CHECK in fields and _DATES.isdisjoint(chosen)
@@ -294,7 +347,7 @@ def _check_fields(fields: tuple[str, ...], at_least: int) -> None:
     if not _keys(fields, at_least):
         if not (combined := _combined(fields, at_least)):
             raise RefusedValue(
-                "This person rule has no key: the date of birth and its year count as one field.",
+                "This person rule has no key: two of its fields state one fact, as a date of birth and its year do.",
                 advice="Lower at_least, or name more fields.",
                 reason="rule/at-least",
             )

@@ -27,7 +27,7 @@ from psi.identifiers.pinyin import (
     romanised_parts,
     romanised_whole,
 )
-from psi.identifiers.sounds import romanise, sound_code
+from psi.identifiers.sounds import letters, romanise, sound_code
 
 __all__ = ["father_or_mother", "split_family_name", "split_full_name", "split_given_name", "words_of"]
 
@@ -201,7 +201,15 @@ def _in_capitals(piece: str) -> bool:
 
 
 def _coded(parts: dict[str, str]) -> dict[str, str]:
-    return {name: sound_code(word) for name, word in parts.items() if word}
+    """The sound codes, and of given and family name the finer form too."""
+    found = {name: sound_code(word) for name, word in parts.items() if word}
+    for name, finer in _FINER.items():
+        if found.get(name):
+            found[finer] = letters(parts[name])
+    return found
+
+
+_FINER: Final = {"given_name": "given_letters", "family_name": "family_letters"}
 
 
 def _no_letters() -> RefusedValue:

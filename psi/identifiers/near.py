@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Final
 
 from psi.errors import RefusedValue
-from psi.identifiers.sounds import romanise
+from psi.identifiers.spelling import latin_words
 
 __all__ = ["NEAR_VARIANTS", "near_key", "near_variants"]
 
@@ -83,8 +83,11 @@ def _handle(value: str) -> set[str]:
 
 
 def _alias(value: str) -> set[str]:
-    """In Latin letters and without spaces, so that Белла and Bella meet as well."""
-    return _neighbourhood(romanise(value).replace(" ", "") or value)
+    """In Latin letters and without spaces, so that Белла and Bella meet as well.
+
+    What looks like an article stays: the slip may be in it.
+    """
+    return _neighbourhood("".join(latin_words(value)) or value)
 
 
 def _neighbourhood(name: str) -> set[str]:

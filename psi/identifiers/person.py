@@ -1,4 +1,4 @@
-"""A person as the comparison sees one: a single form per field, and nothing else.
+"""A person as the comparison sees one: a single form per field, of names also a finer one, and nothing else.
 
 Only forms are kept (`forms` says what each absorbs), because a prepared data set should hold no more of a person than
 the comparison needs. A name column that holds the whole name is split here.
@@ -13,7 +13,7 @@ from psi.errors import RefusedValue
 from psi.identifiers.calendars import CALENDARS
 from psi.identifiers.cells import Cell
 from psi.identifiers.dates import date_form
-from psi.identifiers.forms import PERSON_FIELDS, check_form, read_form
+from psi.identifiers.forms import PERSON_FIELDS, PERSON_FORMS, alias_letters, check_form, read_form
 from psi.identifiers.names import split_family_name, split_full_name, split_given_name
 
 __all__ = ["Person"]
@@ -34,7 +34,7 @@ class Person:
     def __post_init__(self) -> None:
         for name, form in self.forms.items():
             check_form(name, form)
-        ordered = {name: self.forms[name] for name in PERSON_FIELDS if name in self.forms}
+        ordered = {name: self.forms[name] for name in PERSON_FORMS if name in self.forms}
         object.__setattr__(self, "forms", MappingProxyType(ordered))
 
     @classmethod
@@ -76,6 +76,8 @@ class Person:
                     forms[name] = date_form(cell, calendar)
                 elif name != _WHOLE:
                     forms[name] = read_form(name, cell)
+                    if name == "alias":
+                        forms["alias_letters"] = alias_letters(cell)
             except RefusedValue as refusal:
                 refused[name] = refusal
         # The whole name comes last: it fills in only where the columns of its parts say nothing.
@@ -94,12 +96,12 @@ class Person:
     def _made(cls, forms: Mapping[str, str]) -> "Person":
         """A person of forms that were read a moment ago: checking them again would cost as much as reading them."""
         person = object.__new__(cls)
-        ordered = {name: forms[name] for name in PERSON_FIELDS if forms.get(name)}
+        ordered = {name: forms[name] for name in PERSON_FORMS if forms.get(name)}
         object.__setattr__(person, "forms", MappingProxyType(ordered))
         return person
 
     def to_dict(self) -> dict[str, str]:
-        """Plain data for JSON, in the order of `PERSON_FIELDS`."""
+        """Plain data for JSON, in the order of `PERSON_FORMS`."""
         return dict(self.forms)
 
     @classmethod

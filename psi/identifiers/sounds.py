@@ -10,7 +10,12 @@ vowels, merges consonants that scripts and languages write for one another, and 
     محمد, Mohammed, Muhamad, Мохамед, मोहम्मद                MKMT
     Țurcanu, Turcanu                                     TRKN
 
-It is coarse on purpose: a single name says little, and only combinations with other fields become tokens.
+It is coarse on purpose: a single name says little, and only combinations with other fields become tokens. Where few
+other fields are there, a name has to say more: `letters` keeps the vowels and up to ten letters, for keys of their own.
+
+    Maria, Mariya, Мария                                 MaRia (sounds MR)
+    Lin, Lan                                             LiN, LaN (sounds LN)
+
 psi/decisions/0006 says why the tables are ours. What they do not do: translate (Olena and Helena, Mykola and Nikolai).
 """
 
@@ -20,7 +25,7 @@ from typing import Final
 
 from psi.identifiers.cells import fold
 
-__all__ = ["SOUND_CODE", "romanise", "sound_code", "to_latin"]
+__all__ = ["LETTERS", "LETTERS_KEPT", "SOUND_CODE", "letters", "romanise", "sound_code", "to_latin"]
 
 SOUNDS_KEPT: Final = 4
 """Sounds in a code. More tell names further apart but lose a match for each late spelling mistake: on FEBRL a fifth
@@ -28,6 +33,12 @@ sound in places and address lines cost more true matches than the false ones it 
 
 SOUND_CODE: Final = re.compile(r"[AFKLMNPRST][FKLMNPRST]{0,3}")
 """The shape of every code; `A` stands for any vowel at the start."""
+
+LETTERS_KEPT: Final = 10
+"""Letters of the finer form of a name."""
+
+LETTERS: Final = re.compile(rf"[FKLMNPRSTaiu]{{1,{LETTERS_KEPT}}}")
+"""The shape of every finer form: consonants as sounds, vowels in three classes."""
 
 _LETTERS: Final = str.maketrans(
     {
@@ -125,6 +136,7 @@ _SPELLED: Final = re.compile("[chqwxz]|ts|dj|ou|orn|^(?:gi|e[rtsnd]|[yij]?ekater
 """What every spelling holds. Looking for it first halves the time of a usual name."""
 _SOUND_OF: Final = ("", *(sound for _, sound in _SPELLINGS))
 _SOUNDS: Final = str.maketrans("bpfvwdtgkqhszlmnraeiouyj", "PPFFFTTKKKKSSLMNRAAAAAAA")
+_SOUNDS_AND_VOWELS: Final = str.maketrans("bpfvwdtgkqhszlmnraeiouyj", "PPFFFTTKKKKSSLMNRaiiuuii")
 _NOT_LETTERS: Final = re.compile(r"[^a-z]+")
 _WORDS: Final = re.compile(r"[a-z0-9]+")
 _JOINING: Final = re.compile(r"[-'`\"]")
@@ -158,12 +170,23 @@ def to_latin(folded: str) -> str:
 
 def sound_code(word: str) -> str:
     """The sound code of a romanised word; "" if it has no letter."""
-    word = _NOT_LETTERS.sub("", word)
-    if not word:
+    spelt = _spelt(word)
+    if not spelt:
         return ""
-    if _SPELLED.search(word):
-        word = _SPELLING.sub(lambda found: _SOUND_OF[found.lastindex or 0], word)
-    sounds = word.translate(_SOUNDS)
+    sounds = spelt.translate(_SOUNDS)
     first = "" if sounds[:1] > "A" else "A"
     # One sound twice is one, also over a vowel: Arabic and Devanagari leave vowels out, and people double letters.
     return first + _TWICE.sub(r"\1", sounds.replace("A", ""))[: SOUNDS_KEPT - len(first)]
+
+
+def letters(word: str) -> str:
+    """The finer form of a romanised word: its sounds with the vowels between them, cut; "" if it has no letter."""
+    return _TWICE.sub(r"\1", _spelt(word).translate(_SOUNDS_AND_VOWELS))[:LETTERS_KEPT]
+
+
+def _spelt(word: str) -> str:
+    """The letters of a word, where romanisations differ in one of their spellings."""
+    word = _NOT_LETTERS.sub("", word)
+    if word and _SPELLED.search(word):
+        return _SPELLING.sub(lambda found: _SOUND_OF[found.lastindex or 0], word)
+    return word

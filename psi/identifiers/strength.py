@@ -36,16 +36,24 @@ _PERSON: Final = "person:"
 _NEAR: Final = ":near"
 _NAME: Final = "name"
 _NUMBER: Final = "id_number"
-_BIRTH: Final = frozenset(("birth_date", "birth_year"))
+_BIRTH: Final = frozenset(("birth_date", "birth_year", "birth_near", "birth_day"))
 _NAMES: Final = ("", "one name", "two names", "names and alias")
+_GIVEN: Final = "given_slip"
+_FAMILY: Final = ("family_slip", "family_start")
 
 _WORDS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "id_number": "personal number",
         "name": "name",
+        "letters": "name, letter by letter",
+        "given_slip": "given name, nearly",
+        "family_slip": "family name, nearly",
+        "family_start": "beginning of the family name",
         "given_initial": "first sound of the given name",
         "birth_date": "date of birth",
         "birth_year": "year of birth",
+        "birth_near": "year of birth, or the next",
+        "birth_day": "birthday",
         "birth_place": "place of birth",
         "father_name": "father's name",
         "mother_name": "mother's name",
@@ -87,7 +95,7 @@ def strength(keys: Iterable[str]) -> Strength:
     if not (exact or near or slots):
         raise ValueError("an agreement has at least one key")
     # A check can only speak against an agreement, so it says nothing for it.
-    del slots["birth_check"]
+    del slots["birth_check"], slots["sex_check"]
     if unknown := set(slots) - set(_WORDS):
         raise ValueError(f"no person key has {len(unknown)} of these fields")
     fields = [find_kind(kind).title for kind in sorted(exact)]
@@ -101,7 +109,9 @@ def strength(keys: Iterable[str]) -> Strength:
         label = SEVERAL if counted >= SEVERAL_FIELDS else FEW
     else:
         label = NEAR
-    told_apart = exact or slots[_NUMBER] or (slots[_NAME] > 1 and _BIRTH & set(slots))
+    # Letter by letter is a finer word for a name, so of two keys that hold one each only the greater number counts.
+    names = max(slots[_NAME], slots["letters"]) + slots[_GIVEN] + any(slots[name] for name in _FAMILY)
+    told_apart = exact or slots[_NUMBER] or (names > 1 and _BIRTH & set(slots))
     return Strength(label, tuple(fields), near=label == NEAR, household=bool(slots) and not told_apart)
 
 

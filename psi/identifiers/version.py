@@ -14,7 +14,7 @@ from psi.identifiers.unicode14 import UNICODE_CAP
 
 __all__ = ["NORMALISER_VERSION", "newer"]
 
-TABLES: Final = 2
+TABLES: Final = 3
 """Version of this package's own tables and rules."""
 
 _LIBRARIES: Final = (
@@ -32,7 +32,7 @@ _LIBRARIES: Final = (
 NORMALISER_VERSION: Final = "-".join(
     [f"bm{TABLES}", *(f"{short}{version(name)}" for short, name in _LIBRARIES), f"uc{UNICODE_CAP}"]
 )
-"""For example `bm2-pn9.0.43-aa0.3.3-...-uc14`."""
+"""For example `bm3-pn9.0.43-aa0.3.3-...-uc14`."""
 
 _PART: Final = re.compile(r"([a-z]+)([0-9]+(?:\.[0-9]+)*)")
 

@@ -44,6 +44,15 @@ _BITS: Final[Mapping[str, int]] = MappingProxyType(
         "locality": 8,
         "postcode": 8,
         "region": 2,
+        "called": 7,
+        "called_letters": 8,
+        "family_letters": 8,
+        "given_slip": 6,
+        "family_slip": 6,
+        "family_start": 4,
+        "birth_near": 5,
+        "birth_day": 7,
+        "sex_check": 0,
     }
 )
 _PLACES: Final = frozenset(("birth_place", "nationality", "locality", "postcode", "region"))
@@ -51,9 +60,17 @@ _NEXT_PLACE_BITS: Final = 3
 _YEAR_BITS: Final = _BITS["birth_year"]
 _SOUND_BITS: Final = (0, 3, 5)
 """Bits of a sound code of that many sounds: "Ia" and "Li" are one sound, and many people share it."""
-_SPELT_BY_SOUND: Final = frozenset(_BITS) - {
-    "birth_date", "birth_year", "sex", "nationality", "id_number", "street_number", "postcode"
-}  # fmt: skip
+_LETTER_BITS: Final = (0, 2, 5, 7)
+"""The same of letters, vowels among them."""
+_SPELT_BY_LETTERS: Final = frozenset(("called_letters", "family_letters"))
+_SPELT_BY_SOUND: Final = (
+    frozenset(_BITS)
+    - _SPELT_BY_LETTERS
+    - {
+        "birth_date", "birth_year", "birth_near", "birth_day", "sex", "sex_check", "nationality", "id_number",
+        "street_number", "postcode",
+    }
+)  # fmt: skip
 _ID_BITS_PER_CHARACTER: Final = 2
 """A short "personal number" is a running number, which every register counts from one."""
 
@@ -81,6 +98,8 @@ def _weigh_one(name: str, form: str) -> int:
         return most if "-" in form else _YEAR_BITS
     if name == "id_number":
         return min(most, _ID_BITS_PER_CHARACTER * len(form))
+    if name in _SPELT_BY_LETTERS and len(form) < len(_LETTER_BITS):
+        return _LETTER_BITS[len(form)]
     if name in _SPELT_BY_SOUND and len(form) < len(_SOUND_BITS):
         return min(most, _SOUND_BITS[len(form)])
     return most

@@ -15,20 +15,22 @@ from node.identity.cards import MemberClass
 from tests.support.commands import blindmatch
 
 COMMANDS = {
-    "node": ["init", "run", "status"],
-    "card": ["export", "show"],
-    "member": ["add", "check", "confirm", "list", "remove", "words"],
+    "node": ["handover", "init", "run", "status"],
+    "card": ["export", "renew", "show"],
+    "member": ["accept", "add", "check", "confirm", "list", "reach", "remove", "renew", "words"],
     "dataset": ["add", "list", "preview", "profiles", "refresh", "remove", "report"],
     "dataset stop-list": ["add", "list", "remove", "show"],
     "round": [
-        "cancel", "contacts", "list", "propose", "refuse", "release", "results", "show", "sign", "start", "status",
-        "templates",
+        "cancel", "contacts", "export", "import", "list", "propose", "refuse", "release", "results",
+        "settings", "show", "sign", "start", "status", "templates", "watch",
     ],
     "audit": ["show", "verify"],
+    "key": ["passphrase", "recover", "rotate", "split"],
+    "relay": ["admit", "card", "init", "members", "remove", "run"],
 }  # fmt: skip
-ALONE = ["demo", "doctor"]
+ALONE = ["backup", "demo", "doctor", "restore"]
 SECRET = re.compile(r"pass(phrase|word)?|secret|key|token|pin", re.IGNORECASE)
-MAY_NAME_A_FILE = {"--passphrase-file", "--no-passphrase", "--password-file"}
+MAY_NAME_A_FILE = {"--passphrase-file", "--no-passphrase", "--new-passphrase-file", "--password-file"}
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -69,7 +71,8 @@ def test_the_help_of_what_maps_columns_names_every_role(name: str) -> None:
 
 def test_node_init_names_every_class() -> None:
     (option,) = [parameter for parameter in LEAVES["node", "init"].params if parameter.name == "member_class"]
-    assert all(re.search(rf"\b{kind}\b", option.help) for kind in MemberClass)
+    named = {kind for kind in MemberClass if re.search(rf"\b{kind}\b", option.help)}
+    assert named == set(MemberClass) - {MemberClass.RELAY}  # which `relay init` makes
 
 
 def test_records_are_released_by_number_or_file_never_by_reference() -> None:
@@ -84,7 +87,7 @@ def test_records_are_released_by_number_or_file_never_by_reference() -> None:
 
 def test_everything_that_prints_also_prints_json() -> None:
     without = {path for path, command in LEAVES.items() if not any("--json" in p.opts for p in command.params)}
-    assert without == {("node", "run")}
+    assert without == {("node", "run"), ("relay", "run")}
 
 
 def test_the_page_for_all_names_every_exit_code() -> None:
@@ -93,7 +96,9 @@ def test_the_page_for_all_names_every_exit_code() -> None:
     for code, meaning in MEANINGS.items():
         assert re.search(rf"^\s+{int(code)}  {re.escape(meaning)}$", page.stdout, re.MULTILINE)
     listed = re.findall(r"^  (\w+)  +\S", page.stdout.partition("Commands:")[2].partition("Exit codes")[0], re.M)
-    assert listed == ["demo", "node", "card", "member", "dataset", "round", "audit", "doctor"]
+    assert listed == [
+        "demo", "node", "card", "member", "dataset", "round", "audit", "relay", "backup", "restore", "key", "doctor",
+    ]  # fmt: skip
     assert max(len(line) for line in page.stdout.splitlines()) <= 80
 
 

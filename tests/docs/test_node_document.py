@@ -47,6 +47,23 @@ def test_every_part_of_node_has_a_line() -> None:
     assert here - NOT_LISTED - said == set()
 
 
+MIN_FAULTS = 20
+FAULT = re.compile(r"^\| .* \| \[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\) \|$", re.MULTILINE)
+
+
+def faults_without_test(text: str) -> list[str]:
+    """Tests that a row of the table of faults names and that do not exist."""
+    named = FAULT.findall(text)
+    assert len(named) == text.count("\n| ") - 2, "a row names no test"  # all rows but the head's two
+    assert len(named) >= MIN_FAULTS
+    return [name for name, path in named if f"def {name}(" not in (ROOT / path).read_text(encoding="utf-8")]
+
+
+def test_every_fault_names_a_test_that_exists() -> None:
+    assert faults_without_test(section("Faults")) == []
+    assert faults_without_test(section("Faults").replace("test_a_bad_link", "test_a_good_link"))
+
+
 @pytest.mark.parametrize(
     "text", ["| `round.deciding` | a | b |\n", "| `round.deciding` | |\n| `round.gone` | |\n", "round.deciding"]
 )

@@ -1,4 +1,4 @@
-"""Figure H4: every promise of threat_model.md has a test, and every test that claims a promise has one.
+"""Every promise of threat_model.md has a test, and every test that claims a promise has one.
 
 Markers are read from the source, so a test that is skipped on this machine still counts here, and a marker in a file
 that pytest does not collect does not.

@@ -1,9 +1,12 @@
-"""Figure D1: kill -9 at every named step of a round, on either side, and on both sides once.
+"""Kill -9 at every named step of a round, on either side, and on both sides once.
 
 Two lanes of two real nodes each work through all cases; a node that is gone is started again, as a service manager
 would. A case arms one failpoint on one side (or one on each), runs a round and looks at what is left: the same overlap
 on both sides or an end that both logs explain, every charge once, and nothing that the other side had to blame. That
 is also how a second opening or a second list in one round would show: the other side keeps a digest of every message.
+
+Pairs: `PAIRS` at every run, `CI_PAIRS` in all on every submission, half of these at any step there is;
+before a release every step of the one side with every step of the other.
 """
 
 import random
@@ -36,6 +39,8 @@ ENDS = {"finished", "failed", "cancelled"}
 CASE_SECONDS = 60.0
 LANES = 3
 PAIRS = 6
+CI_PAIRS = 40
+"""Cases, those of `PAIRS` among them."""
 OFTEN = (
     "round.before-persist",
     "round.after-persist",
@@ -60,21 +65,50 @@ class Case:
         return "+".join(f"{side}:{name.removeprefix('round.')}:{count}" for side, name, count in self.kills)
 
 
-def all_cases() -> list[Case]:
-    single = [
+def points_of(side: str) -> list[str]:
+    """The steps of a round that ends well, on this side."""
+    others = {"round.after-failure"} if side == "shelter" else {"round.after-failure", *ONLY_THE_SHELTER}
+    return sorted(failpoints.POINTS - others)
+
+
+def single_cases() -> list[Case]:
+    return [
         Case(((side, name, 1),))
         for name in sorted(failpoints.POINTS)
         for side in SIDES
         if side == "shelter" or name not in ONLY_THE_SHELTER
     ]
+
+
+def seeded_pairs() -> list[Case]:
+    """The first `PAIRS` and every second after them at steps that come often, the others at any."""
     seeded = random.Random("blindmatch pairs of steps")
-    pairs = [
-        Case(tuple((side, seeded.choice(OFTEN), seeded.randint(1, 4)) for side in SIDES)) for _number in range(PAIRS)
-    ]
-    return single + pairs
+    pairs: list[Case] = []
+    while len(pairs) < CI_PAIRS:
+        if len(pairs) < PAIRS or len(pairs) % 2:
+            case = Case(tuple((side, seeded.choice(OFTEN), seeded.randint(1, 4)) for side in SIDES))
+        else:
+            case = Case(tuple((side, seeded.choice(points_of(side)), 1) for side in SIDES))
+        if case not in pairs:
+            pairs.append(case)
+    return pairs
 
 
-CASES = all_cases()
+def all_pairs() -> list[Case]:
+    ending = [(one, other) for one in points_of("shelter") for other in points_of("police")]
+    failing = [("round.after-failure", "round.after-failure")]
+    return [Case((("shelter", one, 1), ("police", other, 1))) for one, other in ending + failing]
+
+
+SINGLES, SEEDED = single_cases(), seeded_pairs()
+SOAK = [case for case in all_pairs() if case not in SEEDED]
+CASES = SINGLES + SEEDED[:PAIRS]
+"""Those of every run."""
+PARAMETERS = [
+    *CASES,
+    *(pytest.param(case, marks=pytest.mark.ci) for case in SEEDED[PAIRS:]),
+    *(pytest.param(case, marks=pytest.mark.soak) for case in SOAK),
+]
 
 
 @dataclass
@@ -165,12 +199,15 @@ def work(folder: Path, cases: "SimpleQueue[Case]", outcomes: dict[Case, Outcome 
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Case, Outcome | BaseException]]:
-    """All cases, played once."""
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Case, Outcome | BaseException]]:
+    """All cases that were asked for, played once."""
+    asked = [item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("node.identity.words.SCRYPT_COST", 2)
         queue: SimpleQueue[Case] = SimpleQueue()
-        for case in CASES:
+        for case in dict.fromkeys(one for one in asked if isinstance(one, Case)):
             queue.put(case)
         seen: dict[Case, Outcome | BaseException] = {}
         folder = tmp_path_factory.mktemp("kill9")
@@ -179,6 +216,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Case, Ou
             lane.start()
         for lane in lanes:
             lane.join()
+        print(f"played {len(seen)} cases, {sum(len(case.kills) == 2 for case in seen)} of them pairs")
         yield seen
 
 
@@ -188,13 +226,24 @@ def test_the_list_of_names_is_the_codes() -> None:
     for path in (ROOT / "node").rglob("*.py"):
         hit |= set(re.findall(r'failpoints\.hit\("([^"]+)"\)', path.read_text()))
         assert not re.search(r"failpoints\.hit\([^\")]", path.read_text()), "a failpoint has a fixed name"
-    assert hit == failpoints.POINTS
-    played = {(side, name) for case in CASES for side, name, _count in case.kills if len(case.kills) == 1}
-    assert played == {(side, name) for side in SIDES for name in hit} - {("police", name) for name in ONLY_THE_SHELTER}
+    assert hit == failpoints.POINTS | failpoints.KEEPING
+    played = {(side, name) for case in SINGLES for side, name, _count in case.kills}
+    expected = {(side, name) for side in SIDES for name in failpoints.POINTS}
+    assert played == expected - {("police", name) for name in ONLY_THE_SHELTER}
+
+
+def test_the_pairs_are_as_many_as_promised() -> None:
+    assert len(set(SEEDED)) == CI_PAIRS
+    assert all(len({side for side, _name, _count in case.kills}) == 2 for case in SEEDED + SOAK)
+    shelters, polices = points_of("shelter"), points_of("police")
+    assert len(shelters) == len(failpoints.POINTS) - 1 == len(polices) + len(ONLY_THE_SHELTER)
+    played = {tuple(name for _side, name, _count in case.kills) for case in SEEDED + SOAK}
+    assert played >= {(one, other) for one in shelters for other in polices}
 
 
 @pytest.mark.tm("TM-40")
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("case", PARAMETERS, ids=str)
 def test_a_kill_costs_a_repetition_and_nothing_else(case: Case, outcomes: dict[Case, Outcome | BaseException]) -> None:
     seen = outcomes[case]
     if isinstance(seen, BaseException):

@@ -1,4 +1,4 @@
-"""Figure D3: requests lost, answers lost, everything twice, or out of order: the same result.
+"""Requests lost, answers lost, everything twice, or out of order: the same result.
 
 Each trick is played on every envelope that either node sends in a round, so each message of a round is hit.
 """

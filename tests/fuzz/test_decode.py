@@ -1,4 +1,4 @@
-"""Figure C1 for the C core: any bytes as a list of elements give the same verdict and the same results on both cores.
+"""For the C core: any bytes as a list of elements give the same verdict and the same results on both cores.
 
 libFuzzer (clang) makes the inputs and follows the branches they take; AddressSanitizer watches. The seeds are RFC
 9496's good and bad encodings, alone and in lists, with the same random seed every time: 100,000 inputs on every

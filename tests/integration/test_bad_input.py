@@ -241,7 +241,7 @@ def test_a_node_that_has_not_taken_us_in(pair: tuple[Running, Running], tmp_path
         words = third.ask("member.add", file=shelter.ask("card.show")["file"], by="ada", alias="shelter")["words"]
         third.ask("member.confirm", name="shelter", words=" ".join(words), by="ben")
         before = everything(shelter)
-        with pytest.raises(PeerUnreachable, match="not a confirmed member") as caught:
+        with pytest.raises(PeerUnreachable, match="has not confirmed your card") as caught:
             third.ask("member.check", name="shelter")
         told(caught.value)
         assert everything(shelter) == before

@@ -154,7 +154,7 @@ def test_the_board_learns_who_signed_and_how_the_round_stands_and_nothing_else(s
     assert (results["leads"], results["count"], results["learned"]) == ([], None, False)
     to_board = [one for one in sent(story.caught, story.round_id) if one.envelope.recipient == board.member_id]
     assert {one.kind for one in to_board} == {"SIGNATURE", "STATUS"}
-    notes = [json.loads(one.envelope.payload) for one in to_board if one.kind == "STATUS"]
+    notes = [json.loads(one.payload) for one in to_board if one.kind == "STATUS"]
     assert {(note["state"], note["code"]) for note in notes} == {("running", ""), ("deciding", ""), ("finished", "")}
     assert not {"overlap-learned", "count-received", "list-committed"} & set(story.events("board"))
     facts = [entry["facts"] for entry in story.audit["board"]]

@@ -1,4 +1,4 @@
-"""Near matches are shown as near; a number over different people is counted over a node's own records (R18, R25)."""
+"""Near matches are shown as near; a number over different people is counted over a node's own records."""
 
 import csv
 from collections.abc import Iterator

@@ -11,6 +11,7 @@ from node.errors import PeerUnreachable, UserError
 from node.rounds import scheduler
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from tests.support.carriers import Deliver, meddle
+from tests.support.inside import by_hand
 from tests.support.nodes import Running, run, wait_for
 from tests.support.small_rounds import agree, check, decide, go, learned, run_through
 from tests.support.two_nodes import ShiftedClock, two
@@ -174,8 +175,8 @@ def test_an_end_by_any_thread_lets_a_running_step_be(pair: Pair) -> None:
         conversation = opened.get(shelter.parts.book.get(round_id))
         let_go = opened.let_go
         opened.let_go = closed.append  # type: ignore[method-assign]
-        note = Envelope.seal(
-            police.parts.identity,
+        note = by_hand(
+            police.parts,
             round_id=round_id,
             recipient=shelter.parts.identity.member_id,
             sequence=1,

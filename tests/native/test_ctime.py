@@ -1,4 +1,4 @@
-"""Figures B1 and B2: where a secret goes, no branch and no address depends on it, and the count of instructions is one.
+"""Where a secret goes, no branch and no address depends on it, and the count of instructions is one.
 
 Three watchers, because none sees everything:
 

@@ -1,4 +1,4 @@
-"""Figure A3: all backends give the same bytes and refuse the same row: at random, at every batch size, at the edges.
+"""All backends give the same bytes and refuse the same row: at random, at every batch size, at the edges.
 
 The cores are asked in two ways: through the extension, where the choice of a core is forced by its name, and as C
 programs of their own (tests/native/harness/driver.c), where the IFMA core also runs with its vector instructions

@@ -1,4 +1,4 @@
-"""Figure G4: the C core under the sanitizers, without a warning, and hardened as it is shipped.
+"""The C core under the sanitizers, without a warning, and hardened as it is shipped.
 
 AddressSanitizer and UndefinedBehaviorSanitizer (gcc) watch every vector of RFC 9496, every batch size around the lanes
 and the hashing, with the bounds on all limbs as assertions (-DNATIVE_DEBUG). The driver puts rows into heap blocks of

@@ -1,4 +1,4 @@
-"""Constant time of the machine's real code, AVX-512 included: figure B1 where valgrind cannot go.
+"""Constant time of the machine's real code, AVX-512 included, where valgrind cannot go.
 
 Every instruction of an operation is stepped through, with its memory operands, for scalars and identifiers that differ
 in everything. The way and the addresses must be the same, instruction for instruction. Unlike memcheck this compares

@@ -24,7 +24,7 @@ class _Signer:
 
 
 _ENVELOPES = st.builds(
-    lambda sender, **fields: Envelope.seal(_Signer(sender), **fields),
+    lambda sender, **fields: Envelope.signed(_Signer(sender), **fields),
     sender=_MEMBER,
     round_id=_ROUND,
     recipient=_MEMBER,

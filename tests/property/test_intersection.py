@@ -1,4 +1,4 @@
-"""Figure A4: what both sides learn is the intersection, no more and no less. And figure F3: sizes tell nothing.
+"""What both sides learn is the intersection, no more and no less. And sizes tell nothing.
 
 Small lists, so that thousands of rounds fit: nothing in the protocol depends on the size but chunks, and their borders
 are tried once.

@@ -1,4 +1,4 @@
-"""Figure E2: every proof of trees up to 256 leaves holds, and no proof with one bit changed does.
+"""Every proof of trees up to 256 leaves holds, and no proof with one bit changed does.
 
 The expected roots come from the definition in RFC 6962, section 2.1, written out again below.
 """

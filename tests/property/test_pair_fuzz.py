@@ -1,4 +1,4 @@
-"""Figure C2, the quick part: one bit flipped in one message of a round ends it by an error of ours, never otherwise.
+"""One bit flipped in one message of a round ends it by an error of ours, never otherwise.
 
 Whatever an honest side would have said, a flipped bit makes it something that its sender did not say. So no round may
 reach its end on both sides, and no side may learn anything but the truth or nothing.

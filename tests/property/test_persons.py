@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from psi.identifiers import (
     CALENDARS,
     NEAR_VARIANTS,
-    RULE_FIELDS,
+    PERSON_FIELDS,
     Cell,
     Person,
     RefusedValue,
@@ -18,7 +18,7 @@ from psi.identifiers import (
     tokens,
 )
 from psi.identifiers.near import LONGEST, SHORTEST, near_key, near_variants
-from psi.identifiers.sounds import SOUND_CODE, romanise, sound_code
+from psi.identifiers.sounds import LETTERS, SOUND_CODE, letters, romanise, sound_code
 
 DIGITS = st.text("0123456789", min_size=6, max_size=12)
 ACCOUNTS = st.text(string.ascii_lowercase, min_size=SHORTEST + 1, max_size=LONGEST - 1)
@@ -28,7 +28,8 @@ TEXTS = st.one_of(
     st.text("ابتثجحخدذرزسشصضطظعغفقكلمنهوي ", max_size=20),
 )
 DATES = st.from_regex(r"([0-9]{1,4}[-./ ]){2}[0-9]{1,4}( (AH|SH|BE|EC|هـ))?", fullmatch=True)
-FIELDS = tuple(name for name in RULE_FIELDS if name not in ("birth_year", "given_initial", "birth_check"))
+MIXED = ("called", "called_letters", "family_start", "family_letters", "birth_near", "birth_day")
+FIELDS = tuple(name for name in PERSON_FIELDS if name != "full_name")
 
 
 @st.composite
@@ -87,6 +88,8 @@ def test_sound_codes_have_one_shape_and_are_made_of_latin_letters(text: str) -> 
     for word in romanised.split():
         code = sound_code(word)
         assert code == "" or SOUND_CODE.fullmatch(code)
+        assert letters(word) == "" or LETTERS.fullmatch(letters(word))
+        assert bool(code) == bool(letters(word))
 
 
 @given(
@@ -100,6 +103,8 @@ def test_any_cells_in_any_calendar_make_a_person(cells: dict[str, Cell], calenda
     for rule in (
         Rule.person((*FIELDS[:8], "birth_year", "given_initial", "birth_check"), 3),
         Rule.person(("given_name", "family_name", "alias", "birth_date", "birth_year"), 2),
+        Rule.person((*MIXED, "birth_year", "birth_check", "locality"), 3),
+        Rule.person(("called", "family_slip", "birth_date", "birth_near", "sex_check", "given_initial"), 3),
     ):
         made = tokens(rule, {}, person)
         assert len(made) <= rule.tokens_per_record()

@@ -31,8 +31,9 @@ from tests.quality.measure import Outcome, Pairs, choose, judge, pairs_of
 from tests.support import febrl
 
 OWN_PEOPLE: Final = 20_000
-OWN_SEED: Final = 2
-"""The keys were written with the people of seed 1 in view; the report is about others."""
+OWN_SEED: Final = 20261122
+"""The keys were written with the people of seeds 1, 3, 4, 5 and 6 in view. This one was drawn when they were finished;
+whoever changes them with its figure in view has to draw another."""
 SPLIT_SEED: Final = 7
 
 RESULT: Final = Path(__file__).parents[2] / "build" / "quality.json"
@@ -107,7 +108,9 @@ def measure(one: LabelledSet, folder: Path) -> Measured:
         raise UserError(
             "There are too few people to choose on one half and report on the other.", advice="Use a larger set."
         )
-    rules = choose(in_half(one, sides, 0), true[0], _candidates(one, sides), precision=one.precision)
+    clusters = [side.clusters for side in one.sides] if len(one.sides) > 1 else []
+    chosen_on = in_half(one, sides, 0)
+    rules = choose(chosen_on, true[0], candidates_of(one, sides), precision=one.precision, clusters=clusters)
     if not rules:
         raise UserError(
             "No rule fits these fields: each would be too common to tell people apart.",
@@ -127,7 +130,7 @@ def measure(one: LabelledSet, folder: Path) -> Measured:
     return Measured(row, rules, judge(pairs_of(sides, rules)[0], one.true_pairs()))
 
 
-def _candidates(one: LabelledSet, sides: Sequence[Mapping[str, PreparedRecord]]) -> list[tuple[Rule, ...]]:
+def candidates_of(one: LabelledSet, sides: Sequence[Mapping[str, PreparedRecord]]) -> list[tuple[Rule, ...]]:
     fields: set[str] = set()
     kinds: dict[str, int] = {}
     for side in sides:

@@ -15,10 +15,20 @@ damage are the constants below.
 figure: someone whom one register knows by a working name alone that the other never heard (`_UNLINKED`) looks exactly
 like a twin, and so does one whose given name is missing. In a first version so little was left in the records that an
 F1 of 0.945 was the most even where both registers wrote people's own scripts. Those rates were lowered twice after
-figures had been seen, towards the target of 0.97, which has not been reached. So read a figure beside its control,
-`generate(..., one_script=True)`: the same rates, with nothing spelt in another script or way. It misses 0.97 too, so
-that most of what is missing is damage; what lies between the two is what spellings cost. All seeds draw from the same
-tables of names, so another seed gives other people and not other names.
+figures had been seen, towards the target of 0.97, and not touched since. So read a figure beside its control,
+`generate(..., one_script=True)`: the same rates, with nothing spelt in another script or way; what lies between the two
+is what spellings cost. All seeds draw from the same tables of names, so another seed gives other people and not other
+names.
+
+**What is left.** Of the true pairs of seed 1, the given name agrees by its sounds in 83 of a hundred, the family name
+in 92, the date in 88, place of birth in 77, town in 70, a father's name in 24 and a mother's in 12. A scorer that is
+trained on 40,000 pairs of other seeds and may weigh every agreement and disagreement against the others (boosted trees;
+it is no key set, and no round could use it) reaches F1 0.976 over all 20,000 people at a precision of 0.995 with the
+sounds alone, 0.980 where it also sees which names are one letter apart or alike with their vowels, and 0.983 with the
+rarity of names. So 0.97 is within what is left, by little. What no key finds: people whom one register knows by a name
+that nothing links (they look like twins; about seven in a thousand pairs), a missing given name (a twin would agree as
+well), and a missing date beside one more missing field. `surviving` prints such tables for any seed; its ceiling for
+the half of seed 1 that is tuned on, agreement patterns alone, is F1 0.978 (precision 0.996, recall 0.961).
 
 **Limits.** It is made up, by the same project that is measured with it: the shares and rates are our judgement of what
 offices describe, not counts from a register. Cells are damaged independently, with at most one typing mistake each;

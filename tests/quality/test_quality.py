@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from node.datasets import PreparedRecord
 from node.errors import UserError
-from psi.identifiers import Rule
+from psi.identifiers import Cell, Person, Rule
 from tests.quality import __main__ as quality
-from tests.quality import labelled, peers_run
-from tests.quality.candidates import candidates
+from tests.quality import labelled, peers_run, surviving
+from tests.quality.candidates import MADE_OF, candidates
 from tests.quality.described import read_description
-from tests.quality.measure import Outcome, judge, shared
+from tests.quality.measure import Outcome, choose, judge, shared
 from tests.quality.peers import environments
 from tests.support import febrl
 from tests.unit.test_locks import COOL_DOWN, unhashed
@@ -85,9 +86,54 @@ def test_pairs_within_one_file_are_told_once() -> None:
     assert judge({("a", "b"), ("a", "c")}, {("a", "b")}).precision == 0.5
 
 
+def _record(**cells: str) -> PreparedRecord:
+    person, _ = Person.from_cells({name: Cell(text) for name, text in cells.items()})
+    return PreparedRecord("r", {}, person)
+
+
+def test_strangers_within_one_side_speak_against_a_rule() -> None:
+    """Two women of register A share name and date: nobody of B shows it, so only the clusters can."""
+    born = {"birth_date": "1990-05-06", "locality": "Plovdiv"}
+    first = {
+        "a1": _record(given_name="Maria", family_name="Petrova", **born),
+        "a2": _record(given_name="Maria", family_name="Petrova", birth_date="1990-05-06", locality="Varna"),
+    }
+    second = {"b1": _record(given_name="Maria", family_name="Petrova", **born)}
+    loose = (Rule.person(("given_name", "family_name", "birth_date"), 3),)
+    strict = (Rule.person(("given_name", "family_name", "birth_date", "locality"), 4),)
+    true = {("a1", "b1")}
+    clusters = [{"a1": "1", "a2": "2"}, {"b1": "1"}]
+    assert choose([first, second], true, [loose, strict], precision=0.9, clusters=clusters) == strict
+
+
+def test_a_rule_that_another_makes_needless_is_done_without() -> None:
+    sides = [
+        {f"{side}{n}": _record(given_name=name, family_name="Petrova", birth_date=f"19{n}-05-06") for n, name in people}
+        for side, people in (("a", [(70, "Maria"), (80, "Elena")]), ("b", [(70, "Maria"), (80, "Elena")]))
+    ]
+    narrow = Rule.person(("given_name", "family_name", "birth_date"), 3)
+    wide = Rule.person(("given_name", "family_name", "birth_date"), 2)
+    true = {("a70", "b70"), ("a80", "b80")}
+    assert len(choose(sides, true, [(narrow,), (wide,)])) == 1
+
+
+def test_what_survives_of_a_pair() -> None:
+    one = {"given_name": "ALN", "family_name": "KFLN", "birth_date": "1987-03-05", "sex": "F"}
+    other = {"given_name": "KFLN", "family_name": "ALN", "birth_date": "1987", "alias": "PL"}
+    found = dict(zip(surviving.FIELDS, surviving.states(one, other), strict=True))
+    assert (found["given_name"], found["family_name"], found["birth_date"]) == ("same", "same", "nearly")
+    assert (found["sex"], found["locality"]) == ("missing", "missing")
+
+
+def test_the_ceiling_takes_the_best_patterns_down_to_the_floor() -> None:
+    patterns: dict[tuple[str, ...], tuple[int, int]] = {("same",): (90, 0), ("nearly",): (8, 1), ("other",): (2, 50)}
+    assert surviving.ceiling(patterns, 100, 0.98).correct == 98
+    assert surviving.ceiling(patterns, 100, 0.995).correct == 90
+
+
 def test_no_candidate_lacks_its_fields() -> None:
     fields = frozenset(("given_name", "family_name", "birth_date"))
-    made = {"birth_year", "given_initial"}
+    made = frozenset().union(*(MADE_OF[base] for base in fields))
     found = candidates("any", fields, {"phone": 2, "alias": 1})
     assert all(set(rule.fields) <= fields | made for rules in found for rule in rules)
     assert (Rule("phone", 2),) in found

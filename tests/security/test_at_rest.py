@@ -1,4 +1,4 @@
-"""Figure B4: what lies on the disk says nothing about a person, and sealed cells stay where they were put."""
+"""What lies on the disk says nothing about a person, and sealed cells stay where they were put."""
 
 import os
 import sqlite3
@@ -31,13 +31,13 @@ SEALED = {
     "members": {"card"},
     "datasets": {"details"},
     "stop_lists": {"body"},
-    "rounds": {"snapshot", "scalar", "decision"},
+    "rounds": {"snapshot", "scalar", "decision", "sealing_key"},
     "outbox": {"envelope"},
     "inbox": {"payload"},
     "results": {"body"},
 }
 # Bytes that are no secret of a person's: digests, signatures, roots, and the agreement that every member signed.
-OPEN = {"manifest", "signature", "root", "leaf_hash", "tls_key_hash"}
+OPEN = {"manifest", "signature", "root", "leaf_hash", "tls_key_hash", "round_key", "refusals"}
 CLOSED_LISTS = {"members": "pending", "signatures": "signed"}
 
 
@@ -192,7 +192,7 @@ def test_twins_without_the_checks_take_such_key_files(
 ) -> None:
     node.state.key.chmod(0o644)
     with monkeypatch.context() as patch:
-        patch.setattr("node.store.keyring.FILE_MODE", 0o644)
+        patch.setattr("node.store.keyfile.FILE_MODE", 0o644)
         KeyRing.open(node.state.key, secret()).close()
     node.state.key.chmod(0o600)
     node.state.key.rename(tmp_path / "elsewhere")

@@ -1,4 +1,4 @@
-"""Figure E1: an audit log cannot be changed unnoticed.
+"""An audit log cannot be changed unnoticed.
 
 Someone with the database file changes, deletes, inserts, swaps or cuts off entries; then someone with the node's keys
 as well rewrites the whole log and signs it again, which only a checkpoint that another member kept can show.

@@ -1,4 +1,4 @@
-"""F2: crowds, other processes, kill -9, restarts and a clock set back cannot exceed a budget by one element.
+"""Crowds, other processes, kill -9, restarts and a clock set back cannot exceed a budget by one element.
 
 The twin runs the same crowd without the store's transaction and must go over: it shows that the crowd really races.
 """

@@ -15,6 +15,7 @@ from node.rounds.mailbox import Letter
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from psi.messages import Blinded, decode
 from tests.support.carriers import meddle
+from tests.support.inside import by_hand, inside
 from tests.support.nodes import Running, wait_for
 from tests.support.small_rounds import agree, check, decide, go
 from tests.support.two_nodes import two
@@ -45,11 +46,11 @@ def spoil(police: Running, bad: int) -> Callable[[Envelope, Callable[[Envelope],
     """The police unit's node sends chunk number `bad` with its first two elements exchanged, under a good signature."""
 
     def trick(envelope: Envelope, deliver: Callable[[Envelope], ReceiptKind]) -> ReceiptKind:
-        message = decode(envelope.payload) if envelope.kind is EnvelopeKind.ROUND else None
+        message = decode(inside(envelope)) if envelope.kind is EnvelopeKind.ROUND else None
         if isinstance(message, Blinded) and message.chunk == bad:
             rows = message.elements
-            envelope = Envelope.seal(
-                police.parts.identity,
+            envelope = by_hand(
+                police.parts,
                 round_id=envelope.round_id,
                 recipient=envelope.recipient,
                 sequence=envelope.sequence,

@@ -108,7 +108,7 @@ def test_a_count_crosses_as_a_signed_band_and_nothing_finer(lab: Lab, rounds: di
     assert isinstance(message, Count)
     assert (message.low, message.high) == (1, 4)
     assert message.low < SHARED < message.high
-    assert len(one.envelope.payload) == 2 + 8 + 8 + 64
+    assert len(one.payload) == 2 + 8 + 8 + 64
     identity = lab.shelter.parts.identity
     data = signed_count(lab.evaluations[rounds[mode]].context, identity.member_id, 1, 4)
     assert verify(identity.public_key, Label.SIGN_COUNT, data, message.signature)

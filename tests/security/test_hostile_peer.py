@@ -19,7 +19,7 @@ from node.ids import new_id
 from node.rounds import negotiation, reception
 from node.rounds.book import round_id_of
 from node.rounds.mailbox import MOST_NOTES, PROTOCOL_LINE
-from node.rounds.parties import write_note
+from node.rounds.parties import MAX_NOTE_BYTES, write_note
 from node.store.schema import audit_entries, inbox
 from node.transport.explain import PeerRefused
 from node.wire import strict_json
@@ -29,6 +29,8 @@ from psi.messages import Blinded, Checkpoint, Close, Count, Evaluated, Message, 
 from psi.protocol import receiving
 from tests.support.attacks import BIT_255, NOT_AN_ELEMENT, no_check
 from tests.support.carriers import Deliver, meddle
+from tests.support.inside import by_hand as made_by_hand
+from tests.support.inside import inside
 from tests.support.nodes import Running, three, wait_for
 from tests.support.small_rounds import agree, decide, go, knows, learned, plant, run_through
 
@@ -146,7 +148,7 @@ def cheating(node: Running, kind: type[Message], cheat: Cheat) -> Any:
     def trick(envelope: Envelope, deliver: Deliver) -> ReceiptKind:
         if envelope.kind is not EnvelopeKind.ROUND:
             return deliver(envelope)
-        message = decode(envelope.payload)
+        message = decode(inside(envelope))
         if isinstance(message, kind) and not done:
             changed = cheat(message)
             payload = changed if isinstance(changed, bytes) else changed.encode()
@@ -158,8 +160,8 @@ def cheating(node: Running, kind: type[Message], cheat: Cheat) -> Any:
 
 
 def sealed(node: Running, like: Envelope, payload: bytes) -> Envelope:
-    return Envelope.seal(
-        node.parts.identity,
+    return made_by_hand(
+        node.parts,
         round_id=like.round_id,
         recipient=like.recipient,
         sequence=like.sequence,
@@ -243,8 +245,8 @@ def by_hand(
     sender: Running, victim: Running, round_id: str, kind: EnvelopeKind, payload: bytes, sequence: int = 1
 ) -> ReceiptKind:
     return sender.parts.carrier.deliver(
-        Envelope.seal(
-            sender.parts.identity,
+        made_by_hand(
+            sender.parts,
             round_id=round_id,
             recipient=victim.parts.identity.member_id,
             sequence=sequence,
@@ -307,7 +309,10 @@ def test_what_is_judged_at_the_door(nodes: Nodes) -> None:
 
     cases: dict[str, tuple[Running, Callable[[str], object]]] = {
         "changed-answer": (police, twice),
-        "malformed-message": (police, lambda r: by_hand(police, shelter, r, EnvelopeKind.STATUS, bytes(2000))),
+        "malformed-message": (
+            police,
+            lambda r: by_hand(police, shelter, r, EnvelopeKind.STATUS, bytes(MAX_NOTE_BYTES + 1)),
+        ),
         "unexpected-message": (
             board,
             lambda r: by_hand(board, shelter, r, EnvelopeKind.ROUND, b"x", PROTOCOL_LINE + 1),
@@ -335,7 +340,9 @@ def test_a_second_signature_or_start_ends_the_round(nodes: Nodes) -> None:
     round_id = propose(nodes)
     police.ask("round.sign", round=round_id, dataset="files", by="ada")
     wait_for(lambda: len(shelter.parts.book.verdicts(round_id)) == 1)
-    signature = police.parts.book.verdicts(round_id)[0].signature
+    verdict = police.parts.book.verdicts(round_id)[0]
+    assert verdict.round_key is not None
+    signature = verdict.signature + verdict.round_key
     assert by_hand(police, shelter, round_id, EnvelopeKind.SIGNATURE, signature, 2) is ReceiptKind.ACCEPTED
     refused(shelter, police, round_id, "unexpected-message")
     round_id = propose(nodes)

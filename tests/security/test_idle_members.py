@@ -19,6 +19,7 @@ from node.rounds.templates import build
 from node.transport.explain import PeerRefused
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from tests.support.carriers import meddle
+from tests.support.inside import by_hand
 from tests.support.nodes import Running, three, wait_for
 from tests.support.small_rounds import plant, run_through
 
@@ -53,8 +54,8 @@ def proposal(trio: Trio, *, seconds: float, expires: datetime | None = None) -> 
         random_bytes=board.parts.random_bytes,
     )
     round_id = round_id_of(made)
-    envelope = Envelope.seal(
-        me,
+    envelope = by_hand(
+        board.parts,
         round_id=round_id,
         recipient=shelter.parts.identity.member_id,
         sequence=1,
@@ -168,7 +169,7 @@ def test_a_defect_that_a_letter_brings_to_light_carries_its_senders_name(
         patch.setattr(shelter.parts.negotiation, "on_cancel", fall)
         patch.setattr("node.rounds.scheduler.MOST_CRASHES", 1)
         note = {"recipient": envelope.recipient, "sequence": 2, "kind": EnvelopeKind.CANCEL, "payload": b"{}"}
-        board.parts.carrier.deliver(Envelope.seal(board.parts.identity, round_id=round_id, **note))
+        board.parts.carrier.deliver(by_hand(board.parts, round_id=round_id, **note))
         wait_for(lambda: shelter.state(round_id) == "failed")
     entries = shelter.ask("audit.show", limit=1000)["entries"]
     facts = [entry["facts"] for entry in entries if entry["event"] == "round-failed"][-1]

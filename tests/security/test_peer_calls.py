@@ -1,4 +1,4 @@
-"""Figure C7: what a confirmed member may do once it is in: its own calls, its own envelopes, within the limits."""
+"""What a confirmed member may do once it is in: its own calls, its own envelopes, within the limits."""
 
 import threading
 from collections.abc import Iterator
@@ -88,7 +88,6 @@ def test_the_frame_of_an_envelope_must_fit_the_connection(stage: Stage, raises: 
 
 @pytest.mark.tm("TM-67")
 def test_a_message_over_the_cap_is_refused(stage: Stage) -> None:
-    """Figure C6, the part about one message."""
     with stage.betas_channel() as channel:
         assert status_of(channel, DELIVER, bytes(MAX_MESSAGE_BYTES + 1)) is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert stage.untouched()

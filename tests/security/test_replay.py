@@ -1,4 +1,4 @@
-"""Figure C4: everything that was ever said, said again.
+"""Everything that was ever said, said again.
 
 An honest round is recorded as envelopes, which are signed and complete. Each of them is sent again: while the round
 runs (see also `fault/test_lost_messages.py`), when it is over, to another member, after a restart. It is
@@ -17,6 +17,7 @@ from node.transport.explain import PeerRefused
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from psi.messages import Open, decode
 from tests.support.carriers import meddle
+from tests.support.inside import by_hand, inside
 from tests.support.nodes import Running, introduce, make_folder, run, wait_for
 from tests.support.small_rounds import agree, go, plant, run_through
 
@@ -57,7 +58,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
 def test_the_recording_holds_every_kind_of_message(recorded: Recording) -> None:
     kinds = {envelope.kind for envelope in recorded.envelopes}
     assert kinds >= {EnvelopeKind.PROPOSAL, EnvelopeKind.SIGNATURE, EnvelopeKind.START, EnvelopeKind.STATUS}
-    said = [decode(one.payload) for one in recorded.envelopes if one.kind is EnvelopeKind.ROUND]
+    said = [decode(inside(one)) for one in recorded.envelopes if one.kind is EnvelopeKind.ROUND]
     assert {type(message).__name__ for message in said} == {"Open", "Blinded", "Evaluated", "Close"}
 
 
@@ -89,15 +90,15 @@ def test_in_another_round_under_a_new_signature(recorded: Recording) -> None:
     """The sender itself repeats the opening of an old round in a new one: it names the old agreement."""
     shelter, police = recorded.shelter, recorded.police
     old = next(
-        one.payload
+        inside(one)
         for one in recorded.envelopes
-        if one.kind is EnvelopeKind.ROUND and isinstance(decode(one.payload), Open)
+        if one.kind is EnvelopeKind.ROUND and isinstance(decode(inside(one)), Open)
     )
 
     def replay(envelope: Envelope, deliver: object) -> ReceiptKind:
         if envelope.kind is EnvelopeKind.ROUND:
-            envelope = Envelope.seal(
-                police.parts.identity,
+            envelope = by_hand(
+                police.parts,
                 round_id=envelope.round_id,
                 recipient=envelope.recipient,
                 sequence=envelope.sequence,

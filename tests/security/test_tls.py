@@ -1,4 +1,4 @@
-"""Figure C7: mutual TLS 1.3 with pinned keys, or no answer. Who gets in.
+"""Mutual TLS 1.3 with pinned keys, or no answer. Who gets in.
 
 Real servers and clients on loopback (tests.support.tls_stage). Every refusal must leave the inbox empty, and where the
 call reaches our code, one audit entry.
@@ -73,7 +73,7 @@ def test_an_unknown_certificate_is_refused(stage: Stage, method: str) -> None:
         assert got is grpc.StatusCode.UNAVAILABLE
         gamma.trust(stage.alpha)
         carrier = DirectCarrier(gamma.identity, gamma.book, gamma.clock)
-        with pytest.raises(PeerUnreachable, match="most likely your node is not a confirmed member there"):
+        with pytest.raises(PeerUnreachable, match="most likely it has not confirmed your card yet"):
             carrier.deliver(gamma.envelope(stage.alpha))
         carrier.close()
     assert stage.untouched()

@@ -1,4 +1,4 @@
-"""Figure C7: where trust ends. Certificates out of their time, removed members, and servers that are not whom we call.
+"""Where trust ends. Certificates out of their time, removed members, and servers that are not whom we call.
 
 What a caller is told about an address where its peer is not stands here too.
 """

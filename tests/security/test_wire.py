@@ -143,7 +143,7 @@ def test_messages_have_the_same_lengths_for_three_ten_and_sixty_rows(recording: 
 @pytest.mark.tm("TM-31")
 def test_lists_are_as_long_as_the_agreement_says(recording: Recording) -> None:
     for messages in recording.rounds.values():
-        manifest = Manifest.parse(next(one.envelope.payload for one in messages if one.kind == "PROPOSAL"))
+        manifest = Manifest.parse(next(one.payload for one in messages if one.kind == "PROPOSAL"))
         for one in messages:
             if isinstance(message := one.message if one.kind in ("Blinded", "Evaluated") else None, Blinded):
                 assert len(message.elements) == 32 * manifest.size_class(one.envelope.sender)

@@ -1,4 +1,4 @@
-"""Figure B3: when a round is over, its scalar is nowhere in the memory of the node.
+"""When a round is over, its scalar is nowhere in the memory of the node.
 
 A real process is held while it makes its list, and its memory is searched from outside for the scalar that it just
 made: that must find it. When the round is over, the same search must find nothing. The process tells its scalar through

@@ -21,6 +21,9 @@ from typing import Any
 from node import failpoints
 from node.app import run_node
 from node.rounds.conversation import Workshop
+from node.rounds.scheduler import Scheduler
+from node.store import SealedSpool, _postgres
+from node.wire import limits
 from psi.secret import SecretBytes
 
 _PR_GET_DUMPABLE = 3
@@ -93,7 +96,41 @@ def _keep_scalars(_folder: Path) -> None:
     Workshop.prepare = keeping  # type: ignore[method-assign]
 
 
-SABOTAGE: dict[str, Callable[[Path], None]] = {"fresh-list": _fresh_list, "keep-scalars": _keep_scalars}
+def _no_handshake_limit(_folder: Path) -> None:
+    limits._HANDSHAKE_MILLISECONDS = 600_000
+
+
+def _hoard(_folder: Path) -> None:
+    """Every chunk of a list that is read stays in memory, and a thousand times."""
+    kept: list[bytes] = []
+    read = SealedSpool.read
+
+    def hoarding(self: SealedSpool, chunk: int) -> bytes:
+        data = read(self, chunk)
+        kept.append(data * 1000)
+        return data
+
+    SealedSpool.read = hoarding  # type: ignore[method-assign]
+
+
+def _no_database_lock(_folder: Path) -> None:
+    _postgres._LOCK = "SELECT %s IS NOT NULL"
+
+
+def _patient(_folder: Path) -> None:
+    """A node that stops waits for each of its steps, however long that takes."""
+    stop = Scheduler.stop
+    Scheduler.stop = lambda self, _seconds: stop(self, 3600.0)  # type: ignore[method-assign]
+
+
+SABOTAGE: dict[str, Callable[[Path], None]] = {
+    "patient": _patient,
+    "fresh-list": _fresh_list,
+    "hoard": _hoard,
+    "keep-scalars": _keep_scalars,
+    "no-database-lock": _no_database_lock,
+    "no-handshake-limit": _no_handshake_limit,
+}
 
 
 def main(folder: Path) -> None:

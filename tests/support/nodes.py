@@ -40,8 +40,10 @@ class Running:
         return [entry["event"] for entry in self.ask("audit.show", limit=1000)["entries"]]
 
 
-def make_folder(folder: Path, alias: str, member_class: str, settings: str = "") -> int:
-    """A new node's folder; the port that its card names."""
+def make_folder(
+    folder: Path, alias: str, member_class: str, settings: str = "", database_file: Path | None = None
+) -> int:
+    """A new node's folder; the port that its card names. `settings` stand in for all that `node init` writes."""
     port = free_port()
     profile = Profile.of(
         {
@@ -53,7 +55,7 @@ def make_folder(folder: Path, alias: str, member_class: str, settings: str = "")
             "endpoint": f"127.0.0.1:{port}",
         }
     )
-    create_node(folder, profile, None, listen=f"127.0.0.1:{port}")
+    create_node(folder, profile, None, listen=f"127.0.0.1:{port}", database_file=database_file)
     if settings:
         (folder / "config.toml").write_text(f'[node]\nlisten = "127.0.0.1:{port}"\n{settings}')
     return port

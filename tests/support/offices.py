@@ -59,7 +59,7 @@ class Office:
         return [dict(entry.facts) for entry in self.audit.entries() if entry.event == name]
 
     def envelope(self, other: "Office", payload: bytes = b"payload", sequence: int = 1) -> Envelope:
-        return Envelope.seal(
+        return Envelope.signed(
             self.identity,
             round_id=ROUND,
             recipient=other.identity.member_id,

@@ -7,10 +7,24 @@ import struct
 import tempfile
 from pathlib import Path
 
-__all__ = ["unary_status"]
+__all__ = [
+    "ACK",
+    "DATA",
+    "END_HEADERS",
+    "HEADERS",
+    "HEADER_BYTES",
+    "PING",
+    "SETTINGS",
+    "frame",
+    "header",
+    "header_block",
+    "unary_status",
+]
 
-_DATA, _HEADERS, _SETTINGS, _PING, _GOAWAY = 0, 1, 4, 6, 7
-_END_STREAM, _END_HEADERS, _ACK = 1, 4, 1
+DATA, HEADERS, SETTINGS, PING, GOAWAY = 0, 1, 4, 6, 7
+END_STREAM, END_HEADERS, ACK = 1, 4, 1
+HEADER_BYTES = 9
+"""Of a frame (RFC 9113 section 4.1)."""
 
 
 def unary_status(
@@ -29,9 +43,9 @@ def unary_status(
     try:
         with socket.create_connection(("127.0.0.1", port), 10) as plain, context.wrap_socket(plain) as tls:
             tls.settimeout(10)
-            tls.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(_SETTINGS, 0, 0, b""))
-            tls.sendall(_frame(_HEADERS, _END_HEADERS, 1, _header_block(method)))
-            tls.sendall(_frame(_DATA, _END_STREAM, 1, b"\x00" + struct.pack(">I", len(message)) + message))
+            tls.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, b""))
+            tls.sendall(frame(HEADERS, END_HEADERS, 1, header_block(method)))
+            tls.sendall(frame(DATA, END_STREAM, 1, b"\x00" + struct.pack(">I", len(message)) + message))
             return _read_status(tls)
     except (ssl.SSLError, ConnectionError, EOFError):
         return None
@@ -39,22 +53,23 @@ def unary_status(
 
 def _read_status(tls: ssl.SSLSocket) -> int:
     while True:
-        length, kind, flags, stream = _header(_exactly(tls, 9))
+        length, kind, flags, stream = header(_exactly(tls, HEADER_BYTES))
         body = _exactly(tls, length)
-        if kind == _SETTINGS and not flags & _ACK:
-            tls.sendall(_frame(_SETTINGS, _ACK, 0, b""))
-        elif kind == _PING and not flags & _ACK:
-            tls.sendall(_frame(_PING, _ACK, 0, body))
-        elif kind == _GOAWAY:
+        if kind == SETTINGS and not flags & ACK:
+            tls.sendall(frame(SETTINGS, ACK, 0, b""))
+        elif kind == PING and not flags & ACK:
+            tls.sendall(frame(PING, ACK, 0, body))
+        elif kind == GOAWAY:
             raise EOFError
-        elif kind == _HEADERS and stream == 1:
+        elif kind == HEADERS and stream == 1:
             # gRPC writes new header names in full; the status follows as a short literal.
             found = re.search(rb"grpc-status.([0-9]{1,2})", body, re.DOTALL)
             if found:
                 return int(found.group(1))
 
 
-def _header_block(method: str) -> bytes:
+def header_block(method: str) -> bytes:
+    """The headers of a call."""
     headers = {
         ":method": "POST",
         ":scheme": "https",
@@ -71,11 +86,13 @@ def _text(text: str) -> bytes:
     return bytes([len(text)]) + text.encode("ascii")
 
 
-def _frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+def frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+    """A frame of HTTP/2."""
     return struct.pack(">I", len(body))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + body
 
 
-def _header(data: bytes) -> tuple[int, int, int, int]:
+def header(data: bytes) -> tuple[int, int, int, int]:
+    """Length, kind, flags and stream of the frame that begins here."""
     return int.from_bytes(data[:3], "big"), data[3], data[4], int.from_bytes(data[5:], "big")
 
 

@@ -1,4 +1,5 @@
-"""A tap inside TLS: every message that gRPC is given for a peer, and every one that it hands out, byte for byte.
+"""A tap inside TLS and inside the seal of envelopes: every message that gRPC is given for a peer, and every one that it
+hands out, byte for byte.
 
     with listening(tap):                 from here on every channel and every service of this process is tapped
         with serving(folder, ..., adapt=tap.adapt): ...
@@ -25,6 +26,7 @@ from node.wire.envelope import Envelope, EnvelopeKind
 from node.wire.services import DELIVER
 from psi.errors import PsiError
 from psi.messages import Message, decode
+from tests.support.inside import inside
 
 __all__ = ["Caught", "Sent", "Tap", "arrivals", "length_findings", "listening", "protocol", "read_tap", "sent"]
 
@@ -34,7 +36,8 @@ UNKNOWN = -1
 
 @dataclass(frozen=True)
 class Caught:
-    """One call. `side`: caller or callee; the callee's record holds the request only. `error`: code, text, trailers."""
+    """One call. `side`: caller or callee; the callee's record holds the request only. `error`: code, text, trailers;
+    `inside`: what is sealed in the request."""
 
     side: str
     method: str
@@ -42,10 +45,11 @@ class Caught:
     reply: bytes
     error: bytes
     entries: int
+    inside: bytes
 
     @property
     def plaintext(self) -> bytes:
-        return b"\n".join((self.method.encode(), self.request, self.reply, self.error))
+        return b"\n".join((self.method.encode(), self.request, self.inside, self.reply, self.error))
 
     def to_line(self) -> str:
         fields = {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in asdict(self).items()}
@@ -54,7 +58,7 @@ class Caught:
     @classmethod
     def from_line(cls, line: str) -> "Caught":
         fields = json.loads(line)
-        for name in ("request", "reply", "error"):
+        for name in ("request", "reply", "error", "inside"):
             fields[name] = base64.b64decode(fields[name])
         return cls(**fields)
 
@@ -78,6 +82,16 @@ class Tap:
             if self._path is not None:
                 with self._path.open("a") as file:
                     file.write(caught.to_line())
+
+    @staticmethod
+    def inside(method: str, request: bytes) -> bytes:
+        """What is sealed in an envelope; nothing for one that a process before this one sealed."""
+        if method != DELIVER:
+            return b""
+        try:
+            return inside(Envelope.from_bytes(request))
+        except KeyError:
+            return b""
 
     def entries(self, method: str, request: bytes) -> int:
         if method != DELIVER:
@@ -111,7 +125,7 @@ class _Channel:
                 error = _error(refused)
                 raise
             finally:
-                self._tap.keep(Caught("caller", method, data, reply, error, entries))
+                self._tap.keep(Caught("caller", method, data, reply, error, entries, self._tap.inside(method, data)))
             return reply if read is None else read(reply)
 
         return tapped
@@ -149,7 +163,7 @@ def listening(tap: Tap) -> Iterator[Tap]:
             return unary(behaviour, read, write)
 
         def reading(data: bytes) -> Any:
-            tap.keep(Caught("callee", "", data, b"", b"", UNKNOWN))
+            tap.keep(Caught("callee", "", data, b"", b"", UNKNOWN, b""))
             return data if read is None else read(data)
 
         def writing(reply: Any) -> bytes:
@@ -180,10 +194,11 @@ class Sent:
     length: int
     reply_length: int
     entries: int
+    payload: bytes
 
     @property
     def message(self) -> Message:
-        return decode(self.envelope.payload)
+        return decode(self.payload)
 
 
 def sent(caught: Iterable[Caught], round_id: str) -> list[Sent]:
@@ -199,7 +214,16 @@ def sent(caught: Iterable[Caught], round_id: str) -> list[Sent]:
             continue
         assert seen.setdefault(place, call.request) == call.request, "a resend is not what was sent first"
         if len(found) < len(seen):
-            found.append(Sent(envelope, _kind(envelope), len(call.request), len(call.reply), call.entries))
+            found.append(
+                Sent(
+                    envelope,
+                    _kind(envelope, call.inside),
+                    len(call.request),
+                    len(call.reply),
+                    call.entries,
+                    call.inside,
+                )
+            )
     return found
 
 
@@ -217,11 +241,11 @@ def arrivals(caught: Iterable[Caught]) -> set[bytes]:
     return {call.request for call in caught if call.side == "callee"}
 
 
-def _kind(envelope: Envelope) -> str:
+def _kind(envelope: Envelope, payload: bytes) -> str:
     if envelope.kind is not EnvelopeKind.ROUND:
         return envelope.kind.name
     try:
-        return type(decode(envelope.payload)).__name__
+        return type(decode(payload)).__name__
     except PsiError:
         return "unreadable"
 

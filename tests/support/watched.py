@@ -16,6 +16,7 @@ from sqlalchemy import select
 from node.rounds.conversation import Conversation
 from node.store.schema import charges
 from node.wire.envelope import Envelope
+from node.wire.services import DELIVER
 from psi.backend import choose
 from psi.spool import chunks
 from psi.transcript import tags
@@ -158,10 +159,13 @@ def disclosed(lab: Lab, round_id: str) -> set[int]:
 
 def _given_by(member_id: str, call: Caught) -> Iterator[bytes]:
     """The parts of a call that this member gave away: its own requests, and its replies to others."""
-    if call.side == "caller":
+    if call.side == "caller" and call.method != DELIVER:
+        yield from (call.request, call.reply, call.error)  # whoever asked: there is nothing of anybody's in it
+    elif call.side == "caller":
         envelope = Envelope.from_bytes(call.request)
         if envelope.sender == member_id:
             yield call.request
+            yield call.inside
         if envelope.recipient == member_id:
             yield from (call.reply, call.error)
 

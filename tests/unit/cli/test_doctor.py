@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import psi.backend
-from cli.doctor import Check, examine
+from cli.doctor import Check, _members, examine
+from node.errors import PeerUnreachable
 from psi.backend import BACKENDS, PRICE_OF_PORTABLE, PRICE_OF_SODIUM, usable
 
 
@@ -98,3 +101,54 @@ def test_the_command_exits_8_for_a_backend_that_does_not_exist() -> None:
     )
     assert done.returncode == 8
     assert "does not exist" in done.stdout
+
+
+def test_before_there_is_a_node_doctor_says_one_sentence_and_what_to_do(tmp_path: Path) -> None:
+    for place in (tmp_path / "nothing", tmp_path):  # not there, and empty
+        found = list(examine(place))
+        (row,) = [check for check in found if check.name == "node"]
+        assert row.ok is None
+        assert row.says == f"There is no node in {place} yet."
+        assert "blindmatch node init" in row.advice
+        assert not [check.name for check in found if check.ok is False]
+        assert {check.name for check in found}.isdisjoint({"folder", "key file", "settings", "database", "certificate"})
+
+
+def test_a_folder_that_lost_its_key_file_is_no_new_folder(tmp_path: Path) -> None:
+    (tmp_path / "db").write_bytes(b"")
+    found = {check.name: check for check in examine(tmp_path)}
+    assert found["folder"].ok is False
+
+
+def test_members_are_rows_and_their_trouble_is_theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the node says of each member, without a node: real servers stand in test_connection_causes.py."""
+    replies: dict[str, Any] = {
+        "fine": {"software": "0.1.0", "clock_ahead_seconds": 0.4},
+        "late": {"software": "0.1.0", "clock_ahead_seconds": -1800.0},
+        "lost": {"software": "0.1.0", "clock_ahead_seconds": 7200.0},
+        "away": PeerUnreachable("Nobody listens at away:1.", advice="Ask them."),
+    }
+
+    class Client:
+        def __init__(self, _place: Path) -> None: ...
+        def __enter__(self) -> "Client":
+            return self
+
+        def __exit__(self, *_error: object) -> None: ...
+
+        def call(self, operation: str, request: dict[str, str], **_options: Any) -> Any:
+            if operation == "member.list":
+                shown = [{"alias": alias, "state": "confirmed"} for alias in replies]
+                return {"members": [*shown, {"alias": "new", "state": "pending"}]}
+            reply = replies[request["name"]]
+            if isinstance(reply, Exception):
+                raise reply
+            return reply
+
+    monkeypatch.setattr("node.rpc.control_client.ControlClient", Client)
+    found = {check.name: check for check in _members(tmp_path)}
+    assert list(found) == ["member fine", "member late", "member lost", "member away"]
+    assert [check.ok for check in found.values()] == [True, True, False, None]
+    assert "30 minutes behind ours; up to 1 hour is borne" in found["member late"].advice
+    assert "120 minutes ahead of ours; more than the 1 hour" in found["member lost"].advice
+    assert (found["member away"].says, found["member away"].advice) == ("Nobody listens at away:1.", "Ask them.")

@@ -89,7 +89,8 @@ def test_results_before_there_are_any_give_no_advice_on_leads() -> None:
 
 ROUND = {"round_id": "4f1c2d3e" * 4, "template": "J1", "title": "The same person", "turn": "Somebody must.",
          "position": "first", "convener": "you", "members": [], "deadline": "", "expires_at": "", "failure": None,
-         "blamed": None, "reports": {}}  # fmt: skip
+         "blamed": None, "reports": {}, "whose": "you", "since": "2026-01-02T03:04:05Z", "time_left": "3 days until",
+         "seconds_left": 259200.0, "parties": [], "progress": []}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+"""The settings of a node: every default is written out, unknown keys and values out of range are refused in words."""
+
 import tomllib
 from contextlib import suppress
 from pathlib import Path
@@ -96,3 +98,12 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_any_file_gives_settings_or_our_error(tmp_path_factory: pytest.TempPathFactory, data: str | bytes) -> None:
     with suppress(UserError):
         assert isinstance(loaded(tmp_path_factory.mktemp("config"), data), config.Config)
+
+
+def test_a_node_may_open_no_port_and_a_relay_may_not(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[node]\nlisten = "none"')
+    assert config.load(path).node.listen == config.NO_PORT
+    path.write_text('[node]\nlisten = "None"')
+    with pytest.raises(UserError, match='or "none"'):
+        config.load(path)

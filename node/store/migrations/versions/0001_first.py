@@ -10,12 +10,15 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# 64 bits on a server: a sequence number goes up to 2^32 - 1. On SQLite as it always was.
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Every table. There is no way back: an older blindmatch refuses the database, a backup is the way."""
     op.create_table(
         "audit_entries",
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("position", WHOLE, autoincrement=False, nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("leaf_hash", sa.LargeBinary(), nullable=False),
@@ -24,11 +27,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "charges",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", WHOLE, autoincrement=True, nullable=False),
         sa.Column("peer", sa.Text(), nullable=False),
         sa.Column("round_id", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("elements", sa.Integer(), nullable=False),
+        sa.Column("elements", WHOLE, nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
         sa.CheckConstraint("elements >= 0", name="ck_charges_elements"),
         sa.PrimaryKeyConstraint("id", name="pk_charges"),
@@ -37,7 +40,7 @@ def upgrade() -> None:
     op.create_index("ix_charges_peer_at", "charges", ["peer", "at"])
     op.create_table(
         "checkpoints",
-        sa.Column("tree_size", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("tree_size", WHOLE, autoincrement=False, nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("signature", sa.LargeBinary(), nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
@@ -51,8 +54,8 @@ def upgrade() -> None:
         sa.Column("basis", sa.Text(), nullable=False),
         sa.Column("region", sa.Text()),
         sa.Column("normaliser_version", sa.Text(), nullable=False),
-        sa.Column("records", sa.Integer(), nullable=False),
-        sa.Column("usable", sa.Integer(), nullable=False),
+        sa.Column("records", WHOLE, nullable=False),
+        sa.Column("usable", WHOLE, nullable=False),
         sa.Column("counts", sa.Text(), nullable=False),
         sa.Column("details", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.Text(), nullable=False),
@@ -61,10 +64,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "inbox",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", WHOLE, autoincrement=True, nullable=False),
         sa.Column("round_id", sa.Text(), nullable=False),
         sa.Column("sender", sa.Text(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("sequence", WHOLE, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("payload", sa.LargeBinary()),
@@ -94,10 +97,10 @@ def upgrade() -> None:
     op.create_index("ix_members_tls_key_hash", "members", ["tls_key_hash"])
     op.create_table(
         "outbox",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", WHOLE, autoincrement=True, nullable=False),
         sa.Column("round_id", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("sequence", WHOLE, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.Column("acknowledged", sa.Boolean(), nullable=False),
@@ -110,7 +113,7 @@ def upgrade() -> None:
         sa.Column("member_id", sa.Text(), nullable=False),
         sa.Column("round_id", sa.Text(), nullable=False),
         sa.Column("moment", sa.Text(), nullable=False),
-        sa.Column("tree_size", sa.Integer(), nullable=False),
+        sa.Column("tree_size", WHOLE, nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("signature", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("moment IN ('open', 'close')", name="ck_peer_checkpoints_moment"),
@@ -133,8 +136,8 @@ def upgrade() -> None:
         sa.Column("started", sa.Boolean(), nullable=False),
         sa.Column("reports", sa.Text(), nullable=False),
         sa.Column("learned", sa.Boolean(), nullable=False),
-        sa.Column("count_low", sa.Integer()),
-        sa.Column("count_high", sa.Integer()),
+        sa.Column("count_low", WHOLE),
+        sa.Column("count_high", WHOLE),
         sa.Column("peer", sa.Text()),
         sa.Column("snapshot", sa.LargeBinary()),
         sa.Column("scalar", sa.LargeBinary()),
@@ -153,9 +156,9 @@ def upgrade() -> None:
     op.create_index("ix_rounds_state", "rounds", ["state"])
     op.create_table(
         "results",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", WHOLE, autoincrement=True, nullable=False),
         sa.Column("round_id", sa.Text(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("at", sa.Text(), nullable=False),

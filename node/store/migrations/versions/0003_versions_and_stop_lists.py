@@ -14,11 +14,13 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     # A column that may not be NULL needs a default where there are rows; nothing that is inserted later relies on it.
     op.add_column("datasets", sa.Column("version_id", sa.Text(), nullable=False, server_default=""))
-    op.add_column("datasets", sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
+    op.add_column("datasets", sa.Column("version", WHOLE, nullable=False, server_default="1"))
     op.add_column("datasets", sa.Column("refreshed_at", sa.Text()))
     op.execute("UPDATE datasets SET version_id = dataset_id")
     op.add_column("rounds", sa.Column("version_id", sa.Text()))

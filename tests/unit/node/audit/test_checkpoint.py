@@ -1,4 +1,4 @@
-"""Figure E3: checkpoints in the C2SP form.
+"""Checkpoints in the C2SP form.
 
 The published examples come from the Go project: a key of the `sumdb/note` package's documentation, and a checkpoint
 of its checksum database, which the C2SP page shows under other names.

@@ -137,6 +137,16 @@ def test_there_are_ten_headers_in_each_of_six_languages():
 
 
 @pytest.mark.parametrize(
+    ("header", "reference"),
+    [("Fallnr.|Name", "Fallnr."), ("Nr|Telefon", "Nr"), ("Nr.|Telefon", "Nr."), ("Nr|Fallnr.|Telefon", "Fallnr."),
+     ("Nr.|Aktenzeichen", "Aktenzeichen"), ("Dossier|Nr", "Dossier")],
+)  # fmt: skip
+def test_a_bare_number_is_the_reference_only_where_nothing_else_is(header: str, reference: str) -> None:
+    found = suggest(header.split("|"))
+    assert [name for name, role in found.items() if role == "reference"] == [reference]
+
+
+@pytest.mark.parametrize(
     "name", ["Church street", "Race number", "Party contact phone", "Text me at", "Facebook", "Roman", "Christian name"]
 )
 def test_a_harmless_name_with_a_word_that_is_refused_elsewhere_is_not_refused(name):

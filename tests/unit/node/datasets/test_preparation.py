@@ -136,7 +136,7 @@ def test_a_bad_cell_costs_the_cell_and_not_the_row(tmp_path):
 def test_spreadsheet_errors_are_named_and_count_as_empty(tmp_path):
     (record,), report = run_people(tmp_path, person_row(tel="#REF!", tel2="########", given="#N/A"))
     assert record.identifiers == {}
-    assert set(record.person.to_dict()) == {"family_name", "birth_date"}
+    assert set(record.person.to_dict()) == {"family_name", "family_letters", "birth_date"}
     assert {p.address for p in report.problems if p.reason == "cell/spreadsheet-error"} == {"E2", "F2", "B2"}
 
 

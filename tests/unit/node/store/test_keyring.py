@@ -1,6 +1,9 @@
+"""The key file: what opens it, what it keeps, and what of a damaged or foreign one is refused."""
+
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from node.errors import NotFound, StateDamaged, UserError
 from node.store import KeyRing, PassphraseCost
 from node.store.files import replace_file
+from node.store.keyring import MayHaveChanged, Recovery
 from tests.support.stores import CHEAP, PASSPHRASE, secret
 
 
@@ -105,6 +109,14 @@ def test_a_missing_key_file(tmp_path: Path) -> None:
         pytest.param(lambda c: c["protection"]["argon2id"].update(passes=10**6), id="a-million-passes"),
         pytest.param(lambda c: c["protection"]["argon2id"].update(lanes="4"), id="lanes-as-text"),
         pytest.param(lambda c: c["protection"]["argon2id"].update(salt=""), id="no-salt"),
+        pytest.param(lambda c: c["protection"]["argon2id"].update(memory_kib=65536.0), id="memory-as-fraction"),
+        pytest.param(lambda c: c["protection"]["argon2id"].update(lanes=True), id="lanes-as-truth"),
+        pytest.param(lambda c: c.update(master=5), id="master-as-number"),
+        pytest.param(lambda c: c.update(data_keys=[]), id="data-keys-as-list"),
+        pytest.param(lambda c: c["data_keys"].update({" 1": c["data_keys"]["1"]}), id="number-with-space"),
+        pytest.param(lambda c: c.update(retiring=[1.0]), id="retiring-as-fraction"),
+        pytest.param(lambda c: c.update(retiring=5), id="retiring-as-number"),
+        pytest.param(lambda c: c.update(recovery=[]), id="recovery-as-list"),
     ],
 )
 def test_an_altered_key_file_is_damaged(key_file: Path, change: Any) -> None:
@@ -148,11 +160,57 @@ def test_rotation_that_cannot_be_written_changes_nothing(key_file: Path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="space"):
+    with pytest.raises(UserError, match="It is as it was"):
         ring.rotate(os.urandom)
     assert ring.newest == 1
     assert key_file.read_bytes() == before
     assert [path.name for path in key_file.parent.iterdir()] == ["key"]
+
+
+CHANGES: dict[str, Callable[[KeyRing], object]] = {
+    "rotate": lambda ring: ring.rotate(os.urandom),
+    "renew": lambda ring: ring.renew(secret(b"another passphrase"), os.urandom, cost=CHEAP),
+    "protect": lambda ring: ring.protect(secret(b"another passphrase"), os.urandom, cost=CHEAP),
+    "entrust": lambda ring: ring.entrust(secret(bytes(16)), Recovery(bytes(8), 2, 2, (bytes(16),) * 2), os.urandom),
+    "drop": KeyRing.drop,
+}
+
+
+def unconfirmed(_folder: object) -> None:
+    raise OSError(5, "Input/output error")
+
+
+@pytest.mark.tm("TM-178")
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_that_the_disk_does_not_confirm_is_told_and_is_the_one_in_memory(
+    key_file: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    ring = KeyRing.open(key_file, secret())
+    if change == "drop":
+        ring.renew(secret(), os.urandom, cost=CHEAP)
+    before = ring.as_file()
+    with monkeypatch.context() as patch:
+        patch.setattr("node.store.files.sync_folder", unconfirmed)
+        with pytest.raises(MayHaveChanged, match="may have changed"):
+            CHANGES[change](ring)
+    assert key_file.read_bytes() == ring.as_file() != before
+    passphrase = b"another passphrase" if change in ("renew", "protect") else PASSPHRASE
+    found = KeyRing.open(key_file, secret(passphrase))
+    held = {number: bytes(key.view()) for number, key in ring._data_keys.items()}
+    assert {number: bytes(key.view()) for number, key in found._data_keys.items()} == held
+    assert bytes(found._master.view()) == bytes(ring._master.view())
+
+
+@pytest.mark.tm("TM-178")
+def test_twin_that_takes_it_for_unchanged_goes_on_with_another_file_than_lies_there(
+    key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = KeyRing.open(key_file, secret())
+    monkeypatch.setattr("node.store.files.sync_folder", unconfirmed)
+    monkeypatch.setattr("node.store.keyring.NotFlushed", KeyError)
+    with pytest.raises(UserError, match="It is as it was"):
+        ring.rotate(os.urandom)
+    assert key_file.read_bytes() != ring.as_file()
 
 
 def test_rotation_without_passphrase_keeps_the_file_open(tmp_path: Path) -> None:

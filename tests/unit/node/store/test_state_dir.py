@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -164,6 +166,48 @@ def test_another_process_is_kept_out_and_its_death_lets_go(state: StateDir) -> N
         holder.kill()
         holder.communicate()
     with state.lock():
+        pass
+
+
+@pytest.mark.tm("TM-179")
+def test_who_deletes_the_lock_file_lets_nobody_in(state: StateDir) -> None:
+    with state.lock():
+        state.lock_file.unlink()
+        with pytest.raises(Busy), state.lock():
+            pass
+    with state.lock():
+        pass
+
+
+@pytest.mark.tm("TM-179")
+def test_twin_that_locks_the_file_alone_lets_a_second_one_in(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_lock_folder", lambda _descriptor: None)
+    with state.lock():
+        state.lock_file.unlink()
+        with state.lock():
+            pass
+
+
+def test_where_folders_cannot_be_locked_the_file_has_to_do(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = fcntl.flock
+    asked = 0
+
+    def files_only(descriptor: int, how: int) -> None:
+        nonlocal asked
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            asked += 1
+            raise OSError(errno.EINVAL, "Invalid argument")
+        real(descriptor, how)
+
+    monkeypatch.setattr(files.fcntl, "flock", files_only)
+    with state.lock(), pytest.raises(Busy), state.lock():
+        pass
+    assert asked == 2
+
+
+def test_a_folder_that_is_taken_away_at_the_door_is_not_held(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_lock_folder", lambda _descriptor: state.lock_file.unlink())
+    with pytest.raises(Busy), state.lock():
         pass
 
 

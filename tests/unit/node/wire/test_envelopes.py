@@ -35,7 +35,7 @@ class Key:
 
 
 def sealed(payload: bytes = b"payload", sequence: int = 3, kind: EnvelopeKind = EnvelopeKind.ROUND) -> Envelope:
-    return Envelope.seal(Key(), round_id=ROUND, recipient=THEM, sequence=sequence, kind=kind, payload=payload)
+    return Envelope.signed(Key(), round_id=ROUND, recipient=THEM, sequence=sequence, kind=kind, payload=payload)
 
 
 def proto(**changes: object) -> peer_pb2.Envelope:
@@ -49,7 +49,7 @@ def test_the_bytes_of_a_known_envelope() -> None:
     """A vector for other implementations: zero seed, fixed fields."""
     envelope = sealed()
     expected = (
-        "00000004" "00000001"
+        "00000004" "00000002"
         "00000010" + ROUND + "00000020" + US.encode().hex() + "00000020" + THEM.encode().hex() +
         "00000004" "00000003" "00000004" "00000007" "00000007" + b"payload".hex()
     )  # fmt: skip
@@ -137,7 +137,8 @@ def test_a_field_of_another_shape_is_refused(change: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"format": 2}, VersionMismatch),
+        ({"format": 1}, VersionMismatch),
+        ({"format": 3}, VersionMismatch),
         ({"format": 0}, VersionMismatch),
         ({"format": None}, VersionMismatch),
         ({"sequence": None}, MalformedMessage),
@@ -174,7 +175,7 @@ def test_the_length_depends_on_the_payload_alone() -> None:
     """Round, sequence, kind, members and signature never change it: an observer learns nothing from them."""
     lengths = {
         len(
-            Envelope.seal(
+            Envelope.signed(
                 Key(hashlib.sha256(bytes([i % 256])).digest()),
                 round_id=hashlib.sha256(bytes([i % 256])).hexdigest()[:32],
                 recipient="a234567z" * 4 if i % 2 else THEM,

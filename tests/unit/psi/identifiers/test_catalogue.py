@@ -50,7 +50,7 @@ def test_the_version_names_every_table() -> None:
         "jdatetime",
     ):
         assert version(library) in NORMALISER_VERSION
-    assert NORMALISER_VERSION.startswith("bm2-")
+    assert NORMALISER_VERSION.startswith("bm3-")
     assert NORMALISER_VERSION.endswith("-uc14")
     assert len(NORMALISER_VERSION) <= 128
     assert NORMALISER_VERSION.isascii()

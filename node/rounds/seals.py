@@ -1,0 +1,77 @@
+"""For whom what is said in a round is sealed, and with which key what comes is opened.
+
+    what                         sealed for                              opened with
+    notes and proposals          the key on the recipient's card         our card's key
+    messages of the protocol     the key in the other side's signature   the secret in our row of the round
+
+The secret of a round is made when its agreement is signed and destroyed with the round's scalar, when it is over.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from node.errors import NotAllowed, NotFound, StateDamaged
+from node.identity.keys import Identity
+from node.identity.members import MemberBook
+from node.ids import RandomBytes
+from node.rounds.book import RoundBook
+from node.wire import sealing
+from node.wire.envelope import Envelope, EnvelopeKind
+from node.wire.sealing import Place, SealBrokenError
+from psi.errors import MalformedMessage
+from psi.secret import SecretBytes
+
+__all__ = ["Seals"]
+
+
+@dataclass
+class Seals:
+    identity: Identity
+    members: MemberBook
+    book: RoundBook
+    random_bytes: RandomBytes
+
+    def new_secret(self) -> SecretBytes:
+        """A fresh secret for one round; the caller stores and wipes it. `sealing.round_key` gives its public half."""
+        secret = SecretBytes(sealing.ROUND_SECRET_BYTES)
+        secret.view()[:] = self.random_bytes(sealing.ROUND_SECRET_BYTES)
+        return secret
+
+    def seal(self, tx: Connection, place: Place, payload: bytes) -> bytes | None:
+        """`payload` for the recipient named in `place`; None for a note to somebody whose card we do not have, who
+        could not be reached either. StateDamaged if a message's recipient never gave a key for this round."""
+        if place.kind != EnvelopeKind.ROUND:
+            try:
+                card = self.members.get(place.recipient).card
+            except NotFound:
+                return None
+            return sealing.seal_note(bytes.fromhex(card.sealing_key), place, payload)
+        key = self.book.round_key(tx, place.round_id, place.recipient)
+        if key is None:
+            raise StateDamaged(
+                "This round was signed with an earlier version of blindmatch, which did not seal its messages.",
+                advice="Propose it again.",
+            )
+        return sealing.seal_message(key, place, payload)
+
+    def open(self, envelope: Envelope) -> bytes:
+        """What an envelope says. MalformedMessage if its sender did not seal it for the key it was given; NotAllowed if
+        it may have used an older card of ours, or the round has no key here."""
+        if envelope.kind is not EnvelopeKind.ROUND:
+            try:
+                return self.identity.open_note(envelope.place, envelope.payload)
+            except SealBrokenError:
+                raise NotAllowed(
+                    "The message was not sealed for the card that this node has now.",
+                    advice="Both organisations need each other's newest card.",
+                ) from None
+        secret = self.book.round_secret(envelope.round_id)
+        if secret is None:
+            raise NotAllowed("This node has no key for the messages of this round.", advice="Propose the round again.")
+        try:
+            return sealing.open_message(secret, envelope.place, envelope.payload)
+        except SealBrokenError:
+            raise MalformedMessage("The other side sent a message that was not sealed for this round.") from None
+        finally:
+            secret.wipe()
