@@ -59,6 +59,7 @@ def inputs(report: str) -> int:
     return int(found.group(1)) if found else 0
 
 
+@pytest.mark.ci
 def test_both_cores_judge_and_compute_alike(tmp_path: Path) -> None:
     code, report = fuzz(FUZZED, tmp_path, f"-runs={INPUTS}")
     assert code == 0, report

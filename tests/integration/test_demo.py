@@ -75,6 +75,7 @@ def place() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.ci
 def test_two_demos_at_once_find_exactly_the_planted_people_and_leave_nothing(place: Path) -> None:
     kept = place / "kept"
 
@@ -132,6 +133,7 @@ def stop_at(folder: Path, words: str, number: signal.Signals) -> tuple[int, str,
     return process.returncode, "".join(said) + rest, left_of(process), list(folder.iterdir())
 
 
+@pytest.mark.ci
 def test_a_signal_at_ten_moments_stops_everything(place: Path) -> None:
     def stop(at: int) -> tuple[int, str, list[int], list[Path]]:
         return stop_at(place / str(at), STOPPED_AT[at], (signal.SIGINT, signal.SIGTERM)[at % 2])

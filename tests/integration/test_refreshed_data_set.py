@@ -76,8 +76,8 @@ def test_a_list_that_was_made_while_the_data_set_was_refreshed_is_made_again(tmp
         workshop = shelter.parts.engine.workshop
         prepare = workshop.prepare
 
-        def meanwhile(found, records, taking, voice):
-            conversation = prepare(found, records, taking, voice)
+        def meanwhile(found, records, taking, voice, **more):
+            conversation = prepare(found, records, taking, voice, **more)
             made.append(found.round_id)
             if len(made) == 1:
                 withdraw(tmp_path / "ours.csv", {OURS[-1]})

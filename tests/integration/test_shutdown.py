@@ -68,6 +68,7 @@ def test_a_round_outlives_the_stop_of_both_nodes(pair: tuple[Killable, Killable]
     check(shelter, police, round_id)
 
 
+@pytest.mark.ci
 @pytest.mark.tm("TM-50")
 def test_a_held_step_does_not_hold_up_the_stop_for_ever(pair: tuple[Killable, Killable]) -> None:
     """A worker that does not come back costs STOP_SECONDS at most; its round resumes."""
@@ -84,6 +85,7 @@ def test_a_held_step_does_not_hold_up_the_stop_for_ever(pair: tuple[Killable, Ki
     check(shelter, police, round_id)
 
 
+@pytest.mark.ci
 @pytest.mark.tm("TM-141")
 def test_a_stop_that_waits_for_every_step_is_found(pair: tuple[Killable, Killable]) -> None:
     """The twin: a node that waits for a held step without a limit does not end in time."""
@@ -100,6 +102,7 @@ def test_a_stop_that_waits_for_every_step_is_found(pair: tuple[Killable, Killabl
     shelter.ask("round.cancel", round=round_id, by="carl")
 
 
+@pytest.mark.ci
 @pytest.mark.tm("TM-141")
 def test_a_stop_in_the_middle_of_preparing_a_million_elements(pair: tuple[Killable, Killable]) -> None:
     shelter, police = pair
@@ -121,6 +124,7 @@ def test_a_stop_in_the_middle_of_preparing_a_million_elements(pair: tuple[Killab
     wait_for(lambda: not any(any(_spools(node, round_id)) for node in pair))
 
 
+@pytest.mark.ci
 @pytest.mark.tm("TM-141")
 def test_a_stop_in_the_middle_of_a_call_that_nobody_answers(pair: tuple[Killable, Killable]) -> None:
     """The peer's process is there and does nothing: its machine sleeps, or the line swallows everything."""

@@ -96,6 +96,7 @@ def agree(label: str, count: int) -> int:
     return count
 
 
+@pytest.mark.ci
 def test_random_pairs() -> None:
     assert sum(agree(f"ci {start}", CHUNK) for start in range(0, RANDOM_PAIRS, CHUNK)) == RANDOM_PAIRS
 

@@ -34,6 +34,7 @@ def followed(core: str, operation: str, secrets: list[str], way: Way = RELEASE, 
     return found
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("operation", "rows"),
     [("multiply_each", 1), ("map_and_multiply", 1), ("hash_to_group", HASHED_ROWS)],
@@ -42,6 +43,7 @@ def test_the_released_code_takes_one_way_and_touches_the_same_memory(operation: 
     assert len(set(followed("avx512ifma", operation, TWO, rows=rows))) == 1
 
 
+@pytest.mark.ci
 def test_a_leak_is_seen() -> None:
     """The sabotaged twin: a branch changes the way, a look into a table the addresses."""
     one, other = followed("portable", "multiply", TWO, Way("gcc", CHECKED, sabotage=LEAKS))
@@ -49,6 +51,7 @@ def test_a_leak_is_seen() -> None:
     assert one.addresses != other.addresses
 
 
+@pytest.mark.ci
 def test_a_leak_in_hashing_is_seen() -> None:
     """The same in the real AVX-512 code, for eight lanes of SHA-512, and for identifiers: no scalar takes part."""
     way = RELEASE.but(sabotage=LEAKS_IN_HASHING)

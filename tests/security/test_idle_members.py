@@ -79,7 +79,7 @@ def silent_board(trio: Trio, monkeypatch: pytest.MonkeyPatch, rounds: int) -> It
         calls["now"] -= 1
         return ReceiptKind.RETRY_LATER
 
-    monkeypatch.setattr(board.parts.engine, "accept", hang)
+    monkeypatch.setattr(board.parts.door, "_accept", hang)
     made = [proposal(trio, seconds=2.5) for _ in range(rounds)]
     for _round_id, envelope in made:
         board.parts.carrier.deliver(envelope)

@@ -63,6 +63,7 @@ def test_the_numbers_of_runs_are_those_that_were_promised() -> None:
         assert seeds == list(range(begin, begin + size))
 
 
+@pytest.mark.ci
 @pytest.mark.tm("TM-147")
 def test_a_seed_gives_the_same_run_again_in_another_process() -> None:
     """And the command with which a failing seed is repeated works."""

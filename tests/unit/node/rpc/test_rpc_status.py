@@ -11,7 +11,7 @@ from node.rpc.access import ACCESS, Caller
 from node.rpc.status import Audience, Unauthenticated, abort, code_of, problem_of
 from node.transport.explain import explain
 from node.wire.problem import METADATA_KEY, Problem
-from node.wire.services import CONTROL, PEER, method_names
+from node.wire.services import CONTROL, PEER, RELAY, method_names
 
 SECRET = "dataset Winter2026 in /srv/ada"
 
@@ -22,7 +22,7 @@ def every(base: type[Exception]) -> list[type[Exception]]:
 
 @pytest.mark.tm("TM-65")
 def test_every_call_there_is_has_a_policy_row_and_no_row_is_idle() -> None:
-    assert {name for service in (PEER, CONTROL) for name in method_names(service)} == set(ACCESS)
+    assert {name for service in (PEER, CONTROL, RELAY) for name in method_names(service)} == set(ACCESS)
     assert {name for name, caller in ACCESS.items() if caller is Caller.OWNER} == set(method_names(CONTROL))
 
 
