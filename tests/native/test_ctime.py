@@ -22,7 +22,7 @@ from psi.group import ORDER
 from tests.support.leaks import LEAKS, LEAKS_IN_LANES
 from tests.support.native_build import EMULATED, RELEASE, Way, need, program, run
 
-pytestmark = pytest.mark.tm("TM-99")
+pytestmark = [pytest.mark.tm("TM-99"), pytest.mark.ci]
 
 WAYS = {"portable": RELEASE, "avx512ifma": EMULATED}
 OPERATIONS = ("multiply", "multiply_each", "map", "map_and_multiply", "hash_to_group", "check_scalars")

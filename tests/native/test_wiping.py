@@ -22,7 +22,7 @@ DEEPEST = 210_000
 OWN_FRAMES = 8 * 1024
 """What the thread's start and its local storage take of the stack, at most, in bytes."""
 
-pytestmark = pytest.mark.tm("TM-100")
+pytestmark = [pytest.mark.tm("TM-100"), pytest.mark.ci]
 
 
 def residue(core: str, operation: str, way: Way = RELEASE) -> dict[str, int]:

@@ -7,6 +7,7 @@ and invents parcels, and shows old ones again. Each check has a sabotaged twin.
 
 import json
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -140,7 +141,9 @@ def canaries(manifest: str, rounds: dict[str, str]) -> Search:
         for office, rows in (("shelter", ours), ("police", theirs))
         for name, value in values_of(people(office, rows, shared)).items()
     }
-    texts = [text for text in _strings(json.loads(manifest)) if len(text) >= 8 and len(text) != 32]
+    # Times are not what is looked for: a card may have been issued in the second in which a round was proposed.
+    said = [text for text in _strings(json.loads(manifest)) if not re.fullmatch(r"[\d:TZ-]{20}", text)]
+    texts = [text for text in said if len(text) >= 8 and len(text) != 32]
     assert len(texts) > 10
     values |= {f"manifest text {number}": text for number, text in enumerate(texts)}
     values |= {f"round {name}": round_id for name, round_id in rounds.items()}

@@ -525,6 +525,7 @@ from pathlib import Path
 from node.clock import SystemClock
 from node.relay.database import RelayDatabase
 from node.relay.mailbox import Mailbox
+from node.relay.settings import RelayLimits
 from tests.support.relays import fake_parcel
 
 database = RelayDatabase(Path(sys.argv[1]))
