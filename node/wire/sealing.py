@@ -4,7 +4,8 @@
     info = length_prefixed(label, round id, sender, recipient, sequence, kind)
 
     what is said              the recipient's key                                    made of            grows by
-    about a round (a note)    the sealing key on its card; kept when cards change    X25519             48 bytes
+    about a round (a note)    on its card; of a renewed card, the one before opens   X25519             48 bytes
+                              as well
     of a round's protocol     of this round alone: comes with its signature, is      ML-KEM-768 and     1136 bytes
                               destroyed when the round ends                          X25519 together
 
