@@ -16,7 +16,7 @@ the audit log (`ends`); the node goes on.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,7 +33,7 @@ from node.policy.budgets import BudgetSpent
 from node.rounds.book import Round, RoundBook
 from node.rounds.conversation import Workshop
 from node.rounds.ends import LIVE, Ends, OvertakenError, StoppedError
-from node.rounds.hearing import Hearing
+from node.rounds.hearing import Further, Hearing
 from node.rounds.leads import LeadBook
 from node.rounds.mailbox import Inbox, Outbox, Unreadable
 from node.rounds.negotiation import Negotiation
@@ -44,7 +44,7 @@ from node.rounds.reception import Reception
 from node.rounds.speaking import Speaking
 from node.rounds.states import RoundState
 from node.store import Store
-from node.wire.envelope import Envelope, ReceiptKind
+from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from psi.errors import PsiError
 from psi.protocol.states import Leg, Place
 
@@ -85,6 +85,7 @@ class RoundEngine:
     negotiation: Negotiation
     workshop: Workshop
     witness: Witness
+    further: Mapping[EnvelopeKind, Further] = field(default_factory=dict)
     progress: Callable[[str, int], None] = lambda _round_id, _records: None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _waiting: dict[str, datetime] = field(default_factory=dict)
@@ -109,6 +110,7 @@ class RoundEngine:
             witness=self.witness,
             ends=self._ends,
             opened=self._opened,
+            further=self.further,
         )
         self._speaking = Speaking(
             store=self.store,

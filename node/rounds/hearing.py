@@ -3,6 +3,7 @@
     PROPOSAL                          a new round in state proposed                      (`negotiation`)
     SIGNATURE REFUSAL START CANCEL    the agreement goes on, or is called off            (`negotiation`)
     STATUS                            how a member's side stands
+    WITNESS FEEDBACK CONTACT          what follows from the round, also when it is over   (`further`)
     ROUND                             one message of protocol `pair`, or some chunks: session.receive, then in one
                                       transaction the audit entry, the leads, the snapshot and the letters as read
 
@@ -10,10 +11,10 @@ What breaks the rules ends the round, with its sender's name in the audit log, i
 A round is read anew inside each transaction: a person may have ended it since the letter was fetched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -36,7 +37,7 @@ from node.wire.envelope import EnvelopeKind
 from psi.errors import MalformedMessage, PeerError, PsiError, UnexpectedMessage, WrongCount
 from psi.messages import Blinded, Close, Count, Evaluated, Message, Open, Released, decode
 
-__all__ = ["LONGEST_SECONDS", "Hearing"]
+__all__ = ["LONGEST_SECONDS", "Further", "Hearing"]
 
 LONGEST_SECONDS = 1.0
 """After this long no further chunk is heard before those that were are stored."""
@@ -45,8 +46,19 @@ _STATES = frozenset({RoundState.RUNNING, RoundState.DECIDING, RoundState.FINISHE
 """What a member may report of its side."""
 
 
+class Further(Protocol):
+    """Takes the notes of one kind that are heard after the end as well."""
+
+    def take(self, tx: Connection, found: Round, letter: Letter) -> None:
+        """In the transaction that drops the letter. PeerError if it breaks the rules, which ends a round that is not
+        over; RefusedByPolicy if it is not wanted."""
+        ...
+
+
 @dataclass
 class Hearing:
+    """`further` has the takers of WITNESS, FEEDBACK and CONTACT; what nobody takes breaks the rules."""
+
     store: Store
     audit: AuditLog
     members: MemberBook
@@ -58,6 +70,7 @@ class Hearing:
     witness: Witness
     ends: Ends
     opened: Opened
+    further: Mapping[EnvelopeKind, Further]
 
     def read(self, found: Round | None, letters: Sequence[Letter]) -> None:
         """Take the first letter, and of the protocol as many of the following as belong together; afterwards they are
@@ -93,6 +106,8 @@ class Hearing:
     def _take_note(self, tx: Connection, found: Round, letter: Letter) -> None:
         if letter.kind is EnvelopeKind.STATUS:
             self._on_status(tx, found, letter)
+        elif (taker := self.further.get(letter.kind)) is not None:
+            taker.take(tx, found, letter)
         elif found.over:
             return
         elif letter.kind is EnvelopeKind.SIGNATURE:
@@ -103,8 +118,10 @@ class Hearing:
             self.negotiation.on_start(tx, letter, found)
         elif letter.kind is EnvelopeKind.CANCEL:
             self.negotiation.on_cancel(tx, letter, found)
-        else:
+        elif letter.kind is EnvelopeKind.PROPOSAL:
             raise UnexpectedMessage("The other side proposed the same round again.")
+        else:
+            raise UnexpectedMessage("The other side sent a note of a kind that this node does not take.")
 
     def _on_status(self, tx: Connection, found: Round, letter: Letter) -> None:
         """A member says how its side stands. Only a failure changes ours; a convener keeps the picture."""

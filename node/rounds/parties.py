@@ -15,6 +15,8 @@ from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from psi.errors import MalformedMessage, PsiError
 
 __all__ = [
+    "AFTER_THE_END",
+    "MAX_LONG_NOTE_BYTES",
     "MAX_NOTE_BYTES",
     "RESTORED",
     "Carrier",
@@ -28,7 +30,13 @@ __all__ = [
 ]
 
 MAX_NOTE_BYTES = 2048
-"""Longest content of any envelope but a PROPOSAL and a message of the protocol, in bytes."""
+"""Longest content of a note about a round that does not stand in `AFTER_THE_END`, in bytes; a STATUS among them."""
+
+MAX_LONG_NOTE_BYTES = 16 * 1024
+"""Longest content of a WITNESS, FEEDBACK or CONTACT, in bytes."""
+
+AFTER_THE_END = frozenset({EnvelopeKind.STATUS, EnvelopeKind.WITNESS, EnvelopeKind.FEEDBACK, EnvelopeKind.CONTACT})
+"""What is said of a round that is over as well: how a side stands, and what follows from the result."""
 
 RESTORED = "restored"
 """The code with which a round ends whose state one side does not know any more: it was put together from a backup."""

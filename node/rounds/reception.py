@@ -5,7 +5,7 @@ Only what its sender could rightly send is stored: a proposal that reads as an a
 of the round's parties, messages of the protocol from the other side only. Everything that can be said without work is
 said here, so that a flood costs its sender more than us:
 
-    bytes     a note is short, a proposal has at most MAX_MANIFEST_BYTES, a message what the wire allows
+    bytes     a note is short (`parties`), a proposal has at most MAX_MANIFEST_BYTES, a message what the wire allows
     number    MOST_NOTES notes of one sender in a round, ever; MOST_EARLY protocol messages before our list is made;
               `most_waiting` unread envelopes of one sender over all rounds: more are asked to come later
     rounds    MAX_ROUNDS_PER_CONVENER that are open or were proposed within a day
@@ -25,7 +25,7 @@ from node.rounds.book import Round, RoundBook
 from node.rounds.ends import LIVE, Ends
 from node.rounds.mailbox import Inbox
 from node.rounds.negotiation import Negotiation
-from node.rounds.parties import MAX_NOTE_BYTES, RESTORED, others, write_note
+from node.rounds.parties import AFTER_THE_END, MAX_LONG_NOTE_BYTES, MAX_NOTE_BYTES, RESTORED, others, write_note
 from node.rounds.seals import Seals
 from node.rounds.states import RoundState
 from node.store import Store
@@ -92,10 +92,11 @@ class Reception:
             return self.inbox.put(tx, envelope, lambda proposal: self._admitted(tx, proposal))
         if protocol and envelope.sender != found.peer:
             raise UnexpectedMessage("A party that is no member sent a message of the protocol.")
-        longest = MAX_NOTE_BYTES + NOTE_GROWTH_BYTES
+        long = envelope.kind in AFTER_THE_END and envelope.kind is not EnvelopeKind.STATUS
+        longest = (MAX_LONG_NOTE_BYTES if long else MAX_NOTE_BYTES) + NOTE_GROWTH_BYTES
         if envelope.kind not in (EnvelopeKind.ROUND, EnvelopeKind.PROPOSAL) and len(envelope.payload) > longest:
             raise MalformedMessage("The other side sent a note about the round that is far too long.")
-        if found.over and envelope.kind is not EnvelopeKind.STATUS:
+        if found.over and envelope.kind not in AFTER_THE_END:
             known = self.inbox.knows(tx, envelope)
             return ReceiptKind.ALREADY if known else ReceiptKind.ACCEPTED
         if protocol and self._too_early(tx, found) and not self.inbox.knows(tx, envelope):

@@ -22,20 +22,33 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "approvals",
     "audit_entries",
     "carried",
     "charges",
     "checkpoints",
+    "contacts",
+    "cosignatures",
     "datasets",
+    "decoys",
+    "erasures",
+    "exclusions",
+    "exposures",
+    "feedback",
+    "freezes",
+    "grants",
     "inbox",
+    "known_different",
     "members",
     "metadata",
     "outbox",
     "peer_checkpoints",
     "results",
+    "reviews",
     "rounds",
     "settings",
     "signatures",
+    "staff",
     "stop_lists",
 ]
 
@@ -75,6 +88,7 @@ members = Table(
     Column("added_at", Text, nullable=False),
     Column("confirmed_at", Text),
     Column("reach", Text),  # how it is reached; NULL: as its card says
+    Column("children", Boolean),  # takes part in rounds about children, as two people here decided; NULL: no
     CheckConstraint("state IN ('pending', 'confirmed', 'removed')", name="state"),
     Index(None, "tls_key_hash"),
 )
@@ -134,6 +148,7 @@ rounds = Table(
     Column("updated_at", Text, nullable=False),
     Column("version_id", Text),  # of the data set, once the list is made
     Column("listed_at", Text),  # when it was made; both stay when the round is over
+    Column("erased_at", Text),  # when its results were deleted
     CheckConstraint("position IN ('first', 'second', 'none')", name="position"),
 )
 
@@ -248,4 +263,182 @@ peer_checkpoints = Table(
     Column("root", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
     CheckConstraint("moment IN ('open', 'close')", name="moment"),
+)
+
+# People of this organisation who act here, by the label that stands in the log.
+staff = Table(
+    "staff",
+    metadata,
+    Column("label", Text, primary_key=True),
+    Column("roles", Text, nullable=False),  # words with commas between, in order
+    Column("verifier", LargeBinary, nullable=False),  # sealed: what their own passphrase is checked against
+    Column("state", Text, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("added_at", Text, nullable=False),
+    Column("removed_at", Text),
+    CheckConstraint("state IN ('active', 'removed')", name="state"),
+)
+
+# What waits for, or has, the decision of a second person.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", _Whole, primary_key=True, autoincrement=True),
+    Column("subject", Text, nullable=False),  # what it is about, a word: see node.staff.approvals
+    Column("subject_id", Text, nullable=False),  # which one
+    Column("digest", LargeBinary, nullable=False),  # of exactly what was asked
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", Text),
+    CheckConstraint("verdict IN ('waiting', 'approved', 'declined', 'overridden')", name="verdict"),
+    Index(None, "subject", "subject_id"),
+)
+
+# More budget for one member for some time, asked for by one person and approved by another.
+grants = Table(
+    "grants",
+    metadata,
+    Column("grant_id", Text, primary_key=True),
+    Column("peer", Text, nullable=False),
+    Column("elements", _Whole, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Text, nullable=False),
+    Column("valid_until", Text, nullable=False),
+    Column("approved_by", Text),
+    Column("approved_at", Text),
+    Column("revoked_at", Text),
+    CheckConstraint("elements > 0", name="elements"),
+    Index(None, "peer"),
+)
+
+# Which of our own records we exposed to whom, as keyed digests: see node.policy.exposure.
+exposures = Table(
+    "exposures",
+    metadata,
+    Column("id", _Whole, primary_key=True, autoincrement=True),
+    Column("peer", Text, nullable=False),
+    Column("round_id", Text, nullable=False),
+    Column("records", _Whole, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # sealed
+    Column("at", Text, nullable=False),
+    UniqueConstraint("peer", "round_id"),
+)
+
+# Decoys among our own list, while the round needs them.
+decoys = Table(
+    "decoys",
+    metadata,
+    Column("round_id", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),  # sealed
+)
+
+freezes = Table(
+    "freezes",
+    metadata,
+    Column("id", _Whole, primary_key=True, autoincrement=True),
+    Column("member_id", Text, nullable=False),
+    Column("round_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("evidence", LargeBinary, nullable=False),  # sealed
+    Column("frozen_at", Text, nullable=False),
+    Column("lifted_by", Text),
+    Column("lifted_second", Text),
+    Column("lifted_at", Text),
+    UniqueConstraint("member_id", "round_id"),
+)
+
+# Checkpoints that one member signed of another one's log: a peer of ours ("ours"), or we of a peer's ("theirs").
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("member_id", Text, primary_key=True),
+    Column("round_id", Text, primary_key=True),
+    Column("moment", Text, primary_key=True),
+    Column("log", Text, primary_key=True),
+    Column("tree_size", _Whole, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),  # of the log's owner
+    Column("cosigned_at", _Whole, nullable=False),  # seconds since 1970, by the clock of whoever cosigned
+    Column("cosignature", LargeBinary, nullable=False),
+    CheckConstraint("log IN ('ours', 'theirs')", name="log"),
+    Index(None, "log", "tree_size"),
+)
+
+# What people decided about leads: a line for each decision, the last one counts.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", _Whole, primary_key=True, autoincrement=True),
+    Column("round_id", Text, ForeignKey("rounds.round_id", ondelete="CASCADE"), nullable=False),
+    Column("number", _Whole, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("due_on", Text),  # a day
+    Index(None, "round_id", "number"),
+)
+
+# What both sides say to each other of a lead: a status, by its match handle.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", _Whole, primary_key=True, autoincrement=True),
+    Column("round_id", Text, ForeignKey("rounds.round_id", ondelete="CASCADE"), nullable=False),
+    Column("handle", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    CheckConstraint("direction IN ('sent', 'received')", name="direction"),
+    Index(None, "round_id", "handle"),
+)
+
+# "These two are known to be different people", as a keyed digest: see node.rounds.known_different.
+known_different = Table(
+    "known_different",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+# Contact cards and agreed fields, for matched records alone: offered by one side, given once both have offered.
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("id", _Whole, primary_key=True, autoincrement=True),
+    Column("round_id", Text, ForeignKey("rounds.round_id", ondelete="CASCADE"), nullable=False),
+    Column("handle", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("body", LargeBinary),  # sealed
+    Column("at", Text, nullable=False),
+    CheckConstraint("direction IN ('ours', 'theirs')", name="direction"),
+    CheckConstraint("state IN ('offered', 'given', 'withdrawn')", name="state"),
+    UniqueConstraint("round_id", "handle", "direction"),
+)
+
+# Records of a data set that take no part: withdrawn, or kept from one member.
+exclusions = Table(
+    "exclusions",
+    metadata,
+    Column("id", _Whole, primary_key=True, autoincrement=True),
+    Column("dataset_id", Text, ForeignKey("datasets.dataset_id", ondelete="CASCADE"), nullable=False),
+    Column("peer", Text, nullable=False),  # member id; empty: everybody
+    Column("records", _Whole, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # sealed: references
+    Column("changed_at", Text, nullable=False),
+    UniqueConstraint("dataset_id", "peer"),
+)
+
+# What was erased at a person's request: a keyed digest of the reference, and counts.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", _Whole, primary_key=True, autoincrement=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("counts", Text, nullable=False),  # JSON, numbers only
+    Column("by", Text, nullable=False),
+    Column("at", Text, nullable=False),
 )

@@ -34,6 +34,12 @@ PLACES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType
         "outbox": (("round_id", "recipient", "sequence"), ("envelope",)),
         "inbox": (("round_id", "sender", "sequence"), ("payload",)),
         "results": (("round_id", "first"), ("body",)),
+        "staff": (("label",), ("verifier",)),
+        "exposures": (("peer", "round_id"), ("body",)),
+        "decoys": (("round_id",), ("body",)),
+        "freezes": (("member_id", "round_id"), ("evidence",)),
+        "contacts": (("round_id", "handle", "direction"), ("body",)),
+        "exclusions": (("dataset_id", "peer"), ("body",)),
     }
 )
 """Table -> (columns that name the row, sealed columns)."""

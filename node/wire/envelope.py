@@ -66,6 +66,9 @@ class EnvelopeKind(IntEnum):
     CANCEL = 5
     STATUS = 6
     ROUND = 7
+    WITNESS = 8
+    FEEDBACK = 9
+    CONTACT = 10
 
 
 class ReceiptKind(IntEnum):

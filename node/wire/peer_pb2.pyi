@@ -15,6 +15,9 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     KIND_CANCEL: _ClassVar[Kind]
     KIND_STATUS: _ClassVar[Kind]
     KIND_ROUND: _ClassVar[Kind]
+    KIND_WITNESS: _ClassVar[Kind]
+    KIND_FEEDBACK: _ClassVar[Kind]
+    KIND_CONTACT: _ClassVar[Kind]
 KIND_UNSPECIFIED: Kind
 KIND_PROPOSAL: Kind
 KIND_SIGNATURE: Kind
@@ -23,6 +26,9 @@ KIND_START: Kind
 KIND_CANCEL: Kind
 KIND_STATUS: Kind
 KIND_ROUND: Kind
+KIND_WITNESS: Kind
+KIND_FEEDBACK: Kind
+KIND_CONTACT: Kind
 
 class Envelope(_message.Message):
     __slots__ = ("format", "round_id", "sender", "recipient", "sequence", "kind", "payload", "signature")

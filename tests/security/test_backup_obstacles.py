@@ -331,7 +331,7 @@ def test_what_is_planted_beside_the_target_is_left_alone(backup: Path, tmp_path:
 
 ABOUT = {
     "part": "about", "format": 1, "software": "x", "made_at": "2026-01-01T00:00:00Z", "member": "m",
-    "folder": "/nowhere", "revision": "0005", "entries": 0, "root": "",
+    "folder": "/nowhere", "revision": "0006", "entries": 0, "root": "",
 }  # fmt: skip
 
 
