@@ -18,7 +18,7 @@ from pathlib import Path
 from node.errors import UserError
 from psi.secret import SecretBytes
 
-__all__ = ["MAX_PASSPHRASE_BYTES", "ask", "ask_twice", "at_terminal", "read_file"]
+__all__ = ["MAX_PASSPHRASE_BYTES", "ask", "ask_twice", "at_terminal", "read_file", "tell"]
 
 MAX_PASSPHRASE_BYTES = 1024
 """Longest passphrase, in bytes of UTF-8. (A terminal passes on at most 4095 bytes of a line.)"""
@@ -70,6 +70,13 @@ def ask(question: str) -> SecretBytes:
             return _line(terminal)
         finally:
             os.write(terminal, b"\n")
+
+
+def tell(text: str) -> None:
+    """One line to whoever sits at the terminal, if somebody does."""
+    if at_terminal():
+        with _silent_terminal() as terminal:
+            os.write(terminal, f"{text}\n".encode())
 
 
 def ask_twice(at_least: int = 1) -> SecretBytes:

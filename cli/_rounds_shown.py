@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from cli._coverage_shown import show_coverage
 from cli._output import Printer
 
 __all__ = [
@@ -91,6 +92,9 @@ def show_terms(printer: Printer, reply: dict[str, Any]) -> None:
     printer.line(f"What the rules of this node say: {fine} agree, {len(objections)} object", style="bold")
     printer.bullets(f"{v['rule']}: {v['sentence']} {v['advice']}" for v in objections)
     printer.line()
+    if reply.get("coverage"):
+        show_coverage(printer, reply["coverage"])
+        printer.line()
     names = {member["member_id"]: member["name"] for member in reply["manifest"]["members"]}
     printer.facts({
         f"elements that {names.get(member, member)} sends": f"{number:,}"
@@ -102,6 +106,12 @@ def show_results(printer: Printer, reply: dict[str, Any]) -> None:
     """`round results`."""
     printer.line(f"Round {reply['round']['round_id'][:8]}: {reply['round']['turn']}", style="bold")
     printer.line()
+    if reply["deleted_at"] is not None:
+        printer.line(reply["note"])
+        return
+    if reply["round"]["failure"]:
+        printer.line(f"It failed: {reply['round']['failure']}", style="red")
+        printer.line()
     if not (reply["learned"] or reply["leads"] or reply["count"] is not None):
         printer.line("Nothing was learned yet.")
         return
@@ -136,6 +146,7 @@ def show_results(printer: Printer, reply: dict[str, Any]) -> None:
     if reply["leads"] or reply["count"] is not None:
         printer.line()
         printer.line(reply["note"])
+        printer.bullets(reply["advice"])
 
 
 def show_contacts(printer: Printer, reply: dict[str, Any]) -> None:
@@ -177,6 +188,10 @@ def _round(printer: Printer, found: dict[str, Any]) -> None:
         for sentence in (party["sentence"], party["clock"]):
             if sentence:
                 printer.line(sentence, style="yellow" if party["failing_since"] or sentence == party["clock"] else "")
+    if found.get("approval"):
+        printer.line(found["approval"], style="yellow")
+    if found["shown_before"]:
+        printer.line(found["shown_before"], style="yellow")
     if found["failure"]:
         printer.line(f"It failed: {found['failure']}", style="red")
     if found["blamed"]:
@@ -224,6 +239,11 @@ def _span(seconds: float) -> str:
 def _next(found: dict[str, Any]) -> dict[str, str]:
     """The command that this node's turn calls for, if it is this node's."""
     name = found["round_id"][:8]
+    if found["state"] == "proposed" and found.get("approval"):
+        return {
+            "next": f"for a second person: `blindmatch round show {name}`, then "
+            f"`blindmatch round approve {name} --by NAME` or `blindmatch round refuse {name} --by NAME`"
+        }
     if found["state"] == "proposed" and found["whose"] == "you":
         return {
             "next": f"`blindmatch round show {name}`, then `blindmatch round sign {name} --dataset NAME --by NAME` or "

@@ -3,6 +3,9 @@
     session = Session(folder, passphrase_file)
     reply = session.call("round.status", {"round": "4f"})
 
+Where staff is registered, a node answers a request that names somebody in `by` with "show who you are": then the
+person's own passphrase is asked for (or read from the file of --own-passphrase-file), and goes beside the request.
+
 If no node runs, the folder is opened in this process and the same table of operations is asked, so replies and errors
 are the same. Two commands that do this at the same moment take turns.
 """
@@ -15,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli import _passphrase
+from cli import _own, _passphrase
 from node.errors import Busy, NodeError, UserError
 from psi.secret import SecretBytes
 
@@ -30,6 +33,7 @@ POLL_SECONDS = 0.2
 Reply = dict[str, Any]
 Progress = Callable[[Mapping[str, Any]], None]
 Ask = Callable[[str, Mapping[str, Any]], Reply]
+_Proven = Callable[[str, Mapping[str, Any], SecretBytes | None], Reply]
 
 
 def _no_progress(_step: Mapping[str, Any]) -> None:
@@ -51,26 +55,37 @@ class Session:
         except RuntimeError:
             raise UserError("This account has no home folder.", advice="Name the node's folder: --folder.") from None
 
-    def call(self, operation: str, request: Mapping[str, Any], progress: Progress = _no_progress) -> Reply:
-        """Ask one thing."""
-        with self.connect(progress) as ask:
+    def call(
+        self,
+        operation: str,
+        request: Mapping[str, Any],
+        progress: Progress = _no_progress,
+        *,
+        new: SecretBytes | None = None,
+    ) -> Reply:
+        """Ask one thing. `new`: a new passphrase that goes with it, beside the request; the caller wipes it."""
+        with self.connect(progress, new=new) as ask:
             return ask(operation, request)
 
     @contextmanager
-    def connect(self, progress: Progress = _no_progress, *, running: bool = False) -> Iterator[Ask]:
+    def connect(
+        self, progress: Progress = _no_progress, *, running: bool = False, new: SecretBytes | None = None
+    ) -> Iterator[Ask]:
         """Ask several things of the same node. `running`: only of a node that runs, else UserError."""
         from node.rpc.control_client import ControlClient, NodeNotRunning
 
         with ExitStack() as stack:
             clients: list[ControlClient] = []
-            opened: list[Ask] = []
+            opened: list[_Proven] = []
+            shown = stack.enter_context(_own.Shown())
 
             def ask(operation: str, request: Mapping[str, Any]) -> Reply:
+                own = shown.of(request)
                 if opened:
-                    return opened[0](operation, request)
+                    return opened[0](operation, request, own)
                 if not clients:
                     clients.append(stack.enter_context(ControlClient(self.folder)))
-                reply: Reply = clients[0].call(operation, request, progress)
+                reply: Reply = clients[0].call(operation, request, progress, credential=own, new_credential=new)
                 return reply
 
             def ask_or_open(operation: str, request: Mapping[str, Any]) -> Reply:
@@ -78,7 +93,11 @@ class Session:
                 while True:
                     try:
                         return ask(operation, request)
-                    except NodeNotRunning:
+                    except NodeError as error:
+                        if not isinstance(error, NodeNotRunning):
+                            if not shown.asked_for(error, request):
+                                raise
+                            continue
                         if running:
                             raise UserError(
                                 "The node is not running, so nothing can change.",
@@ -86,7 +105,7 @@ class Session:
                             ) from None
                         clients.pop().close()
                     try:
-                        opened.append(stack.enter_context(self._opened(progress)))
+                        opened.append(stack.enter_context(self._opened(progress, new)))
                     except Busy:
                         # Held by another command, or by a node that starts and will answer in a moment.
                         if time.monotonic() > until:
@@ -141,7 +160,7 @@ class Session:
             ) from None
 
     @contextmanager
-    def _opened(self, progress: Progress) -> Iterator[Ask]:
+    def _opened(self, progress: Progress, new: SecretBytes | None) -> Iterator["_Proven"]:
         """The same operations without a running node. Busy if somebody holds the folder."""
         from node.app import harden, open_node
         from node.operations import OPERATIONS, Dispatcher
@@ -157,8 +176,10 @@ class Session:
         ):
             dispatcher = Dispatcher(parts, OPERATIONS)
 
-            def ask(operation: str, request: Mapping[str, Any]) -> Reply:
-                reply: Reply = json.loads(dispatcher.invoke(operation, json.dumps(dict(request)).encode(), progress))
+            def ask(operation: str, request: Mapping[str, Any], own: SecretBytes | None) -> Reply:
+                asked = json.dumps(dict(request)).encode()
+                done = dispatcher.invoke(operation, asked, progress, credential=own, new_credential=new)
+                reply: Reply = json.loads(done)
                 return reply
 
             yield ask

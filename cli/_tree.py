@@ -1,16 +1,38 @@
 """The tree of commands."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
 from cli import _keeping as _keeping
-from cli import audit, card, dataset, doctor, key, member, node, relay, round  # noqa: A004  the command's name
+from cli import (
+    _own,
+    approval,
+    audit,
+    budget,
+    card,
+    dataset,
+    doctor,
+    key,
+    lead,
+    member,
+    node,
+    policy,
+    relay,
+    report,
+    retention,
+    round,  # noqa: A004  the command's name
+    staff,
+    tripwire,
+)
 from cli._exit import explained
 from cli.backup import backup, restore
 from cli.demo.command import demo
+from cli.erase import erase
+from cli.verify import verify
 from node import __version__
 
 __all__ = ["app"]
@@ -29,8 +51,9 @@ class _InOrder(TyperGroup):
 
     def list_commands(self, _ctx: object) -> list[str]:
         return [
-            "demo", "node", "card", "member", "dataset", "round", "audit", "relay",
-            "backup", "restore", "key", "doctor",
+            "demo", "node", "card", "member", "dataset", "policy", "budget", "round", "lead", "staff", "approval",
+            "tripwire", "audit", "report", "verify", "relay", "retention", "erase", "backup", "restore", "key",
+            "doctor",
         ]  # fmt: skip
 
 
@@ -44,8 +67,13 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for group in (node, card, member, dataset, round, audit, relay, key):
+for group in (
+    node, card, member, dataset, policy, budget, round, lead,
+    staff, approval, tripwire, audit, report, relay, retention, key,
+):  # fmt: skip
     app.add_typer(group.app)
+app.command("verify")(verify)
+app.command("erase")(erase)
 app.command("backup")(backup)
 app.command("restore")(restore)
 app.command("doctor")(doctor.doctor)
@@ -63,5 +91,15 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
+    own_passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--own-passphrase-file",
+            envvar="BLINDMATCH_OWN_PASSPHRASE_FILE",
+            metavar="FILE",
+            help="A private file with your own passphrase, where people are registered (`staff`); else you are asked.",
+        ),
+    ] = None,
 ) -> None:
     """Find which records two organisations both hold, and learn nothing else."""
+    _own.choose(own_passphrase_file)

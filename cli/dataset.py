@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from cli import stop_list
+from cli import _consent, stop_list
 from cli._dataset_options import Columns, Meaning, Opening, call, marked_copy_path, spread
 from cli._datasets_shown import (
     show_added,
@@ -190,3 +190,6 @@ def remove(
 def _absolute(file: Path) -> str:
     # The running node has another working folder.
     return str(file.expanduser().absolute())
+
+
+_consent.register(app)

@@ -90,6 +90,36 @@ def reach(
     )
 
 
+@app.command()
+def children(
+    name: _Alias,
+    by: By,
+    no: Annotated[bool, typer.Option("--no", help="Take it back; one person is enough, and it holds at once.")] = False,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask that a member may take part in rounds about children; a second person with the role children approves it."""
+    request = {"name": name, "by": by, "allowed": not no}
+    show(Session(folder, passphrase_file).call("member.children", request), as_json, _children)
+
+
+@app.command("show")
+def show_member(
+    name: _Alias, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Show one member, and whether it is frozen because it asked about decoys: what happened, and what to do now."""
+    show(Session(folder, passphrase_file).call("member.show", {"name": name}), as_json, _shown)
+
+
+@app.command()
+def unfreeze(
+    name: _Alias, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Ask that rounds with a frozen member may go on, once you have spoken with it; a second person approves it."""
+    show(Session(folder, passphrase_file).call("member.unfreeze", {"name": name, "by": by}), as_json, _shown)
+
+
 @app.command("list")
 def list_members(folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
     """List every member this node knows."""
@@ -139,9 +169,42 @@ def _reached(printer: Printer, reply: dict[str, Any]) -> None:
     printer.line(f"{member['alias']} is reached: {member['reach']}. What already waits for it goes that way, too.")
 
 
+def _children(printer: Printer, reply: dict[str, Any]) -> None:
+    alias = reply["member"]["alias"]
+    if reply["number"] is None:
+        printer.line(f"{alias} takes part in no round about children.")
+        return
+    printer.line(f"Asked: {alias} in rounds about children. It waits for a second person:")
+    printer.line(f"blindmatch approval approve {reply['number']} --by NAME")
+
+
+def _shown(printer: Printer, reply: dict[str, Any]) -> None:
+    member = reply["member"]
+    printer.facts({"alias": member["alias"], "state": _state(member), **card_facts(member["card"])})
+    for freeze in reply["freezes"]:
+        printer.line()
+        printer.line(f"Round {freeze['round_id'][:8]}, {freeze['frozen_at']}: {freeze['sentence']}")
+        if not freeze["stands"]:
+            people = f"{freeze['lifted_by']} and {freeze['lifted_second']}"
+            printer.line(f"Rounds may go on since {freeze['lifted_at']}: {people} decided it.")
+    if not reply["note"]:
+        return
+    printer.line()
+    printer.line(reply["note"], style="yellow")
+    if reply["number"] is None:
+        printer.line(f"When you have spoken with them: blindmatch member unfreeze {member['alias']} --by NAME")
+    else:
+        printer.line(f"{reply['waiting']} asked to go on. It waits for a second person:")
+        printer.line(f"blindmatch approval approve {reply['number']} --by NAME")
+
+
+def _state(member: dict[str, Any]) -> str:
+    return f"{member['state']}, FROZEN" if member["frozen"] else str(member["state"])
+
+
 def _list(printer: Printer, reply: dict[str, Any]) -> None:
     rows = [
-        (m["alias"], m["state"], m["card"]["name"], m["card"]["member_class"], m["card"]["country"],
+        (m["alias"], _state(m), m["card"]["name"], m["card"]["member_class"], m["card"]["country"],
          m["reach"], m["card"]["endpoint"], m["card"]["expires_at"][:10])
         for m in reply["members"]
     ]  # fmt: skip

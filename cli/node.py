@@ -123,6 +123,7 @@ def run(
         raise typer.BadParameter("Say console or json.", param_hint="--log")
     from node.app import run_node
     from node.operations import Parts
+    from node.policy import Limits
 
     session = Session(folder, passphrase_file)
     started = False
@@ -135,6 +136,8 @@ def run(
             f" at {parts.config.node.listen.rpartition(':')[0]}:{parts.port}" if parts.port else ", and opens no port"
         )
         note(f"{name} is running{where}. Ctrl-C stops it.")
+        if parts.budget.asked != Limits():
+            note(parts.budget.sentence())
 
     # Until it serves, SIGTERM simply ends this process; then run_node takes the signals over.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import _carried
+from cli import _carried, _consent, _contact
 from cli._exit import Exit
 from cli._options import AsJson, By, Folder, PassphraseFile, RoundId
 from cli._output import note, show, show_line, working
@@ -124,13 +124,26 @@ def sign(
     round_id: RoundId,
     dataset: Annotated[str, typer.Option(metavar="NAME", help="The data set that takes part.")],
     by: By,
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="Somebody is in danger: sign without the second person, who has to look at "
+                           "it afterwards. The log says who did this.")
+    ] = False,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
-) -> None:
-    """Agree to a round, with one data set. `blindmatch round show` says what you agree to."""
-    request = {"round": round_id, "dataset": dataset, "by": by}
+) -> None:  # fmt: skip
+    """Agree to a round, with one data set. `blindmatch round show` says what you agree to. Where the agreement asks for
+    two people here, this asks the second one, whose `round approve` signs."""
+    request = {"round": round_id, "dataset": dataset, "by": by, "urgent": urgent}
     show(Session(folder, passphrase_file).call("round.sign", request), as_json, show_round)
+
+
+@app.command()
+def approve(
+    round_id: RoundId, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Approve, as a second person, what a colleague wants to sign or has signed as urgent."""
+    show(Session(folder, passphrase_file).call("round.approve", {"round": round_id, "by": by}), as_json, show_round)
 
 
 @app.command()
@@ -305,4 +318,6 @@ def contacts(
     show(Session(folder, passphrase_file).call("round.contacts", {"round": round_id}), as_json, show_contacts)
 
 
+_contact.register(app)
 _carried.register(app)
+_consent.register_round(app)

@@ -23,9 +23,12 @@ from node.hardening import harden, until_told
 from node.identity.cards import Profile
 from node.identity.keys import Identity
 from node.keeping.restore import Restored, look_through, opened_backup, put_in_place, settle, staging, unpack
+from node.keeping.retention import RetentionWatch
 from node.keeping.sealedfile import Reader, damaged_backup, read_header
 from node.operations import OPERATIONS, Dispatcher, Parts, Progress
 from node.operations.figures import checks, refresher
+from node.operations.policies import note_policy
+from node.operations.retention import retention_of
 from node.rounds.ends import Ends
 from node.rounds.presence import ClockWatch
 from node.rounds.scheduler import Scheduler
@@ -33,6 +36,7 @@ from node.rpc.control import ControlServer
 from node.rpc.peer import PeerService, Versions
 from node.rpc.refusals import RefusalLog
 from node.rpc.server import PeerServer
+from node.staff.settings_noted import note_settings, remember_settings, settings_digest
 from node.store import LOOK_SECONDS, KeyRing, StateDir, Store
 from node.transport.collecting import Bell, Collecting, WaitingRoom
 from psi.identifiers import NORMALISER_VERSION
@@ -57,9 +61,11 @@ SCHEDULER_STOP_SECONDS = 4.0
 """How long it waits for the step of each round to end; what was not stored is done again at the next start."""
 SERVER_STOP_SECONDS = 2.0
 """How long it lets calls of peers come to their end."""
+RETENTION_STOP_SECONDS = 1.0
+"""How long it waits for a look at what is due to be deleted; each round of it is one transaction."""
 VISITS_STOP_SECONDS = 1.0
 """How long it waits for visits to relays and members that it takes things from, once their connections are closed.
-The four together stay under the ten seconds of a service."""
+The five together stay within the ten seconds of a service."""
 
 GC_OBJECTS = 20_000
 """Container objects that are made before the garbage collector looks for cycles among them: those of a few blocks of
@@ -123,7 +129,8 @@ def _furnish(
         try:
             identity = Identity.create(store, profile, clock=clock, random_bytes=os.urandom)
             with store.transaction() as tx:
-                audit_log(store, identity, clock).append(tx, "node-created", member=identity.member_id)
+                audit_log(store, identity, clock, os.urandom).append(tx, "node-created", member=identity.member_id)
+                remember_settings(tx, store, settings_digest(state.config))
         except BaseException:
             with suppress(NodeError):
                 store.discard()
@@ -142,7 +149,10 @@ def open_node(
     with ExitStack() as stack:
         state = StateDir(folder)
         stack.enter_context(state.lock())
-        yield build(stack, state, passphrase, clock or SystemClock(), os.urandom, unlock)
+        parts = build(stack, state, passphrase, clock or SystemClock(), os.urandom, unlock)
+        note_settings(parts.store, parts.audit, state.config)
+        note_policy(parts.store, parts.audit, parts.policy)
+        yield parts
 
 
 def restore_node(
@@ -192,6 +202,8 @@ def serving(
         state = StateDir(folder)
         stack.enter_context(state.lock())
         parts = build(stack, state, passphrase, clock or SystemClock(), random_bytes)
+        note_settings(parts.store, parts.audit, state.config)
+        note_policy(parts.store, parts.audit, parts.policy)
         adapt(parts)
         limits = parts.config.limits
         scheduler = Scheduler(
@@ -241,6 +253,9 @@ def serving(
         stack.callback(parts.carrier.close)
         clocks.start()
         stack.callback(clocks.stop)
+        retention = RetentionWatch(retention_of(parts).run)
+        retention.start()
+        stack.callback(retention.stop, RETENTION_STOP_SECONDS)
         stack.callback(parts.engine.stop)
         stack.callback(parts.store.hurry)
         stack.callback(leaving)

@@ -11,6 +11,7 @@ arithmetic to use (`psi.backend`).
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from node import config
@@ -21,20 +22,32 @@ from node.clock import Clock
 from node.datasets import DatasetBook
 from node.identity.keys import Identity
 from node.identity.members import MemberBook
+from node.ids import RandomBytes
 from node.operations import Parts
+from node.operations.budgets import grant_approved
+from node.operations.policies import children_approved
 from node.policy import Budget, Limits
+from node.policy.exposure import Exposures
+from node.policy.grants import GrantBook
+from node.policy.narrowing import load_policy
 from node.rounds.book import RoundBook
+from node.rounds.contact import ContactDesk
 from node.rounds.conversation import Workshop
 from node.rounds.engine import RoundEngine
+from node.rounds.known_different import KnownDifferent
 from node.rounds.leads import LeadBook
 from node.rounds.mailbox import Inbox, Outbox
 from node.rounds.negotiation import Negotiation
 from node.rounds.post import Post
 from node.rounds.presence import Presence
 from node.rounds.progress import ProgressBoard
+from node.rounds.reviews import Reviews
 from node.rounds.room import Room
 from node.rounds.seals import Seals
+from node.rounds.tripwires import Tripwires
+from node.rounds.witnessing import Witnessing
 from node.rpc.refusals import RefusalLog
+from node.staff import Approvals, Roster, Subject
 from node.store import KeyRing, SpoolFolder, StateDir, Store, read_address
 from node.transport.collecting import Bell
 from node.transport.direct import DirectCarrier
@@ -42,6 +55,8 @@ from node.transport.door import Door
 from node.transport.relay import RelayClient
 from node.transport.routes import Routes
 from node.transport.visits import Visits
+from node.tripwires import FreezeBook
+from node.wire.envelope import EnvelopeKind
 from psi.backend import Backend, choose
 from psi.secret import SecretBytes
 
@@ -76,7 +91,7 @@ def build(
 ) -> Parts:
     """The parts of a node from its folder; `stack` closes them. Nothing runs yet. `address`: URL of the database, in
     place of what the settings say."""
-    settings = config.load(state.config)
+    settings, policy = config.load(state.config), load_policy(state.policy)
     backend = ParallelBackend(chosen_backend(), settings.limits.arithmetic_threads or usable_processors())
     stack.callback(backend.close)
     keys = unlock(state.key, passphrase)
@@ -84,7 +99,10 @@ def build(
     store = Store.open(address or database_address(state, settings), keys, clock=clock)
     stack.callback(store.close)
     identity = Identity.load(store)
-    audit = audit_log(store, identity, clock)
+    audit = audit_log(store, identity, clock, random_bytes)
+    roster = Roster(store, audit, clock, random_bytes)
+    approvals = Approvals(store, audit, clock, roster)
+    approvals.when(Subject.STAFF, roster.approved)
     members = MemberBook(store, audit, identity, clock)
     datasets = DatasetBook(
         store,
@@ -99,7 +117,8 @@ def build(
         stack.callback(key.wipe)
     spools = SpoolFolder(state.spools, spool_key, random_bytes, older=older)
     limits = settings.budget
-    budget = Budget(store, clock, Limits(limits.elements, max(limits.elements, limits.elements_in_all), limits.days))
+    asked = Limits(limits.elements, max(limits.elements, limits.elements_in_all), limits.days)
+    budget = Budget(store, clock, asked, approvals)
     book, leads = RoundBook(store), LeadBook(store)
     seals = Seals(identity, members, book, random_bytes)
     inbox, outbox = Inbox(store, most_waiting=settings.limits.inbox_messages), Outbox(store, identity, seals)
@@ -109,6 +128,7 @@ def build(
     room, progress = Room(state.path, book, identity.member_id, clock), ProgressBoard(clock)
     post = Post(store, outbox, routes, clock, random_bytes, Presence(clock), way=routes.way)
     room.window = post.window
+    freezes = FreezeBook(store, audit, clock, members, approvals)
     negotiation = Negotiation(
         store=store,
         audit=audit,
@@ -117,12 +137,22 @@ def build(
         members=members,
         datasets=datasets,
         budget=budget,
+        approvals=approvals,
+        freezes=freezes,
         book=book,
         outbox=outbox,
         seals=seals,
         room=room,
+        exposures=Exposures(store, random_bytes),
         wake=_sleep,
+        least_approvers=policy.limits.least_approvers,
+        policy=policy,
     )
+    approvals.when(Subject.CHILDREN_MEMBER, partial(children_approved, members))
+    approvals.when(Subject.GRANT, partial(grant_approved, GrantBook(store, approvals), audit, clock))
+    reviews = Reviews(store, audit, clock, leads, outbox)
+    desk = ContactDesk(store, audit, clock, leads, outbox, negotiation, settings.contact)
+    witness = Witness(audit, NoteSigner(audit.key, identity.cosign_note), clock)
     engine = RoundEngine(
         store=store,
         audit=audit,
@@ -137,13 +167,16 @@ def build(
         post=post,
         negotiation=negotiation,
         workshop=Workshop(me=identity.member_id, spools=spools, book=book, backend=backend, random_bytes=random_bytes),
-        witness=Witness(),
+        witnessing=Witnessing(store, members, outbox, witness),
+        tripwires=Tripwires(store, identity.member_id, datasets, freezes, random_bytes, settings.tripwires.decoys),
+        further={EnvelopeKind.FEEDBACK: reviews, EnvelopeKind.CONTACT: desk},
         progress=progress.prepared,
     )
     stack.callback(engine.close)
     return Parts(
         folder=state,
         config=settings,
+        policy=policy,
         clock=clock,
         random_bytes=random_bytes,
         backend=backend,
@@ -152,11 +185,17 @@ def build(
         store=store,
         identity=identity,
         audit=audit,
+        roster=roster,
+        approvals=approvals,
         members=members,
+        freezes=freezes,
         datasets=datasets,
         budget=budget,
         book=book,
         leads=leads,
+        reviews=reviews,
+        different=KnownDifferent(store, audit, clock, leads, negotiation, random_bytes),
+        desk=desk,
         outbox=outbox,
         negotiation=negotiation,
         engine=engine,
@@ -210,10 +249,10 @@ def visits_of(parts: Parts) -> Visits:
     )
 
 
-def audit_log(store: Store, identity: Identity, clock: Clock) -> AuditLog:
+def audit_log(store: Store, identity: Identity, clock: Clock, random_bytes: RandomBytes) -> AuditLog:
     """The log of a node; its notes are signed by the identity."""
     key = NoteKey.of_member(identity.member_id, identity.public_key)
-    return AuditLog(store, NoteSigner(key, identity.sign_note), clock)
+    return AuditLog(store, NoteSigner(key, identity.sign_note), clock, random_bytes)
 
 
 def _sleep(_round_id: str) -> None:

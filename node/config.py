@@ -18,16 +18,19 @@ from node.errors import UserError
 
 __all__ = [
     "MAX_CONFIG_BYTES",
+    "MAX_CONTACT_CHARACTERS",
     "NO_PORT",
     "Address",
     "Budget",
     "Config",
+    "ContactSection",
     "Limits",
     "Listen",
     "NodeSection",
     "Section",
     "Settings",
     "StoreSection",
+    "TripwireSection",
     "is_loopback",
     "load",
     "load_settings",
@@ -36,6 +39,9 @@ __all__ = [
 
 MAX_CONFIG_BYTES = 64 * 1024
 """Largest settings file read, in bytes."""
+
+MAX_CONTACT_CHARACTERS = 120
+"""Longest field of a contact card, in characters."""
 
 
 def _address(value: str) -> str:
@@ -115,11 +121,31 @@ class Budget(Section):
     """How much a peer may have evaluated, over all agreements with it."""
 
     elements: int = Field(default=20_000, ge=1, le=100_000_000)
-    """Elements per peer within `days`. 20,000 in 10 days are 137 years for all 10^8 numbers of a country."""
+    """Elements per peer within `days`. 20,000 in 10 days: 137 years for 10^8 numbers. Below 20 years it takes two."""
     elements_in_all: int = Field(default=100_000, ge=1, le=1_000_000_000)
     """Elements over all peers together within `days`; never less than `elements`."""
     days: int = Field(default=10, ge=1, le=3650)
     """Length of the window, in days."""
+
+
+class ContactSection(Section):
+    """Contact card of this node: given to another member only for a record that agrees, and only where both asked."""
+
+    desk: str = Field(default="", max_length=MAX_CONTACT_CHARACTERS)
+    """Whom to ask for, for example "Night desk"; a post, not a person's name. Empty: this node gives no card."""
+    phone: str = Field(default="", max_length=MAX_CONTACT_CHARACTERS)
+    """A telephone number that is answered by people who may speak about cases."""
+    email: str = Field(default="", max_length=MAX_CONTACT_CHARACTERS)
+    """A mailbox that the same people read."""
+    hours: str = Field(default="", max_length=MAX_CONTACT_CHARACTERS)
+    """When they can be reached, with the time zone."""
+
+
+class TripwireSection(Section):
+    """Decoys among this node's own list (`blindmatch tripwire table` says what they catch)."""
+
+    decoys: int = Field(default=32, ge=0, le=1_024)
+    """Decoys of each kind, and of each country of telephone numbers, as far as the padding has room; 0: none."""
 
 
 class Limits(Section):
@@ -144,6 +170,8 @@ class Config(Settings):
     node: NodeSection = NodeSection()
     store: StoreSection = StoreSection()
     budget: Budget = Budget()
+    contact: ContactSection = ContactSection()
+    tripwires: TripwireSection = TripwireSection()
     limits: Limits = Limits()
 
 
@@ -210,7 +238,11 @@ def write_default(
         ) from None
 
 
-def _toml(value: str | int) -> str:
+def _toml(value: str | int | list[str]) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else f"{value:_}"
 
 

@@ -1,7 +1,8 @@
 """What happens in the demo, as the commands that people at three organisations would type.
 
 Each command is really run, by the same code as `blindmatch` itself, on nodes that are processes of their own. Two
-people act at each organisation, because a card needs a second one to be trusted.
+people act at each organisation, because a card needs a second one to be trusted, and a round with records of victims a
+second one to be signed.
 """
 
 import io
@@ -191,8 +192,10 @@ def _agree(shelter: _Desk, police: _Desk, coordinator: _Desk, narrator: Narrator
     for sentence in shelter.ask("round.show", round=round_id)["sentences"]:
         if " learn" in sentence:
             narrator.text(f"... {sentence}", 6)
-    shelter.run("round", "sign", round_id[:8], "--dataset", "cases", "--by", "lena")
-    police.run("round", "sign", round_id[:8], "--dataset", "files", "--by", "milan")
+    narrator.text("Records of victims take two people at each side: one signs, a second one approves.", 6)
+    for desk, dataset, person in ((shelter, "cases", "lena"), (police, "files", "milan")):
+        desk.run("round", "sign", round_id[:8], "--dataset", dataset, "--by", person)
+        desk.run("round", "approve", round_id[:8], "--by", "ben")
     coordinator.wait_for_state(round_id, "agreed")
     return round_id
 

@@ -8,9 +8,9 @@ fields, another spelling of the same content, and text that could disguise itsel
 bytes is what members sign and what every element of the round hangs on, and the nonce makes each agreement another one:
 two rounds with the same words share no element.
 
-Fields for things that are not built yet (protocols `group` and `lookup`, series, contact cards, ...) exist and parse,
-so that an agreement can be shown; `node.policy` refuses each with a sentence. A manifest is not a proof: what a
-member declares here (legal basis, minimum sizes, record class) is its word, recorded and signed.
+Fields for things that are not built yet (protocols `group` and `lookup`, series) exist and parse, so that an agreement
+can be shown; `node.policy` refuses each with a sentence. A manifest is not a proof: what a member declares here (legal
+basis, minimum sizes, record class) is its word, recorded and signed.
 """
 
 from typing import Annotated, Literal, NoReturn, Self

@@ -40,6 +40,8 @@ __all__ = [
     "Checkpoint",
     "NoteKey",
     "NoteSigner",
+    "bad_checkpoint",
+    "note_parts",
     "parse_checkpoint",
 ]
 
@@ -101,34 +103,39 @@ class Checkpoint:
     @classmethod
     def signed(cls, tree_size: int, root: bytes, signer: NoteSigner) -> "Checkpoint":
         """A new checkpoint. The log must never sign two that do not fit together."""
-        return cls(tree_size, root, signer.sign(_text(signer.key.name, tree_size, root)))
+        unsigned = cls(tree_size, root, b"")
+        return cls(tree_size, root, signer.sign(unsigned.text(signer.key.name)))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Checkpoint":
         """The checkpoint in its fixed form, not yet verified. BadCheckpoint if the length or size is wrong."""
         if len(data) != CHECKPOINT_BYTES:
-            raise _bad("it has the wrong length")
+            raise bad_checkpoint("it has the wrong length")
         size, root, signature = _FIXED.unpack(data)
         if size >= 2**63:
-            raise _bad("its size is impossible")
+            raise bad_checkpoint("its size is impossible")
         return cls(size, root, signature)
 
     def to_bytes(self) -> bytes:
         """The fixed form: 104 bytes."""
         return _FIXED.pack(self.tree_size, self.root, self.signature)
 
+    def text(self, origin: str) -> bytes:
+        """What is signed: the three lines of the note."""
+        return f"{origin}\n{self.tree_size}\n{base64.b64encode(self.root).decode()}\n".encode()
+
     def to_text(self, key: NoteKey) -> str:
         """The signed note."""
         signature = base64.b64encode(key.key_id + self.signature).decode()
-        return f"{_text(key.name, self.tree_size, self.root).decode()}\n— {key.name} {signature}\n"
+        return f"{self.text(key.name).decode()}\n— {key.name} {signature}\n"
 
     def verify(self, key: NoteKey, *, origin: str | None = None) -> None:
         """BadCheckpoint unless `key` signed this checkpoint for `origin` (by default the key's own name)."""
         try:
             public = Ed25519PublicKey.from_public_bytes(key.public_key)
-            public.verify(self.signature, _text(origin or key.name, self.tree_size, self.root))
+            public.verify(self.signature, self.text(origin or key.name))
         except (InvalidSignature, ValueError):
-            raise _bad("its owner did not sign it") from None
+            raise bad_checkpoint("its owner did not sign it") from None
 
 
 def parse_checkpoint(data: bytes, key: NoteKey, *, origin: str | None = None) -> Checkpoint:
@@ -137,50 +144,55 @@ def parse_checkpoint(data: bytes, key: NoteKey, *, origin: str | None = None) ->
     Signatures of other keys are passed over, as C2SP asks; extension lines are refused, since nothing could audit
     them. Raises BadCheckpoint and nothing else, whatever the bytes.
     """
-    if len(data) > MAX_NOTE_BYTES:
-        raise _bad("it is too long")
-    try:
-        note = data.decode()
-    except UnicodeDecodeError:
-        raise _bad("it is not text") from None
-    if any(char < " " and char != "\n" for char in note):
-        raise _bad("it holds control characters")
-    text, separator, tail = note.rpartition("\n\n")
-    lines = text.split("\n")
-    signatures = tail.split("\n")
-    if not separator or len(lines) != 3 or signatures.pop() != "" or not 1 <= len(signatures) <= MAX_NOTE_SIGNATURES:
-        raise _bad("it does not have the form of a checkpoint")
+    lines, signatures = note_parts(data)
     if lines[0] != (origin or key.name):
-        raise _bad("it is about another log")
+        raise bad_checkpoint("it is about another log")
     if not _SIZE.fullmatch(lines[1]) or int(lines[1]) >= 2**63:
-        raise _bad("its size is impossible")
+        raise bad_checkpoint("its size is impossible")
     root = _decode(lines[2])
     if len(root) != HASH_BYTES:
-        raise _bad("its root has the wrong length")
+        raise bad_checkpoint("its root has the wrong length")
     found = [
         Checkpoint(int(lines[1]), root, signature[4:])
-        for name, signature in map(_signature_line, signatures)
+        for name, signature in signatures
         if name == key.name and signature[:4] == key.key_id
     ]
     if not found:
-        raise _bad("its owner did not sign it")
+        raise bad_checkpoint("its owner did not sign it")
     for checkpoint in found:
         checkpoint.verify(key, origin=origin)
     return found[0]
 
 
-def _text(origin: str, tree_size: int, root: bytes) -> bytes:
-    return f"{origin}\n{tree_size}\n{base64.b64encode(root).decode()}\n".encode()
+def note_parts(data: bytes) -> tuple[list[str], list[tuple[str, bytes]]]:
+    """The three lines of a checkpoint's note, and name and bytes of each signature line; nothing is verified yet.
+
+    Raises BadCheckpoint and nothing else, whatever the bytes.
+    """
+    if len(data) > MAX_NOTE_BYTES:
+        raise bad_checkpoint("it is too long")
+    try:
+        note = data.decode()
+    except UnicodeDecodeError:
+        raise bad_checkpoint("it is not text") from None
+    if any(char < " " and char != "\n" for char in note):
+        raise bad_checkpoint("it holds control characters")
+    text, separator, tail = note.rpartition("\n\n")
+    lines = text.split("\n")
+    signatures = tail.split("\n")
+    if not separator or len(lines) != 3 or signatures.pop() != "" or not 1 <= len(signatures) <= MAX_NOTE_SIGNATURES:
+        raise bad_checkpoint("it does not have the form of a checkpoint")
+    return lines, [_signature_line(line) for line in signatures]
 
 
 def _signature_line(line: str) -> tuple[str, bytes]:
     dash, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
     if dash != "—" or not name or "+" in name or any(char.isspace() for char in name):
-        raise _bad("a signature line is malformed")
+        raise bad_checkpoint("a signature line is malformed")
     signature = _decode(encoded)
     if len(signature) <= 4:
-        raise _bad("a signature line is malformed")
+        raise bad_checkpoint("a signature line is malformed")
     return name, signature
 
 
@@ -188,14 +200,15 @@ def _decode(text: str) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise _bad("it holds bad base64") from None
+        raise bad_checkpoint("it holds bad base64") from None
     # Two spellings of the same bytes would be two notes with one meaning.
     if base64.b64encode(data).decode() != text:
-        raise _bad("it holds bad base64")
+        raise bad_checkpoint("it holds bad base64")
     return data
 
 
-def _bad(why: str) -> BadCheckpoint:
+def bad_checkpoint(why: str) -> BadCheckpoint:
+    """The error, with its reason in the sentence."""
     return BadCheckpoint(
         f"A checkpoint of an audit log is not acceptable: {why}.",
         advice="Ask the member it should come from; do not continue without an answer.",

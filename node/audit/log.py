@@ -4,6 +4,8 @@ Life of an entry:
 
     append(tx, event, facts)  in the transaction of the step it records, before anything is disclosed
       body = canonical JSON (RFC 8785) of position, time, event, facts; leaf = RFC 6962 leaf hash of the body
+      among the facts a salt of 16 random bytes: proofs show hashes of neighbouring entries to other members, and
+      without it who knows the form of an entry could find its numbers by trying
     checkpoint(tx)            signs (number of entries, root); goes to the peer in Open and Close of a round
     verify()                  recomputes everything from the bodies: see verify.py
 
@@ -15,26 +17,32 @@ after the last checkpoint that a peer keeps; what lies before that checkpoint th
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import rfc8785
 from sqlalchemy import Connection, func, select
 
-from node.audit.checkpoint import Checkpoint, NoteSigner
-from node.audit.merkle import RightEdge, leaf_hash
+from node.audit.checkpoint import Checkpoint, NoteKey, NoteSigner
+from node.audit.merkle import RightEdge, Tree, leaf_hash
 from node.audit.verify import Report, verify_log
 from node.clock import Clock, timestamp
 from node.errors import UserError
 from node.facts import Fact, check_fact, is_staff_label
+from node.ids import RandomBytes, new_id
 from node.store import Store
 from node.store.schema import audit_entries, checkpoints
 
-__all__ = ["MAX_ENTRIES_READ", "AuditLog", "Entry", "Event"]
+__all__ = ["MAX_ENTRIES_READ", "SALT", "AuditLog", "Entry", "Event"]
 
 MAX_ENTRIES_READ = 1000
 """Entries given out at once, in number."""
+
+SALT = "salt"
+"""The fact that every entry has and that says nothing."""
 
 
 class Event(StrEnum):
@@ -107,6 +115,7 @@ class Event(StrEnum):
     CHECKPOINT_COSIGNED = "checkpoint-cosigned"
     COSIGNATURE_RECEIVED = "cosignature-received"
     COSIGNATURE_REFUSED = "cosignature-refused"
+    CHECKPOINT_STAMPED = "checkpoint-stamped"
     AUDIT_READ = "audit-read"
     AUDIT_EXPORTED = "audit-exported"
     AUDIT_RECONCILED = "audit-reconciled"
@@ -133,14 +142,21 @@ class Entry:
     event: Event
     facts: Mapping[str, Fact]
 
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "Entry":
+        """The entry of a body that was read, without its salt."""
+        facts = {name: value for name, value in body["facts"].items() if name != SALT}
+        return cls(body["position"], body["time"], Event(body["event"]), facts)
+
 
 class AuditLog:
     """The log of one node. Appending and checkpointing happen inside the caller's transaction."""
 
-    def __init__(self, store: Store, signer: NoteSigner, clock: Clock) -> None:
+    def __init__(self, store: Store, signer: NoteSigner, clock: Clock, random_bytes: RandomBytes = os.urandom) -> None:
         self._store = store
         self._signer = signer
         self._clock = clock
+        self._random_bytes = random_bytes
         # The right edge of the tree after the entry with this leaf hash; see _edge_of.
         self._edge = RightEdge()
         self._last_leaf: bytes | None = None
@@ -161,7 +177,8 @@ class AuditLog:
             check_fact(name, value)
         edge = self._edge_of(tx)
         position, time = edge.size, timestamp(self._clock.now())
-        body = rfc8785.dumps({"position": position, "time": time, "event": Event(event).value, "facts": dict(facts)})
+        salted = {**facts, SALT: new_id(self._random_bytes)}
+        body = rfc8785.dumps({"position": position, "time": time, "event": Event(event).value, "facts": salted})
         leaf = leaf_hash(body)
         tx.execute(audit_entries.insert().values(position=position, at=time, body=body.decode(), leaf_hash=leaf))
         edge.append(leaf)
@@ -185,6 +202,16 @@ class AuditLog:
         )
         return made
 
+    @property
+    def key(self) -> NoteKey:
+        """Whose log it is."""
+        return self._signer.key
+
+    def tree(self, connection: Connection) -> Tree:
+        """The whole tree, to make proofs from: some 100 bytes of memory for each entry, for as long as it is kept."""
+        leaves = select(audit_entries.c.leaf_hash).order_by(audit_entries.c.position)
+        return Tree(connection.execute(leaves).scalars().all())
+
     def size(self) -> int:
         """Entries in the log."""
         with self._store.read() as connection:
@@ -200,7 +227,7 @@ class AuditLog:
         )
         with self._store.read() as connection:
             bodies = [json.loads(body) for body in connection.execute(rows).scalars()]
-        return [Entry(body["position"], body["time"], Event(body["event"]), body["facts"]) for body in bodies]
+        return [Entry.of(body) for body in bodies]
 
     def verify(self, remembered: Iterable[Checkpoint] = ()) -> Report:
         """Recompute the log and compare it with its checkpoints, and with those that others remember of it."""

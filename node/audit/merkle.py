@@ -38,6 +38,20 @@ class RightEdge:
         self.size = 0
         self._roots: list[bytes] = []
 
+    @classmethod
+    def resumed(cls, size: int, roots: Sequence[bytes]) -> "RightEdge":
+        """An edge that `roots` was read from. ValueError if a tree of `size` leaves has not that many."""
+        if size < 0 or len(roots) != size.bit_count() or any(len(root) != HASH_BYTES for root in roots):
+            raise ValueError("not the right edge of a tree of that size")
+        edge = cls()
+        edge.size, edge._roots = size, list(roots)
+        return edge
+
+    @property
+    def roots(self) -> list[bytes]:
+        """The roots of the full subtrees, largest first."""
+        return list(self._roots)
+
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash."""
         # As in binary counting: every trailing 1 of the old size is a full subtree that now doubles.

@@ -25,7 +25,7 @@ from node.audit.checkpoint import BadCheckpoint, Checkpoint, NoteKey
 from node.audit.merkle import RightEdge, leaf_hash
 from node.store.schema import audit_entries, checkpoints
 
-__all__ = ["MAX_PROBLEMS", "Report", "verify_log"]
+__all__ = ["MAX_PROBLEMS", "Report", "entry_problem", "verify_log"]
 
 MAX_PROBLEMS = 100
 """Problems listed in a report, in number; the rest is counted."""
@@ -75,7 +75,7 @@ def verify_log(connection: Connection, key: NoteKey, remembered: Iterable[Checkp
     for position, at, body, stored in connection.execute(rows):
         if position != edge.size:
             report.add(f"Entry {edge.size} is missing, or entry {position} was inserted.")
-        problem = _entry_problem(edge.size, at, body, stored)
+        problem = _row_problem(edge.size, at, body, stored)
         if problem:
             report.add(f"Entry {position} {problem}.")
         edge.append(leaf_hash(body or b""))
@@ -97,20 +97,29 @@ def _compare(report: Report, edge: RightEdge, claims: list[tuple[str, Checkpoint
             report.add(f"{origin} at {edge.size} entries does not fit: entries before it were changed.")
 
 
-def _entry_problem(position: int, at: bytes | None, body: bytes | None, stored: bytes | None) -> str:
-    """What is wrong with one entry, or an empty string."""
+def _row_problem(position: int, at: bytes | None, body: bytes | None, stored: bytes | None) -> str:
+    """What is wrong with one entry in the database, or an empty string."""
     if body is None or leaf_hash(body) != stored:
         return "was changed: its hash does not fit"
+    problem = entry_problem(position, body)
+    if not problem and json.loads(body)["time"] != (at or b"").decode(errors="replace"):
+        return "stands in the database with another time than it says"
+    return problem
+
+
+_FORM = {"position": int, "time": str, "event": str, "facts": dict}
+
+
+def entry_problem(position: int, body: bytes) -> str:
+    """What is wrong with the body of an entry that should stand at `position`, or an empty string."""
     try:
         content = json.loads(body.decode())
-        if rfc8785.dumps(content) != body or set(content) != {"position", "time", "event", "facts"}:
+        if rfc8785.dumps(content) != body or {name: type(content[name]) for name in content} != _FORM:
             return "does not have the form of an entry"
     except (ValueError, TypeError, RecursionError):
         return "does not have the form of an entry"
     if content["position"] != position:
         return "says that it belongs elsewhere"
-    if content["time"] != (at or b"").decode(errors="replace"):
-        return "stands in the database with another time than it says"
     return ""
 
 

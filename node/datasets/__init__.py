@@ -11,6 +11,7 @@ terms       record class, legal basis, region; consent, child and class cells
 rows        one row -> one prepared record (records), or the reason why not (report, marked_copy); room: how many values
             of a kind a record usually has; repeated: rows that share a case number
 stop_list   own contacts, which never take part
+exclusions  records that were withdrawn, or are kept from one member
 prepare     all rows -> a sealed record file (recordfile), in processes of their own where that pays (batches, workers,
             worker_child); preview: the first rows, for their owner
 book        add, refresh, list, read, remove (dataset and dataset_rows: what is kept; refresh, takeover, heads: the next

@@ -26,12 +26,14 @@ from sqlalchemy.exc import IntegrityError
 from node.clock import Clock
 from node.datasets.dataset import NO_STOP, Dataset, check_second, details_of, row_key
 from node.datasets.dataset_rows import DatasetRows, changed_meanwhile, name_taken
-from node.datasets.heads import KEY_BYTES, Heads
+from node.datasets.erasing import Cut, Erased, KeptOut, cut
+from node.datasets.exclusions import EVERYBODY, Exclusions
+from node.datasets.heads import KEY_BYTES, NO_PAST, Head, Heads
 from node.datasets.mapping import Mapping
 from node.datasets.memory import MappingMemory
 from node.datasets.prepare import Progress, prepare
-from node.datasets.recordfile import RecordWriter, read_blocks, remove_file, remove_leftovers
-from node.datasets.records import PreparedRecord, marks
+from node.datasets.recordfile import LineWriter, RecordWriter, read_blocks, remove_file, remove_leftovers
+from node.datasets.records import PreparedRecord, marks, references
 from node.datasets.refresh import Changes, Past, Use, Writer, withdrawn
 from node.datasets.report import Report
 from node.datasets.stop_list import StopLists, stop_digest
@@ -78,6 +80,8 @@ class DatasetBook:
         self._replaced: set[str] = set()
         self.memory = MappingMemory(store)
         self.stop_lists = StopLists(store, clock)
+        self.exclusions = Exclusions(store, clock)
+        self.erased = Erased(store, random_bytes)
         folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
         current, needed = self._rows.versions(), self._rows.versions_of_rounds()
         remove_leftovers(folder, current | needed)
@@ -112,7 +116,8 @@ class DatasetBook:
         file_id = new_id(self._random_bytes)
         key = self._random_bytes(KEY_BYTES)
         stop = self.stop_lists.everything()
-        with RecordWriter(self._folder, file_id, self._store.cells) as writer:
+        with RecordWriter(self._folder, file_id, self._store.cells) as file:
+            writer = self._kept_out(file)
             report = prepare(
                 table,
                 mapping,
@@ -124,7 +129,9 @@ class DatasetBook:
                 progress=progress,
                 processes=self._processes,
             )
-            writer.finish()
+            if isinstance(writer, KeptOut):
+                writer.settle(report)
+            file.finish()
         details = details_of(table, mapping, terms, report, source, opened or {}, key, stop_digest(stop))
         try:
             with self._store.transaction() as tx:
@@ -216,11 +223,12 @@ class DatasetBook:
         known = Known(old, Heads(digests, binding, len(table.header)), binding, today)
         with RecordWriter(self._folder, version_id, self._store.cells) as file:
             writer = Writer(file, past)
+            kept_out = self._kept_out(writer)
             report = prepare(
                 table,
                 mapping,
                 terms,
-                writer,
+                kept_out,
                 today=today,
                 key=digests,
                 stop=stop,
@@ -229,6 +237,8 @@ class DatasetBook:
                 processes=self._processes,
             )
             writer.flush()
+            if isinstance(kept_out, KeptOut):
+                kept_out.settle(report)
             if not report.rows:
                 raise UserError(
                     "The table has no rows below its header. The data set stays as it was.",
@@ -277,6 +287,102 @@ class DatasetBook:
             if self._rows.delete(tx, dataset):
                 self._audit.append(tx, "dataset-removed", dataset_id=dataset.dataset_id, by=by, usable=dataset.usable)
         remove_file(self._folder, dataset.version_id)
+
+    def _kept_out(self, writer: LineWriter) -> LineWriter:
+        """The writer, with what keeps erased records out before it, where any were erased here."""
+        erased = self.erased.test()
+        return writer if erased is None else KeptOut(writer, erased)
+
+    def cut(self, dataset: Dataset, wanted: frozenset[str]) -> Cut | None:
+        """A version of a data set without the records of these references, written and not yet in force: see `take`.
+        None if it holds none of them and names none."""
+        version_id = new_id(self._random_bytes)
+        return cut(
+            dataset,
+            lambda: self._version(dataset.version_id),
+            wanted,
+            lambda: RecordWriter(self._folder, version_id, self._store.cells),
+            version_id,
+        )
+
+    def take(self, tx: Connection, made: Cut) -> None:
+        """Put a version in force. UserError if the data set was changed meanwhile. Then `settle`, whatever came."""
+        self._rows.cut(tx, made.dataset, made.version_id, made.dataset.usable - made.records, made.counts, made.details)
+
+    def settle(self, made: Cut) -> None:
+        """After the transaction of `take`: delete the file that is not in force."""
+        now = {one.version_id for one in self.list()}
+        if made.version_id not in now:
+            remove_file(self._folder, made.version_id)
+        elif made.dataset.version_id not in now | self._rows.versions_of_rounds():
+            remove_file(self._folder, made.dataset.version_id)
+        else:
+            self._replaced.add(made.dataset.version_id)
+
+    def holds(self, dataset: Dataset, wanted: frozenset[str]) -> int:
+        """How many records of a data set carry one of these references, and how often its last refresh names one."""
+        lines = sum(name in wanted for block in self._version(dataset.version_id) for name in references(block))
+        told = dataset.details.get("refresh", {}).get("told", ())
+        return lines + sum(name in wanted for one in told for name in one["references"])
+
+    def carrying(self, dataset: Dataset, reference: str) -> tuple[Sequence[PreparedRecord], Sequence[str]]:
+        """The records of a data set with this reference, and the ids of the rounds that earlier versions of them took
+        part in, in order. StateDamaged if the file is missing or altered."""
+        lines = [
+            line
+            for block in self._version(dataset.version_id)
+            for line, name in zip(block, references(block), strict=True)
+            if name == reference
+        ]
+        masks = [0 if (past := Head(line).past) == NO_PAST else int(past, 16) for line in lines]
+        names = dataset.details.get("rounds", ())
+        rounds = [name for bit, name in enumerate(names) if any(mask >> bit & 1 for mask in masks)]
+        return PreparedRecord.from_lines(lines), rounds
+
+    def held_by_rounds(self, wanted: frozenset[str]) -> set[str]:
+        """The versions that running rounds made their lists from and that hold one of these references."""
+        return {
+            version_id
+            for version_id in self._rows.versions_of_rounds()
+            if any(wanted.intersection(references(lines)) for lines in self._version(version_id))
+        }
+
+    def _version(self, version_id: str) -> Iterator[Sequence[bytes]]:
+        return read_blocks(self._folder, version_id, self._store.cells)
+
+    def exclude(self, name: str, wanted: frozenset[str], *, by: str, peer: str = EVERYBODY) -> int:
+        """Keep the records of these references out of every list that is made from now on: withdrawn, or withheld from
+        one member (member id); how many references that was not so of before. NotFound; UserError for too many."""
+        dataset = self.get(name)
+        with self._store.transaction() as tx:
+            added = self.exclusions.add(tx, dataset.dataset_id, peer, wanted)
+            if peer == EVERYBODY:
+                self._audit.append(tx, "consent-withdrawn", dataset_id=dataset.dataset_id, by=by, withdrawn=added)
+            else:  # from whom is not said here: members show each other their logs
+                self._audit.append(tx, "records-withheld", dataset_id=dataset.dataset_id, by=by, withheld=added)
+        return added
+
+    def readmit(self, name: str, wanted: frozenset[str], *, by: str, peer: str = EVERYBODY) -> int:
+        """Undo `exclude`; how many references took no part until now. NotFound."""
+        dataset = self.get(name)
+        with self._store.transaction() as tx:
+            back = self.exclusions.remove(tx, dataset.dataset_id, peer, wanted)
+            event = "consent-withdrawn" if peer == EVERYBODY else "records-withheld"
+            self._audit.append(tx, event, dataset_id=dataset.dataset_id, by=by, state="readmitted", records=back)
+        return back
+
+    def found_in(self, dataset: Dataset, wanted: frozenset[str]) -> frozenset[str]:
+        """Which of these references stand on a record of a data set."""
+        found: set[str] = set()
+        for lines in self._version(dataset.version_id):
+            found |= wanted.intersection(references(lines))
+        return frozenset(found)
+
+    def records_with(self, version_id: str, wanted: frozenset[str]) -> Iterator[PreparedRecord]:
+        """The records of one version that carry one of these references."""
+        for lines in self._version(version_id):
+            if found := [line for line, name in zip(lines, references(lines), strict=True) if name in wanted]:
+                yield from PreparedRecord.from_lines(found)
 
     def change_stop_list(self, name: str, entries: frozenset[tuple[str, str]] | None, *, by: str) -> int:
         """Add entries to a stop-list, or with None remove it; how many entries that were. Errors of `StopLists`."""

@@ -103,6 +103,26 @@ class DatasetRows:
         if not tx.execute(update(datasets).where(same).values(values)).rowcount:
             raise changed_meanwhile()
 
+    def cut(
+        self,
+        tx: Connection,
+        dataset: Dataset,
+        version_id: str,
+        usable: int,
+        counts: dict[str, Any],
+        details: dict[str, Any],
+    ) -> None:
+        """The same version with fewer records, under another id. UserError as for `replace`."""
+        same = (datasets.c.dataset_id == dataset.dataset_id) & (datasets.c.version_id == dataset.version_id)
+        values = {
+            "usable": usable,
+            "counts": json.dumps(counts, separators=(",", ":")),
+            "details": self._sealed(dataset.dataset_id, details),
+            "version_id": version_id,
+        }
+        if not tx.execute(update(datasets).where(same).values(values)).rowcount:
+            raise changed_meanwhile()
+
     def delete(self, tx: Connection, dataset: Dataset) -> bool:
         """Was there still a row to delete?"""
         return bool(tx.execute(delete(datasets).where(datasets.c.dataset_id == dataset.dataset_id)).rowcount)
@@ -115,14 +135,17 @@ class DatasetRows:
         return self._dataset(row)
 
     def _contents(self, dataset_id: str, report: Report, details: dict[str, Any]) -> dict[str, Any]:
-        plain = json.dumps(details, ensure_ascii=False, separators=(",", ":")).encode()
         return {
             "normaliser_version": NORMALISER_VERSION,
             "records": report.rows,
             "usable": report.usable,
             "counts": json.dumps(report.counts(), separators=(",", ":")),
-            "details": self._store.cells.seal("datasets", dataset_id, "details", plain),
+            "details": self._sealed(dataset_id, details),
         }
+
+    def _sealed(self, dataset_id: str, details: dict[str, Any]) -> bytes:
+        plain = json.dumps(details, ensure_ascii=False, separators=(",", ":")).encode()
+        return self._store.cells.seal("datasets", dataset_id, "details", plain)
 
     def _dataset(self, row: Row[Any]) -> Dataset:
         return Dataset(

@@ -77,6 +77,8 @@ HEADER_WORDS = table("""
         toestemming voor, consentement pour
     consent_receivers: consent receivers, consent with, share with, Einwilligung Empfänger,
         consimțământ destinatari, съгласие получатели, toestemming ontvangers, consentement destinataires
+    consent_purposes: consent purposes, consent purpose, Einwilligung Zweck, Zweck der Einwilligung,
+        scopul consimțământului, цел на съгласието, doel van de toestemming, finalité du consentement
     child: child, minor, under 18, Kind, minderjährig, unter 18, copil, minor sub 18, sub 18 ani, дете,
         непълнолетен, под 18, minderjarig, onder 18, enfant, mineur, moins de 18 ans
     record_class: record class, class, Personenart, Art der Person, clasă, categorie, категория, categorie persoon,

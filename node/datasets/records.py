@@ -2,8 +2,8 @@
 
 A prepared record holds canonical identifiers only, never the raw cells. It lives in a sealed record file
 (`recordfile`) as one line of JSON and in memory while a list is made; it never leaves the node. Consent is kept
-*beside* the identifiers and asked again at every round (`Consent.covers`), because the day, the kind and the receiver
-are only known then. A consent that covered yesterday's round says nothing about today's.
+*beside* the identifiers and asked again at every round (`Consent.covers`), because the day, the kind, the receiver and
+the purpose are only known then. A consent that covered yesterday's round says nothing about today's.
 """
 
 import json
@@ -21,7 +21,7 @@ __all__ = ["Consent", "PreparedRecord", "marks", "references"]
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What one person agreed to. `None` for `kinds` or `receivers` means: not limited by the person.
+    """What one person agreed to. `None` for `kinds`, `receivers` or `purposes` means: not limited by the person.
 
     `until` is the last day on which it holds. Under a legal duty without a consent column every record carries
     `Consent(given=True)`: the basis stands on the dataset, and this object answers only "may this record take part".
@@ -33,13 +33,16 @@ class Consent:
     receivers: frozenset[str] | None = None
     until: date | None = None
     urgent: bool = False
+    purposes: frozenset[str] | None = None
 
-    def covers(self, kind: str, receiver_class: str, today: date) -> bool:
-        """May identifiers of `kind` of this record be compared with a member of `receiver_class` on `today`?"""
+    def covers(self, kind: str, receiver_class: str, today: date, purpose: str | None = None) -> bool:
+        """May identifiers of `kind` of this record be compared with a member of `receiver_class` on `today`, in a round
+        with this purpose? Where the person named purposes, a round without one is none of them."""
         return (
             self.given
             and (self.kinds is None or kind in self.kinds)
             and (self.receivers is None or receiver_class in self.receivers)
+            and (self.purposes is None or purpose in self.purposes)
             and (self.until is None or today <= self.until)
         )
 
@@ -50,6 +53,8 @@ class Consent:
             found["kinds"] = sorted(self.kinds)
         if self.receivers is not None:
             found["receivers"] = sorted(self.receivers)
+        if self.purposes is not None:
+            found["purposes"] = sorted(self.purposes)
         if self.until is not None:
             found["until"] = self.until.isoformat()
         if self.urgent:
@@ -59,19 +64,25 @@ class Consent:
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> "Consent":
         """The reverse of `to_dict`. Equal ones are one object: most records of a data set carry the same consent."""
-        kinds, receivers = found.get("kinds"), found.get("receivers")
+        kinds, receivers, purposes = found.get("kinds"), found.get("receivers"), found.get("purposes")
         return _consent(
             found["given"] is True,
             None if kinds is None else tuple(kinds),
             None if receivers is None else tuple(receivers),
             found.get("until"),
             found.get("urgent") is True,
+            None if purposes is None else tuple(purposes),
         )
 
 
 @lru_cache(maxsize=4096)
 def _consent(
-    given: bool, kinds: tuple[str, ...] | None, receivers: tuple[str, ...] | None, until: str | None, urgent: bool
+    given: bool,
+    kinds: tuple[str, ...] | None,
+    receivers: tuple[str, ...] | None,
+    until: str | None,
+    urgent: bool,
+    purposes: tuple[str, ...] | None,
 ) -> Consent:
     return Consent(
         given=given,
@@ -79,6 +90,7 @@ def _consent(
         receivers=None if receivers is None else frozenset(receivers),
         until=None if until is None else date.fromisoformat(until),
         urgent=urgent,
+        purposes=None if purposes is None else frozenset(purposes),
     )
 
 

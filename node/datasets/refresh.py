@@ -45,7 +45,8 @@ _BLOCK = 1024
 class Use:
     """A round whose list was made from some version of the data set, and what decides who took part in it.
 
-    `receiver` is the class of the other side, `day` the one on which the list was made. `running`: it is not over.
+    `receiver` is the class of the other side, `day` the one on which the list was made. `running`: it is not over;
+    `children`: it is about children alone.
     """
 
     round_id: str
@@ -55,12 +56,15 @@ class Use:
     receiver: str
     rules: tuple[Rule, ...]
     running: bool
+    purpose: str = ""
+    children: bool = False
 
     def took_part(self, record: PreparedRecord) -> bool:
         """Would this record have given anything to that round?"""
-        if record.child:
+        if record.child is not self.children:
             return False
-        covered = [rule for rule in self.rules if record.consent.covers(rule.kind, self.receiver, self.day)]
+        consent = record.consent
+        covered = [rule for rule in self.rules if consent.covers(rule.kind, self.receiver, self.day, self.purpose)]
         try:
             return any(tokens(rule, record.identifiers, record.person) for rule in covered)
         except PsiError:  # more values than that agreement has room for

@@ -115,6 +115,10 @@ ROW_REASONS: Mapping[str, tuple[str, str]] = {
         )
         for kind, (room, words) in USUAL_ROOM.items()
     },
+    "row/erased": (
+        "This record was erased here at the person's request, so it was left out.",
+        "Take the row out of the source. If the person has agreed anew, give it a new case number.",
+    ),
     "reference/blank": (
         "This row has no case number, so it was left out.",
         "Give the row a case number: results name your records by it.",
@@ -149,6 +153,11 @@ ROW_REASONS: Mapping[str, tuple[str, str]] = {
     "consent/unknown-receiver": (
         "The consent in this row names an unknown kind of organisation, so the row was left out.",
         "Use for example ngo, shelter or police, separated by semicolons; or leave the cell empty for all.",
+    ),
+    "consent/unknown-purpose": (
+        "The consent in this row names a purpose that no round has, so the row was left out.",
+        "Use for example protect victims or find missing persons, separated by semicolons; or leave the cell empty for "
+        "all.",
     ),
     "child/blank": (
         "This row does not say whether it is about a child, so it was left out.",

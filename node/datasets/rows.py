@@ -43,7 +43,9 @@ _DAMAGED = re.compile(r"\s*[0-9]+(?:[.,]0+|[.,][0-9]+[eE]\+?[0-9]+|[eE]\+?[0-9]+
 _NAMES = frozenset(("given_name", "family_name"))
 _Words = TypeVar("_Words")
 _Meaning = TypeVar("_Meaning")
-_CONSENT_ROLES = ("consent", "consent_until", "consent_kinds", "consent_receivers", "urgent_danger")
+_CONSENT_ROLES = (
+    "consent", "consent_until", "consent_kinds", "consent_receivers", "consent_purposes", "urgent_danger",
+)  # fmt: skip
 
 
 @dataclass(slots=True, repr=False)
@@ -261,6 +263,7 @@ class RowReader:
             "consent/expired": "consent_until",
             "consent/unknown-kind": "consent_kinds",
             "consent/unknown-receiver": "consent_receivers",
+            "consent/unknown-purpose": "consent_purposes",
         }.get(reason, "urgent_danger" if reason.startswith("urgent/") else "consent")
         return self._consent.get(role)
 

@@ -25,7 +25,15 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from node.datasets.mapping import Mapping as ColumnMapping
 from node.datasets.records import Consent
-from node.datasets.words import CLASS_WORDS, KIND_WORDS, RECEIVER_WORDS, child_word, decide, yes_or_no
+from node.datasets.words import (
+    CLASS_WORDS,
+    KIND_WORDS,
+    PURPOSE_WORDS,
+    RECEIVER_WORDS,
+    child_word,
+    decide,
+    yes_or_no,
+)
 from node.errors import UserError
 from node.facts import is_staff_label
 
@@ -41,7 +49,7 @@ URGENT_DAYS = 14
 """Days for which an urgent danger stands in for a consent, from the day on which the file is prepared. After that
 someone has to look at the person's situation again: an emergency that never ends would be a way round consent."""
 
-_LIMITS = frozenset(("consent_until", "consent_kinds", "consent_receivers"))
+_LIMITS = frozenset(("consent_until", "consent_kinds", "consent_receivers", "consent_purposes"))
 
 _LIST = re.compile(r"[;,\n]")
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[ T]00:00(?::00)?)?")
@@ -139,8 +147,9 @@ def read_consent(cells: Mapping[str, str], today: date, *, urgent_second: str = 
     limits = _limits(cells)
     if isinstance(limits, str):
         return limits
-    kinds, receivers = limits
-    return Consent(given=True, kinds=kinds, receivers=receivers, until=today + timedelta(days=URGENT_DAYS), urgent=True)
+    kinds, receivers, purposes = limits
+    until = today + timedelta(days=URGENT_DAYS)
+    return Consent(given=True, kinds=kinds, receivers=receivers, until=until, urgent=True, purposes=purposes)
 
 
 _NOT_ASKED = frozenset(("consent/blank", "consent/expired"))
@@ -168,19 +177,25 @@ def _given(cells: Mapping[str, str], today: date) -> Consent | str:
     limits = _limits(cells)
     if isinstance(limits, str):
         return limits
-    kinds, receivers = limits
-    return Consent(given=True, kinds=kinds, receivers=receivers, until=until)
+    kinds, receivers, purposes = limits
+    return Consent(given=True, kinds=kinds, receivers=receivers, until=until, purposes=purposes)
 
 
-def _limits(cells: Mapping[str, str]) -> tuple[frozenset[str] | None, frozenset[str] | None] | str:
-    """(kinds, receivers) as the person limited them, or the reason code why they cannot be read."""
+_Limit = frozenset[str] | None
+
+
+def _limits(cells: Mapping[str, str]) -> tuple[_Limit, _Limit, _Limit] | str:
+    """(kinds, receivers, purposes) as the person limited them, or the reason code why they cannot be read."""
     kinds = _closed_list(cells.get("consent_kinds", ""), KIND_WORDS)
     if kinds is not None and not kinds:
         return "consent/unknown-kind"
     receivers = _closed_list(cells.get("consent_receivers", ""), RECEIVER_WORDS)
     if receivers is not None and not receivers:
         return "consent/unknown-receiver"
-    return kinds, receivers
+    purposes = _closed_list(cells.get("consent_purposes", ""), PURPOSE_WORDS)
+    if purposes is not None and not purposes:
+        return "consent/unknown-purpose"
+    return kinds, receivers, purposes
 
 
 def read_child(text: str) -> bool | str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 __all__ = [
     "CLASS_WORDS",
     "KIND_WORDS",
+    "PURPOSE_WORDS",
     "RECEIVER_WORDS",
     "child_word",
     "decide",
@@ -146,6 +147,24 @@ RECEIVER_WORDS = table("""
 """)
 """Whom a consent is limited to. "Notruf" is missing, because it is also the police; so are "onderzoek", "recherche" and
 "cercetare", which are also a criminal investigation."""
+
+PURPOSE_WORDS = table("""
+    protect_victims: protect_victims, protect victims, protection, help, support, Opferschutz, Schutz, Hilfe,
+        Unterstützung, protecția victimelor, protecție, sprijin, защита на жертви, защита, подкрепа, помощ,
+        bescherming van slachtoffers, bescherming, hulp, protection des victimes, soutien
+    find_missing_persons: find_missing_persons, find missing persons, missing persons, Vermisstensuche,
+        Suche nach Vermissten, căutarea persoanelor dispărute, издирване на изчезнали лица,
+        zoeken naar vermiste personen, recherche de personnes disparues
+    deconflict_cases: deconflict_cases, deconflict cases, case coordination, Fallabstimmung, coordonarea cazurilor,
+        съгласуване на случаи, afstemming van zaken, coordination des dossiers
+    find_recurring_contacts: find_recurring_contacts, find recurring contacts, recurring contacts,
+        wiederkehrende Kontakte, contacte recurente, повтарящи се контакти, terugkerende contacten, contacts récurrents
+    check_employers: check_employers, check employers, employers, Arbeitgeberprüfung, verificarea angajatorilor,
+        проверка на работодатели, controle van werkgevers, contrôle des employeurs
+    count_without_duplicates: count_without_duplicates, count without duplicates, statistics, Statistik, statistică,
+        статистика, statistiek, statistiques
+""")
+"""What a consent is for. "Ermittlung", "anchetă" and "investigation" are missing: they are no purpose of a round."""
 
 
 def decide(text: str, table: Mapping[str, str]) -> str | None:

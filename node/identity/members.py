@@ -62,7 +62,8 @@ class MemberState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Member:
     """One member as we know it. `alias`: our own short name for it; `added_by`, `confirmed_by`: local people;
-    `chosen_reach`: how we reach it, if somebody here has set that."""
+    `chosen_reach`: how we reach it, if somebody here has set that; `children`: it may take part in rounds about
+    children, as two people here decided."""
 
     alias: str
     state: MemberState
@@ -72,6 +73,7 @@ class Member:
     added_at: str
     confirmed_at: str | None
     chosen_reach: Reach | None = None
+    children: bool = False
 
     @property
     def reach(self) -> Reach:
@@ -151,6 +153,7 @@ class MemberBook:
                 "added_at": timestamp(now),
                 "confirmed_at": None,
                 "reach": None if known is None else _row_text(known.chosen_reach),
+                "children": None,  # another card is another decision
             }
             values["card"] = self._sealed(signed, values)
             if known is None:
@@ -238,6 +241,21 @@ class MemberBook:
         self.tell_watchers()
         return self.get(member.member_id)
 
+    def set_children(
+        self, tx: Connection, member_id: str, card_digest: bytes, *, allowed: bool, by: str, second: str
+    ) -> None:
+        """Note that a member may, or may not any more, take part in rounds about children: decided by `by`, approved by
+        `second` (for a "no" the same person). UserError if its card is another one by now, or it is not confirmed."""
+        member = self._named(tx, member_id)
+        if member.state is not MemberState.CONFIRMED or member.card.digest != card_digest:
+            raise UserError(
+                f"{member.alias} is not confirmed, or has another card since this was asked for.",
+                advice="Ask for it again: `blindmatch member children ALIAS --by NAME`.",
+            )
+        self._change(tx, members.c.member_id == member.member_id, {"children": allowed or None})
+        people = {"by": by} if second == by else {"by": by, "second": second}
+        self._audit.append(tx, "member-children-set", member=member.member_id, ok=allowed, **people)
+
     def list(self) -> tuple[Member, ...]:
         """Every member, in order of alias."""
         with self._store.read() as tx:
@@ -279,7 +297,7 @@ class MemberBook:
         row = tx.execute(select(members).where(condition)).mappings().first()
         return None if row is None else self._member(row)
 
-    def _change(self, tx: Connection, which: ColumnElement[bool], changed: Mapping[str, str | None]) -> int:
+    def _change(self, tx: Connection, which: ColumnElement[bool], changed: Mapping[str, str | bool | None]) -> int:
         """Change columns of the row, and seal them anew; how many rows that were."""
         row = tx.execute(select(members).where(which)).mappings().first()
         if row is None:
@@ -309,6 +327,7 @@ class MemberBook:
             row["added_at"],
             row["confirmed_at"],
             None if row["reach"] is None else Reach.parse(row["reach"]),
+            bool(row["children"]),
         )
         if member.member_id != row["member_id"] or signed.card.digest != row["card_digest"]:
             raise StateDamaged(
@@ -345,7 +364,8 @@ def _standing(columns: Mapping[str, Any]) -> bytes:
     names = ["alias", "state", "added_by", "confirmed_by", "added_at", "confirmed_at"]
     if columns["reach"] is not None:  # rows that were sealed before there was a choice have six values, and stay so
         names.append("reach")
-    return canonical([columns[name] for name in names])
+    marks = [{"children": True}] if columns["children"] else []
+    return canonical([*(columns[name] for name in names), *marks])
 
 
 def _row_text(reach: Reach | None) -> str | None:

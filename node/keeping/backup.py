@@ -1,7 +1,7 @@
 """Makes a backup, also of a node that runs: key file, settings, database and prepared records of one moment.
 
     about      format, when, whose, from which folder, revision of the database, entries and root of the audit log
-    config     config.toml as it stands
+    config     config.toml as it stands, and in its head policy.toml, if there is one
     rows       a block of rows of one table                       (`dump`: what is left out)
     records    a piece of the record file of a data set
     end        how many rows each table had; bytes and SHA-256 of each record file
@@ -90,6 +90,9 @@ def write_backup(
     settings.load(state.config)
     try:
         config = state.config.read_bytes()
+        policy = {"policy": state.policy.read_text()} if state.policy.exists() else {}
+    except UnicodeDecodeError:
+        raise StateDamaged("policy.toml is no text file.", advice="Correct or remove it, and try again.") from None
     except OSError as error:
         raise StateDamaged(
             f"A file of the node cannot be read: {error.strerror}.", advice="Check the folder, and try again."
@@ -111,7 +114,7 @@ def write_backup(
             **_log(connection),
         }
         _frame(writer, {"part": "about", **about})
-        _frame(writer, {"part": "config"}, config)
+        _frame(writer, {"part": "config", **policy}, config)
         counts = _write_rows(writer, connection, progress)
         digests = {name: _write_file(writer, name, file, progress) for name, file in files.items()}
         _frame(writer, {"part": "end", "rows": counts, "files": digests}, last=True)

@@ -266,11 +266,13 @@ class _Unpacking:
         self._connection = self._open.enter_context(at_revision(self._place.database_url, self._about.revision))
         self._shape.reflect(self._connection)
 
-    def _take_config(self, content: bytes) -> None:
+    def _take_config(self, content: bytes, *, policy: str | None = None) -> None:
         text, on_server = local_settings(content.decode())
         assert self._about is not None
         self._about = replace(self._about, database_file=on_server)
         replace_file(self._place.config, text.encode())
+        if policy is not None:  # without it the restored node would allow more
+            replace_file(self._place.policy, policy.encode())
 
     def _take_rows(self, content: bytes, *, table: str, columns: list[str]) -> None:
         assert self._connection is not None

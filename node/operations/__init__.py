@@ -2,7 +2,27 @@
 
 from types import MappingProxyType
 
-from node.operations import carrying, datasets, keeping, members, rounds, service, stop_lists
+from node.operations import (
+    audit,
+    budgets,
+    carrying,
+    certificates,
+    consent,
+    datasets,
+    keeping,
+    leads,
+    members,
+    person_report,
+    policies,
+    reports,
+    retention,
+    rounds,
+    service,
+    staff,
+    stop_lists,
+    tripwires,
+    witnessing,
+)
 from node.operations.parts import Parts, Progress
 from node.operations.table import Dispatcher
 
@@ -11,7 +31,27 @@ __all__ = ["OPERATIONS", "Dispatcher", "Parts", "Progress"]
 OPERATIONS = MappingProxyType(
     {
         operation.name: operation
-        for module in (service, members, datasets, stop_lists, rounds, carrying, keeping)
+        for module in (
+            service,
+            audit,
+            certificates,
+            staff,
+            members,
+            datasets,
+            stop_lists,
+            rounds,
+            policies,
+            budgets,
+            consent,
+            leads,
+            carrying,
+            keeping,
+            person_report,
+            reports,
+            retention,
+            tripwires,
+            witnessing,
+        )
         for operation in module.OPERATIONS
     }
 )

@@ -49,7 +49,7 @@ from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation
 from node.rounds.book import Round
 
-__all__ = ["OPERATIONS", "view_of"]
+__all__ = ["OPERATIONS", "uses_of", "view_of"]
 
 _MISSING = "`blindmatch dataset preview` shows the columns of the file; its --help lists the roles."
 
@@ -257,7 +257,7 @@ def _refresh(parts: Parts, request: RefreshRequest, progress: Progress) -> Refre
                 mapping,
                 by=request.by,
                 urgent_second=request.second,
-                uses=_uses(parts, dataset),
+                uses=uses_of(parts, dataset),
                 source=Path(path).name,
                 opened=_opened(path, request),
                 progress=lambda rows: progress({"what": "rows", "done": rows}),
@@ -338,7 +338,7 @@ def _opened(path: str, request: Opening) -> dict[str, Any]:
     return {"path": path} | {name: value for name in _OPENED if (value := getattr(request, name)) is not None}
 
 
-def _uses(parts: Parts, dataset: Dataset) -> list[Use]:
+def uses_of(parts: Parts, dataset: Dataset) -> list[Use]:
     """The rounds whose lists were made from this data set."""
     found = []
     for one in parts.book.all():
@@ -353,6 +353,8 @@ def _uses(parts: Parts, dataset: Dataset) -> list[Use]:
                     receiver=other.member_class,
                     rules=tuple(one.manifest.rules()),
                     running=not one.over,
+                    purpose=one.manifest.purpose,
+                    children=one.manifest.children == "only",
                 )
             )
     return found

@@ -9,6 +9,7 @@ from node.keeping.backup import write_backup
 from node.operations.members import CardView, card_view
 from node.operations.parts import Parts, Progress
 from node.operations.table import Operation, Reply, Request
+from node.staff import Role
 
 __all__ = ["OPERATIONS", "AcceptRequest", "BackupReply", "BackupRequest", "RenewRequest", "RenewalReply"]
 
@@ -102,5 +103,5 @@ def _accept(parts: Parts, request: AcceptRequest, _progress: Progress) -> Renewa
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation("node.backup", BackupRequest, _backup),
     Operation("member.renew", RenewRequest, _renew),
-    Operation("member.accept", AcceptRequest, _accept),
+    Operation("member.accept", AcceptRequest, _accept, role=Role.APPROVER),
 )

@@ -8,11 +8,13 @@ from node.clock import timestamp
 from node.errors import UserError
 from node.identity.admission import name_skeleton
 from node.identity.cards import Card
-from node.identity.members import Member
+from node.identity.members import Member, MemberState
 from node.identity.reach import RELAY_PREFIX, WORDS, Reach, Way
 from node.identity.words import slip_in
 from node.operations.parts import Parts, Progress
+from node.operations.policies import children_digest
 from node.operations.table import Nothing, Operation, Reply, Request
+from node.staff import Role, Subject
 
 __all__ = [
     "OPERATIONS",
@@ -28,6 +30,7 @@ __all__ = [
     "RemoveRequest",
     "VersionsReply",
     "card_view",
+    "member_view",
 ]
 
 
@@ -46,7 +49,8 @@ class CardView(Reply):
 
 
 class MemberView(Reply):
-    """`reach`: how it is reached, with the alias of the relay if there is one; empty for a relay itself."""
+    """`reach`: how it is reached, with the alias of the relay if there is one; empty for a relay itself. `frozen`:
+    since it asked about decoys nothing is exchanged with it. `children`: it may be in rounds about children."""
 
     alias: str
     state: str
@@ -54,6 +58,8 @@ class MemberView(Reply):
     card: CardView
     added_by: str
     confirmed_by: str | None
+    children: bool = False
+    frozen: bool = False
 
 
 class CardReply(Reply):
@@ -105,6 +111,21 @@ class ReachRequest(Request):
     by: str
 
 
+class ChildrenRequest(Request):
+    """`allowed` False takes it back, at once."""
+
+    name: str
+    by: str
+    allowed: bool = True
+
+
+class ChildrenReply(Reply):
+    """`number`: of what waits for a second person; None if nothing does."""
+
+    member: MemberView
+    number: int | None
+
+
 class VersionsReply(Reply):
     alias: str
     protocol: str
@@ -127,7 +148,7 @@ def card_view(card: Card) -> CardView:
     )
 
 
-def _member_view(parts: Parts, member: Member) -> MemberView:
+def member_view(parts: Parts, member: Member) -> MemberView:
     return MemberView(
         alias=member.alias,
         state=member.state.value,
@@ -135,6 +156,8 @@ def _member_view(parts: Parts, member: Member) -> MemberView:
         card=card_view(member.card),
         added_by=member.added_by,
         confirmed_by=member.confirmed_by,
+        children=member.children,
+        frozen=member.member_id in parts.freezes.frozen(),
     )
 
 
@@ -154,7 +177,7 @@ def _reach(parts: Parts, request: ReachRequest, _progress: Progress) -> MemberRe
     for found in parts.book.all():
         if not found.over:
             parts.wake(found.round_id)  # what waits for it may have another way now
-    return MemberReply(member=_member_view(parts, member), words=[])
+    return MemberReply(member=member_view(parts, member), words=[])
 
 
 def _show_card(parts: Parts, _request: Nothing, _progress: Progress) -> CardReply:
@@ -191,16 +214,35 @@ def _confirm(parts: Parts, request: ConfirmRequest, _progress: Progress) -> Memb
     if slip := slip_in(request.words):
         raise UserError(f"{slip} Nothing was changed.", advice="Type all eight, in the order in which you hear them.")
     member = parts.members.confirm(request.name, request.words, request.by)
-    return MemberReply(member=_member_view(parts, member), words=[])
+    return MemberReply(member=member_view(parts, member), words=[])
 
 
 def _remove(parts: Parts, request: RemoveRequest, _progress: Progress) -> MemberReply:
     member = parts.members.remove(request.name, request.by)
-    return MemberReply(member=_member_view(parts, member), words=[])
+    return MemberReply(member=member_view(parts, member), words=[])
+
+
+def _children(parts: Parts, request: ChildrenRequest, _progress: Progress) -> ChildrenReply:
+    member = parts.members.get(request.name)
+    number = None
+    if member.state is not MemberState.CONFIRMED or member.is_relay:
+        raise UserError(f"{member.alias} is no confirmed member, so it takes part in no round.")
+    if member.children and request.allowed:
+        raise UserError(f"{member.alias} may take part in rounds about children already.")
+    with parts.store.transaction() as tx:
+        if request.allowed:
+            digest = children_digest(member)
+            number = parts.approvals.ask(tx, Subject.CHILDREN_MEMBER, member.member_id, digest, request.by).number
+        else:
+            parts.approvals.drop(tx, Subject.CHILDREN_MEMBER, member.member_id, request.by)
+            parts.members.set_children(
+                tx, member.member_id, member.card.digest, allowed=False, by=request.by, second=request.by
+            )
+    return ChildrenReply(member=member_view(parts, parts.members.get(request.name)), number=number)
 
 
 def _list(parts: Parts, _request: Nothing, _progress: Progress) -> MemberList:
-    return MemberList(members=[_member_view(parts, member) for member in parts.members.list()])
+    return MemberList(members=[member_view(parts, member) for member in parts.members.list()])
 
 
 def _check(parts: Parts, request: NameRequest, _progress: Progress) -> VersionsReply:
@@ -221,16 +263,17 @@ def _check(parts: Parts, request: NameRequest, _progress: Progress) -> VersionsR
 
 
 def _with_words(parts: Parts, member: Member) -> MemberReply:
-    return MemberReply(member=_member_view(parts, member), words=list(parts.members.check_words(member.member_id)))
+    return MemberReply(member=member_view(parts, member), words=list(parts.members.check_words(member.member_id)))
 
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation("card.show", Nothing, _show_card),
     Operation("member.add", AddRequest, _add),
     Operation("member.words", NameRequest, _words),
-    Operation("member.confirm", ConfirmRequest, _confirm),
+    Operation("member.confirm", ConfirmRequest, _confirm, role=Role.APPROVER),
     Operation("member.remove", RemoveRequest, _remove),
     Operation("member.reach", ReachRequest, _reach),
+    Operation("member.children", ChildrenRequest, _children),
     Operation("member.list", Nothing, _list),
     Operation("member.check", NameRequest, _check),
 )

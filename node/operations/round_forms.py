@@ -13,6 +13,7 @@ __all__ = [
     "ByRequest",
     "ContactView",
     "ContactsReply",
+    "CoverageView",
     "LeadView",
     "MemberView",
     "PartyView",
@@ -52,8 +53,11 @@ class ProposeRequest(Request):
 
 
 class SignRequest(RoundRequest):
+    """`urgent`: without the second person, where it takes two."""
+
     dataset: str
     by: str
+    urgent: bool = False
 
 
 class ByRequest(RoundRequest):
@@ -103,7 +107,9 @@ class PartyView(Reply):
 
 class RoundView(Reply):
     """`turn` says in words whose turn it is, `whose` in one of `node.operations.turns.Whose`, `since` from when on.
-    `seconds_left` and `time_left`: until the end that applies now; 0 and empty for a round that is over."""
+    `seconds_left` and `time_left`: until the end that applies now; 0 and empty for a round that is over. `approval`: a
+    sentence while something of it waits for a second person here, or was signed without one; else empty.
+    `shown_before`: a warning where the other side saw some of our records in earlier rounds, else empty."""
 
     round_id: str
     state: str
@@ -114,6 +120,7 @@ class RoundView(Reply):
     members: list[MemberView]
     turn: str
     whose: str
+    approval: str = ""
     since: str
     seconds_left: float
     time_left: str
@@ -121,6 +128,7 @@ class RoundView(Reply):
     progress: list[StretchView]
     deadline: str
     expires_at: str
+    shown_before: str
     failure: str | None
     blamed: str | None
     reports: dict[str, str]
@@ -150,14 +158,30 @@ class VerdictView(Reply):
     advice: str
 
 
+class CoverageView(Reply):
+    """`node.rounds.participation.Coverage`, in records; `enough`: as many as were declared take part."""
+
+    dataset: str
+    records: int
+    taking_part: int
+    ending: int
+    out: dict[str, int]
+    kinds: dict[str, int]
+    minimum: int
+    maximum: int
+    enough: bool
+
+
 class ShowReply(Reply):
-    """`sentences`: who would learn what; `verdicts`: what the rules of this node say."""
+    """`sentences`: who would learn what; `verdicts`: what the rules of this node say; `coverage`: how much of the data
+    set takes part, of a round that is signed here."""
 
     round: RoundView | None
     manifest: dict[str, Any]
     sentences: list[str]
     verdicts: list[VerdictView]
     elements: dict[str, int]
+    coverage: CoverageView | None = None
 
 
 class ResultsRequest(RoundRequest):
@@ -207,11 +231,15 @@ class ContactsReply(Reply):
 
 
 class ResultsReply(Reply):
-    """`leads` are records of ours, `total` how many there are; `count` is what the other side declared of its own."""
+    """`leads` are records of ours, `total` how many there are; `count` is what the other side declared of its own,
+    `advice` what to bear in mind before anybody acts on what agrees;
+    `deleted_at`: when all that was deleted, because the time for which it was to be kept was over."""
 
     round: RoundView
     learned: bool
     total: int
     leads: list[LeadView]
     count: tuple[int, int] | None
+    deleted_at: str | None = None
     note: str
+    advice: list[str]

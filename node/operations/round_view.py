@@ -15,6 +15,8 @@ from node.rounds.parties import others
 from node.rounds.presence import skew_sentence, starts_at
 from node.rounds.progress import Stretch, stretches, turns_in
 from node.rounds.states import RoundState
+from node.staff import Approval, Subject
+from node.tripwires.words import frozen_sentence
 from psi.protocol.states import Leg, Place, Turns
 
 __all__ = ["name_of", "view"]
@@ -27,7 +29,9 @@ def view(parts: Parts, found: Round, *, brief: bool = False) -> RoundView:
     turns = None
     if not brief and found.state in (RoundState.RUNNING, RoundState.DECIDING) and found.position != "none":
         turns = turns_in(parts.book.snapshot(found.round_id))
-    whose, sentence = turn_of(_scene(parts, found, verdicts, turns, now))
+    asked = parts.approvals.latest(Subject.ROUND_SIGN, found.round_id)
+    asked = asked if asked is not None and asked.open else None
+    whose, sentence = turn_of(_scene(parts, found, verdicts, turns, now, asked))
     answered = turns is not None and turns.has_finished(Place.SECOND, Leg.ANSWER)
     left, left_words = time_left(
         RoundState.DECIDING if answered and not found.over else found.state,
@@ -53,6 +57,7 @@ def view(parts: Parts, found: Round, *, brief: bool = False) -> RoundView:
         ],
         turn=sentence,
         whose=whose.value,
+        approval=_approval(parts, found, asked),
         since=_since(found, verdicts),
         seconds_left=round(left, 1),
         time_left=left_words,
@@ -60,6 +65,7 @@ def view(parts: Parts, found: Round, *, brief: bool = False) -> RoundView:
         progress=[_stretch_view(one) for one in _progress(parts, found, turns)],
         deadline=found.manifest.deadline,
         expires_at=found.manifest.expires_at,
+        shown_before="" if brief else parts.negotiation.shown_before(found),
         failure=found.failure_sentence,
         blamed=None if found.blamed is None else name_of(parts, found.manifest, found.blamed),
         reports=dict(found.reports),
@@ -75,7 +81,29 @@ def name_of(parts: Parts, manifest: Manifest, member_id: str) -> str:
     return "The convener" if member is None else member.name
 
 
-def _scene(parts: Parts, found: Round, verdicts: dict[str, Verdict], turns: Turns | None, now: datetime) -> Scene:
+def _approval(parts: Parts, found: Round, asked: Approval | None) -> str:
+    """What waits for a second person, or was done without one: the latter also after the end of the round."""
+    if asked is None:
+        return ""
+    if asked.overdue:
+        return (
+            f"{asked.asked_by} signed this at {asked.asked_at} without a second person, as urgent. Somebody else still "
+            f"has to look at it: `blindmatch round approve {found.round_id[:8]} --by NAME`."
+        )
+    if found.state is not RoundState.PROPOSED:
+        return ""
+    name = "" if found.dataset_id is None else parts.datasets.by_id(found.dataset_id).name
+    return f"{asked.asked_by} asked at {asked.asked_at} to sign it with the data set {name}."
+
+
+def _scene(
+    parts: Parts,
+    found: Round,
+    verdicts: dict[str, Verdict],
+    turns: Turns | None,
+    now: datetime,
+    asked: Approval | None = None,
+) -> Scene:
     me, manifest = parts.identity.member_id, found.manifest
     member = found.position != "none"
     reports = found.reports
@@ -94,10 +122,22 @@ def _scene(parts: Parts, found: Round, verdicts: dict[str, Verdict], turns: Turn
         round_name=found.round_id[:8],
         short=parts.room.waits(found.round_id) if found.state is RoundState.PREPARING else "",
         free_at=None if found.over else parts.engine.waits_for_budget(found.round_id),
+        frozen="" if found.over else _frozen(parts, found),
+        unproven=member and not found.over and parts.engine.witnessing.waits(found),
         place=(Place.FIRST if found.position == "first" else Place.SECOND) if member else None,
         turns=turns,
         peer=name_of(parts, manifest, found.peer) if found.peer is not None else "the other side",
+        asked_by="" if asked is None or asked.overdue else asked.asked_by,
     )
+
+
+def _frozen(parts: Parts, found: Round) -> str:
+    """Why nothing goes on with a member of this round, if it is frozen here."""
+    frozen = parts.freezes.frozen()
+    for entry in found.manifest.members:
+        if entry.member_id in frozen:
+            return frozen_sentence(entry.name, parts.members.get(entry.member_id).alias)
+    return ""
 
 
 def _failing(parts: Parts, found: Round) -> tuple[str, ...]:

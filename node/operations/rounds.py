@@ -5,6 +5,7 @@ from typing import Any
 
 from node.agreement.manifest import Manifest
 from node.errors import UserError
+from node.operations.consent import coverage_of_round, kept_out_leads
 from node.operations.parts import Parts, Progress
 from node.operations.round_forms import (
     AgreementView,
@@ -26,12 +27,14 @@ from node.operations.round_forms import (
 )
 from node.operations.round_view import view
 from node.operations.table import Nothing, Operation
+from node.rounds.advice import advice_for
 from node.rounds.book import Round
 from node.rounds.contacts import recurring_contacts
 from node.rounds.explain import explain
 from node.rounds.results import Lead
 from node.rounds.states import RoundState
 from node.rounds.templates import build
+from node.staff import Role
 from psi.identifiers import strength
 
 __all__ = ["OPERATIONS"]
@@ -75,12 +78,15 @@ def _show_manifest(parts: Parts, manifest: Manifest, found: Round | None) -> Sho
     if found is not None and found.dataset_id is not None:
         dataset = parts.datasets.by_id(found.dataset_id)
     verdicts = parts.negotiation.judge(manifest, dataset)
+    if found is not None:
+        parts.negotiation.shown_before(found, look=True)  # said by the view
     return ShowReply(
         round=None if found is None else view(parts, found),
         manifest=json.loads(manifest.canonical()),
         sentences=list(explain(manifest, parts.identity.member_id)),
         verdicts=[VerdictView(rule=v.rule, ok=v.ok, sentence=v.sentence, advice=v.advice) for v in verdicts],
         elements={member.member_id: manifest.size_class(member.member_id) for member in manifest.members},
+        coverage=coverage_of_round(parts, found, dataset),
     )
 
 
@@ -94,7 +100,13 @@ def _status(parts: Parts, request: RoundRequest, _progress: Progress) -> RoundRe
 
 def _sign(parts: Parts, request: SignRequest, _progress: Progress) -> RoundReply:
     found = parts.book.find(request.round)
-    return RoundReply(round=view(parts, parts.negotiation.sign(found, dataset_name=request.dataset, by=request.by)))
+    signed = parts.negotiation.sign(found, dataset_name=request.dataset, by=request.by, urgent=request.urgent)
+    return RoundReply(round=view(parts, signed))
+
+
+def _approve(parts: Parts, request: ByRequest, _progress: Progress) -> RoundReply:
+    """The second person's yes to what somebody here wants to sign, or has signed as urgent."""
+    return RoundReply(round=view(parts, parts.negotiation.approve(parts.book.find(request.round), by=request.by)))
 
 
 def _refuse(parts: Parts, request: ByRequest, _progress: Progress) -> RoundReply:
@@ -131,6 +143,7 @@ def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> Rele
             "A number that was given is not that of a lead of this round. Nothing was released.",
             advice="`blindmatch round results` shows them.",
         )
+    chosen = _without_kept_out(parts, found, chosen, total)
     most = found.manifest.reply.max_released
     if found.manifest.mode == "released" and (total if chosen is None else len(chosen)) > most:
         raise UserError(
@@ -160,6 +173,27 @@ def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> Rele
     )
 
 
+def _without_kept_out(parts: Parts, found: Round, chosen: list[int] | None, total: int) -> list[int] | None:
+    """The choice without records that were withdrawn, or are kept from that member, since the list was made."""
+    kept_out = kept_out_leads(parts, found)
+    if not kept_out:
+        return chosen
+    if found.manifest.mode == "ordered":
+        raise UserError(
+            "A record on the list of this round was withdrawn, or is kept from this member, since the list was made. "
+            "Nothing was released.",
+            advice="In this round the whole list is answered, or nothing: cancel it and propose it again.",
+        )
+    if chosen is None:
+        return [number for number in range(1, total + 1) if number not in kept_out]
+    if named := sorted(kept_out.intersection(chosen)):
+        raise UserError(
+            f"Lead {named[0]} is of a record that was withdrawn, or is kept from this member. Nothing was released.",
+            advice="Choose without it.",
+        )
+    return chosen
+
+
 def _results(parts: Parts, request: ResultsRequest, _progress: Progress) -> ResultsReply:
     found = parts.book.find(request.round)
     leads = parts.leads.list(found.round_id, first=request.first, limit=request.limit)
@@ -172,16 +206,38 @@ def _results(parts: Parts, request: ResultsRequest, _progress: Progress) -> Resu
         total=parts.leads.count(found.round_id),
         leads=[_lead(number, status, lead) for number, status, lead in leads],
         count=found.count,
-        note=(
+        deleted_at=found.erased_at,
+        note=_deleted_note(found)
+        or (
             "A hit is a lead, not a proof. The other side holds the same identifiers; it may be another person, or a "
             "relative. Nothing else about the other side's records is known here."
             if member
             else "This node convened the round and learns nothing of its content."
         ),
+        advice=list(advice_for(agreement.key for _, _, lead in leads for agreement in lead.agreements)),
     )
 
 
+def _deleted_note(found: Round) -> str:
+    """What is said in place of leads once the agreed time is over; empty before."""
+    if found.erased_at is None:
+        return ""
+    return f"What this round gave was deleted on {found.erased_at[:10]}: the time for which it was to be kept is over."
+
+
 def _lead(number: int, status: str, lead: Lead) -> LeadView:
+    if not lead.agreements:  # erased at the person's request: nothing but the number is left
+        return LeadView(
+            number=number,
+            status=status,
+            reference="",
+            strength="",
+            agrees_in=[],
+            near=False,
+            household=False,
+            agreements=[],
+            shares_with=[],
+        )
     found = strength(agreement.key for agreement in lead.agreements)
     return LeadView(
         number=number,
@@ -218,9 +274,10 @@ OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation("round.show", RoundRequest, _show),
     Operation("round.status", RoundRequest, _status),
     Operation("round.sign", SignRequest, _sign),
+    Operation("round.approve", ByRequest, _approve, role=None),
     Operation("round.refuse", ByRequest, _refuse),
     Operation("round.start", ByRequest, _start),
-    Operation("round.release", ReleaseRequest, _release),
+    Operation("round.release", ReleaseRequest, _release, role=Role.REVIEWER),
     Operation("round.cancel", ByRequest, _cancel),
     Operation("round.results", ResultsRequest, _results),
     Operation("round.contacts", RoundRequest, _contacts),

@@ -1,37 +1,26 @@
-"""Operations on the node itself: its state, its audit log, the jobs it knows."""
+"""Operations on the node itself: its state, the jobs it knows."""
 
 import platform
 import unicodedata
 from typing import Any
 
 from node import __version__
-from node.audit import Checkpoint, NoteKey
 from node.identity.members import MemberState
 from node.operations.parts import Parts, Progress
-from node.operations.table import Nothing, Operation, Reply, Request
-from node.policy import Limits
+from node.operations.table import Nothing, Operation, Reply
 from node.rounds.jobs import TEMPLATES
 from psi.identifiers import NORMALISER_VERSION
 from psi.messages import PROTOCOL_VERSION, SUITE
 
 __all__ = [
     "OPERATIONS",
-    "AuditReply",
-    "AuditRequest",
     "BudgetView",
-    "EntryView",
     "StatusReply",
     "TemplateList",
     "TemplateView",
-    "VerifyReply",
     "VersionsView",
     "versions",
 ]
-
-
-class AuditRequest(Request):
-    first: int = 0
-    limit: int = 100
 
 
 class VersionsView(Reply):
@@ -72,18 +61,6 @@ class StatusReply(Reply):
     versions: VersionsView
 
 
-class EntryView(Reply):
-    position: int
-    time: str
-    event: str
-    facts: dict[str, str | int | bool]
-
-
-class AuditReply(Reply):
-    entries: list[EntryView]
-    total: int
-
-
 class TemplateView(Reply):
     """`missing` names what a job that cannot be filled in still needs; `limits` what a fillable one does not do yet."""
 
@@ -96,16 +73,6 @@ class TemplateView(Reply):
 
 class TemplateList(Reply):
     templates: list[TemplateView]
-
-
-class VerifyReply(Reply):
-    """`checkpoint` is the log as it stands now, in the form that others can verify (C2SP tlog-checkpoint)."""
-
-    ok: bool
-    entries: int
-    problems: list[str]
-    checkpoint: str
-    public_key: str
 
 
 def versions(backend: str) -> VersionsView:
@@ -124,8 +91,7 @@ def versions(backend: str) -> VersionsView:
 def _status(parts: Parts, _request: Nothing, _progress: Progress) -> StatusReply:
     members = parts.members.list()
     rounds = parts.book.counts()
-    settings = parts.config.budget
-    limits = Limits(settings.elements, max(settings.elements, settings.elements_in_all), settings.days)
+    limits = parts.budget.limits
     return StatusReply(
         running=parts.running,
         folder=str(parts.folder.path),
@@ -139,8 +105,8 @@ def _status(parts: Parts, _request: Nothing, _progress: Progress) -> StatusReply
         rounds={state.value: rounds[state] for state in sorted(rounds)},
         audit_entries=parts.audit.size(),
         budget=BudgetView(
-            elements=settings.elements,
-            days=settings.days,
+            elements=limits.elements_per_peer,
+            days=limits.days,
             years=round(limits.years, 1),
             sentence=parts.budget.sentence(),
             remaining={
@@ -150,32 +116,6 @@ def _status(parts: Parts, _request: Nothing, _progress: Progress) -> StatusReply
             },
         ),
         versions=versions(parts.backend.name),
-    )
-
-
-def _audit_show(parts: Parts, request: AuditRequest, _progress: Progress) -> AuditReply:
-    return AuditReply(
-        entries=[
-            EntryView(position=entry.position, time=entry.time, event=entry.event.value, facts=dict(entry.facts))
-            for entry in parts.audit.entries(first=request.first, limit=request.limit)
-        ],
-        total=parts.audit.size(),
-    )
-
-
-def _audit_verify(parts: Parts, _request: Nothing, _progress: Progress) -> VerifyReply:
-    report = parts.audit.verify()
-    if report.ok and not parts.budget.fits_log():
-        report.add("The charges to budgets are not those that the log tells of: somebody changed the database.")
-    with parts.store.transaction() as tx:
-        now: Checkpoint = parts.audit.checkpoint(tx)
-    key = NoteKey.of_member(parts.identity.member_id, parts.identity.public_key)
-    return VerifyReply(
-        ok=report.ok,
-        entries=report.entries,
-        problems=list(report.problems),
-        checkpoint=now.to_text(key),
-        public_key=parts.identity.public_key.hex(),
     )
 
 
@@ -191,6 +131,4 @@ def _templates(_parts: Parts, _request: Nothing, _progress: Progress) -> Templat
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation("node.status", Nothing, _status),
     Operation("round.templates", Nothing, _templates),
-    Operation("audit.show", AuditRequest, _audit_show),
-    Operation("audit.verify", Nothing, _audit_verify),
 )

@@ -5,24 +5,46 @@
 A request is checked against its model before the handler sees it; unknown fields are refused. The same table serves
 the control socket of a running node and the command line on a node that does not run, so an operation behaves the same
 in both. `--json` prints the reply as it is.
+
+Whoever a request names in `by` acts in the role of its row: where staff is registered (`node.staff.roster`), that is
+somebody active who has this role and has just shown their own passphrase. It travels beside the request, never in it.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from node.clock import Clock
 from node.errors import UserError
 from node.operations.parts import Parts, Progress
 from node.rounds.progress import Meter
+from node.staff import Role
+from psi.secret import SecretBytes
 
-__all__ = ["Dispatcher", "Nothing", "Operation", "Reply", "Request"]
+__all__ = ["Dispatcher", "Nothing", "Operation", "Reply", "Request", "SecretRequest"]
 
 
 class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class SecretRequest(Request):
+    """A request that a new passphrase comes with, beside it; the handler does not keep it."""
+
+    _new: SecretBytes | None = PrivateAttr(default=None)
+
+    @property
+    def new_passphrase(self) -> SecretBytes:
+        """UserError if none came."""
+        if self._new is None:
+            raise UserError("No new passphrase was given.", advice="Type it, or name a file: --new-passphrase-file.")
+        return self._new
+
+    def take(self, passphrase: SecretBytes | None) -> None:
+        """For the dispatcher."""
+        self._new = passphrase
 
 
 class Nothing(Request):
@@ -39,12 +61,14 @@ A = TypeVar("A", bound=Reply)
 
 @dataclass(frozen=True)
 class Operation(Generic[R, A]):
-    """One row. `needs_running`: useless on a node that does not run."""
+    """One row. `needs_running`: useless on a node that does not run. `role`: of whoever the request names in `by`;
+    None: any, or one that the handler asks for."""
 
     name: str
     request: type[R]
     handler: Callable[[Parts, R, Progress], A]
     needs_running: bool = False
+    role: Role | None = Role.OPERATOR
 
 
 def _timed(progress: Progress, clock: Clock) -> Progress:
@@ -73,8 +97,17 @@ class Dispatcher:
         self._parts = parts
         self._operations = operations
 
-    def invoke(self, name: str, request: bytes, progress: Progress) -> bytes:
-        """JSON in, JSON out. UserError for an unknown operation or a request that does not fit it."""
+    def invoke(
+        self,
+        name: str,
+        request: bytes,
+        progress: Progress,
+        *,
+        credential: SecretBytes | None = None,
+        new_credential: SecretBytes | None = None,
+    ) -> bytes:
+        """JSON in, JSON out. UserError for an unknown operation or a request that does not fit it, NotAllowed if
+        whoever it names may not do that. The caller wipes both credentials."""
         operation = self._operations.get(name)
         if operation is None:
             raise UserError(
@@ -89,5 +122,9 @@ class Dispatcher:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(step) for step in first["loc"])
             raise UserError(f"The command does not have the right form: {place}: {first['msg']}.") from None
+        if isinstance(by := getattr(asked, "by", None), str):
+            self._parts.roster.admit(by, operation.role, credential)
+        if isinstance(asked, SecretRequest):
+            asked.take(new_credential)
         reply: Reply = operation.handler(self._parts, asked, _timed(progress, self._parts.clock))
         return reply.model_dump_json().encode()

@@ -37,7 +37,9 @@ class Scene:
     """What a row may look at. `unsigned`: members that have not answered; `deciding`: whose nodes report that a person
     decides; `failing`: parties that cannot be reached though something waits for them; `to_carry`: to whom a file has
     to be carried now; `short`: why the disk does not take the round, if so; `free_at`: until when the budget keeps the
-    round waiting; `turns`: who has said what."""
+    round waiting; `frozen`: why nothing goes on with a member of it, if so; `unproven`: the other side opened and has
+    not shown that its audit log goes on; `turns`: who has said what; `asked_by`: who here wants to sign and waits for a
+    second person."""
 
     state: RoundState
     member: bool
@@ -52,9 +54,12 @@ class Scene:
     round_name: str = ""
     short: str = ""
     free_at: datetime | None = None
+    frozen: str = ""
+    unproven: bool = False
     place: Place | None = None
     turns: Turns | None = None
     peer: str = "the other side"
+    asked_by: str = ""
 
     def waits_for_peer(self) -> bool:
         """Is nothing left for our side to say before the other one speaks?"""
@@ -109,6 +114,12 @@ TURNS: tuple[Turn, ...] = (
     Turn("cancelled", _in(RoundState.CANCELLED), Whose.NOBODY, _fixed("The round is over: it was cancelled.")),
     Turn("failed", _in(RoundState.FAILED), Whose.NOBODY, _fixed("The round is over: it failed.")),
     Turn(
+        "frozen",
+        lambda scene: bool(scene.frozen),
+        Whose.YOU,
+        lambda scene: scene.frozen,
+    ),
+    Turn(
         "budget",
         lambda scene: scene.free_at is not None,
         Whose.NOBODY,
@@ -131,6 +142,15 @@ TURNS: tuple[Turn, ...] = (
         lambda scene: _at_work(scene) and bool(scene.short),
         Whose.YOU,
         lambda scene: f"{scene.short} Free some space: the round then goes on by itself.",
+    ),
+    Turn(
+        "approve",
+        lambda scene: scene.state is RoundState.PROPOSED and scene.member and not scene.signed and bool(scene.asked_by),
+        Whose.YOU,
+        lambda scene: (
+            f"{scene.asked_by} wants to sign; a second person has to approve it: "
+            f"`blindmatch round approve {scene.round_name} --by NAME`."
+        ),
     ),
     Turn(
         "sign",
@@ -191,6 +211,15 @@ TURNS: tuple[Turn, ...] = (
         lambda scene: scene.waits_for_peer(),
         Whose.OTHER_NODE,
         lambda scene: f"The node of {scene.peer} is next; this one waits for {scene.expects()}.",
+    ),
+    Turn(
+        "unproven",
+        lambda scene: _at_work(scene) and scene.unproven,
+        Whose.OTHER_NODE,
+        lambda scene: (
+            f"{scene.peer} has not shown yet that its audit log goes on from what this node saw of it. It is told "
+            "nothing before; if it never does, the round ends at its deadline."
+        ),
     ),
     Turn("exchange", lambda _scene: True, Whose.BOTH_NODES, _fixed("The two nodes are exchanging messages.")),
 )

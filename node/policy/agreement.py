@@ -13,8 +13,10 @@ from psi.messages import PROTOCOL_VERSION, SUITE
 
 __all__ = [
     "CLOCK_SKEW",
+    "Approvers",
     "Caps",
     "ConfirmedMembers",
+    "EntropyFloor",
     "MinimumDeclared",
     "OurRound",
     "Purposes",
@@ -119,9 +121,7 @@ class Supported(NamedRule):
             (manifest.protocol == "group", "rounds of more than two members (protocol 'group')"),
             (manifest.protocol == "lookup", "one-sided look-ups (protocol 'lookup')"),
             (manifest.series is not None, "a standing watch (a series of rounds)"),
-            (manifest.contact_card, "contact cards"),
-            (bool(manifest.payload), "sending agreed fields along with a match"),
-            (any(member.approvers > 1 for member in manifest.members), "more than one approver per member"),
+            (any(member.approvers > 2 for member in manifest.members), "more than two approvers at a member"),
         )
         for asked, what in missing:
             if asked:
@@ -134,16 +134,21 @@ class Supported(NamedRule):
 
 @dataclass(frozen=True)
 class Purposes(NamedRule):
-    """The purpose is one that this node takes part in."""
+    """The purpose is one that this node takes part in, and results are used for nothing that it does not allow."""
 
     name = "purposes"
-    allowed: frozenset[str]
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
-        if manifest.purpose in self.allowed:
-            return self._yes()
-        purpose = manifest.purpose.replace("_", " ")
-        return self._no(f"This node takes part in no round whose purpose is to {purpose}.")
+        limits = context.policy.limits
+        if manifest.purpose not in limits.purposes:
+            purpose = manifest.purpose.replace("_", " ")
+            return self._no(f"This node takes part in no round whose purpose is to {purpose}.")
+        if manifest.onward_use == "ask_first" and limits.onward_use == "purpose_only":
+            return self._no(
+                "The agreement lets results be used for other things after asking; this node allows its purpose only.",
+                "Propose the round with the onward use 'purpose_only'.",
+            )
+        return self._yes()
 
 
 @dataclass(frozen=True)
@@ -151,9 +156,9 @@ class Times(NamedRule):
     """The agreement is not over, not from the future, and does not run for years."""
 
     name = "times"
-    longest_days: int
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
+        longest = context.policy.limits.agreement_days
         created, deadline, expires = map(moment, (manifest.created_at, manifest.deadline, manifest.expires_at))
         if deadline <= context.now:
             return self._no(f"The deadline of the agreement, {manifest.deadline}, is over.", "Propose it again.")
@@ -162,8 +167,8 @@ class Times(NamedRule):
                 f"The agreement was made at {manifest.created_at}, which is in the future here.",
                 "One of the two clocks is wrong: set it and propose the round again.",
             )
-        if expires > created + timedelta(days=self.longest_days):
-            return self._no(f"The agreement would hold for more than {self.longest_days} days.", "Shorten it.")
+        if expires > created + timedelta(days=longest):
+            return self._no(f"The agreement would hold for more than {longest} days.", "Shorten it.")
         return self._yes()
 
 
@@ -172,14 +177,14 @@ class Retention(NamedRule):
     """Nobody keeps results longer than this."""
 
     name = "retention"
-    longest_days: int
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
+        longest = context.policy.limits.retention_days
         for member in manifest.members:
-            if member.retention_days > self.longest_days:
+            if member.retention_days > longest:
                 return self._no(
                     f"{member.name} would keep results for {member.retention_days} days; "
-                    f"at most {self.longest_days} are allowed.",
+                    f"at most {longest} are allowed.",
                     "Propose the round with a shorter time.",
                 )
         return self._yes()
@@ -190,14 +195,54 @@ class MinimumDeclared(NamedRule):
     """A list of one or two asks about a person, not about an overlap. It is a declaration, not a proof."""
 
     name = "minimum-declared"
-    least: int
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
+        least = context.policy.limits.least_records
         for member in manifest.members:
-            if member.minimum_records < self.least:
+            if member.minimum_records < least:
                 return self._no(
                     f"{member.name} declares to bring at least {member.minimum_records} records; "
-                    f"{self.least} is the least, because a hit on a shorter list would point at a person.",
+                    f"{least} is the least, because a hit on a shorter list would point at a person.",
+                    "Compare when there are more records, or set members.ALIAS.minimum_records to what is there.",
+                )
+        return self._yes()
+
+
+@dataclass(frozen=True)
+class EntropyFloor(NamedRule):
+    """No combination of person fields that is compared is so common that strangers share it. The floor of the protocol
+    itself is checked before: an agreement below it does not parse."""
+
+    name = "entropy-floor"
+
+    def check(self, manifest: Manifest, context: Context) -> Verdict:
+        floor = context.policy.limits.least_key_bits
+        weakest = [found for rule in manifest.rules() if (found := rule.weakest()) is not None]
+        if not weakest or min(bits for _, bits in weakest) >= floor:
+            return self._yes()
+        fields, bits = min(weakest, key=lambda one: one[1])
+        shared = " and ".join(name.replace("_", " ") for name in fields)
+        return self._no(
+            f"The agreement compares {shared}, which weighs {bits} bits; this node compares no combination below "
+            f"{floor}, because strangers would agree by chance.",
+            "Propose the round with more agreeing fields, or with more telling ones such as the date of birth.",
+        )
+
+
+@dataclass(frozen=True)
+class Approvers(NamedRule):
+    """As many people of this organisation have to agree to the round as it demands of itself."""
+
+    name = "approvers"
+
+    def check(self, manifest: Manifest, context: Context) -> Verdict:
+        least = context.policy.limits.least_approvers
+        for member in manifest.members:
+            if member.member_id == context.me and member.approvers < least:
+                return self._no(
+                    f"The agreement is signed by {member.approvers} person of {member.name}; this organisation asks "
+                    f"for {least}.",
+                    "Propose the round with as many approvers: --set members.ALIAS.approvers=2.",
                 )
         return self._yes()
 

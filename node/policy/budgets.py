@@ -9,6 +9,10 @@ is the padded size of every evaluation that is *returned*, because a guess hides
     second, reply `released`             one for each released element
     second, reply `count` or `none`      nothing
 
+Where that is not enough, approved grants of the member pay the rest (`node.policy.grants`): what they paid does not
+count in a window. Limits that walk a country's numbers too fast hold only once a second person approved them
+(`node.policy.limits`).
+
 A charge is a row in the same transaction as whatever lets the answer leave, so it is there before the answer and a
 crash cannot lose it. A resumed round asks with the same peer, round and reason and is charged once.
 
@@ -25,7 +29,6 @@ forward, or sets it back while the node is stopped and right again later (that a
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
@@ -34,68 +37,19 @@ from sqlalchemy import Connection, func, insert, select
 from node.agreement.manifest import Manifest
 from node.clock import Clock, timestamp
 from node.errors import RefusedByPolicy
+from node.policy.grants import Grant, GrantBook
+from node.policy.limits import APPROVAL_FLOOR_YEARS, Limits
+from node.staff import Approvals, Subject
 from node.store import Store
 from node.store.schema import audit_entries, charges
 
-__all__ = [
-    "APPROVAL_FLOOR_YEARS",
-    "COUNTRY_NUMBERS",
-    "Budget",
-    "BudgetSpent",
-    "Limits",
-    "charge_for",
-    "closed_sentence",
-    "years_to_walk",
-]
+__all__ = ["ASK_FOR_GRANT", "SETTINGS_ID", "Budget", "BudgetSpent", "charge_for", "closed_sentence"]
 
-COUNTRY_NUMBERS = 10**8
-"""Telephone numbers that a large country can give out."""
+SETTINGS_ID = "settings"
+"""What the approval of the limits in the settings file is about, beside their digest."""
 
-APPROVAL_FLOOR_YEARS = 20
-"""A budget that walks a country's numbers in fewer years than this needs a second person's approval."""
-
-DAYS_PER_YEAR = 365.25
-
-
-def years_to_walk(elements: int, days: int, numbers: int = COUNTRY_NUMBERS) -> float:
-    """Years until `numbers` guesses are through at `elements` per window of `days` days."""
-    return numbers / elements * days / DAYS_PER_YEAR
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Elements per peer, and over all peers, in any window of `days` days. ValueError if a number makes no sense."""
-
-    elements_per_peer: int = 20_000
-    elements_in_all: int = 100_000
-    days: int = 10
-
-    def __post_init__(self) -> None:
-        if min(self.elements_per_peer, self.elements_in_all, self.days) < 1:
-            raise ValueError("a budget has at least one element and one day")
-        if self.elements_in_all < self.elements_per_peer:
-            raise ValueError("the budget over all peers is smaller than the budget of one")
-
-    @property
-    def years(self) -> float:
-        """Years that one peer needs to walk a country's numbers."""
-        return years_to_walk(self.elements_per_peer, self.days)
-
-    @property
-    def needs_approval(self) -> bool:
-        """Whether the budget is so large that a second person has to approve it."""
-        return self.years < APPROVAL_FLOOR_YEARS
-
-    def sentence(self) -> str:
-        """What the budget means, printed wherever it is set."""
-        years = f"{self.years:,.0f}" if self.years >= 10 else f"{self.years:.1f}"
-        said = (
-            f"{self.elements_per_peer:,} elements per {self.days} days: one peer would need {years} years "
-            f"to try the {COUNTRY_NUMBERS:,} telephone numbers of a country."
-        )
-        if self.needs_approval:
-            said += f" That is less than {APPROVAL_FLOOR_YEARS} years: a second person should agree to such a budget."
-        return said
+ASK_FOR_GRANT = "ask for a grant (`blindmatch budget grant --help`), which a second person approves"
+"""How a member gets more, as the end of an advice."""
 
 
 class BudgetSpent(RefusedByPolicy):
@@ -127,10 +81,13 @@ def charge_for(manifest: Manifest, member_id: str) -> int:
 class Budget:
     """Charges and what is left of the limits. Safe to share between threads: the database orders the charges."""
 
-    def __init__(self, store: Store, clock: Clock, limits: Limits) -> None:
+    def __init__(self, store: Store, clock: Clock, limits: Limits, approvals: Approvals | None = None) -> None:
+        """`limits` are those of the settings. Without `approvals` there are no grants, and they are as if approved."""
         self._store = store
         self._clock = clock
-        self._limits = limits
+        self._asked = limits
+        self._approvals = approvals
+        self._grants = None if approvals is None else GrantBook(store, approvals)
         self._started = (clock.now(), clock.monotonic())
         self._restored: tuple[datetime | None] | None = None
 
@@ -160,10 +117,11 @@ class Budget:
                 advice="Agree on a new round with a higher cap, if that is right.",
             )
         now = self._now(tx)
-        self._fit(tx, now, peer, elements)
-        tx.execute(
-            insert(charges).values(peer=peer, round_id=round_id, reason=reason, elements=elements, at=timestamp(now))
-        )
+        granted = self._fit(tx, now, peer, elements)
+        if granted and self._grants is not None:
+            self._grants.use(tx, self._open_grants(now, peer), granted)
+        values = {"peer": peer, "round_id": round_id, "reason": reason, "elements": elements, "granted": granted}
+        tx.execute(insert(charges).values(**values, at=timestamp(now)))
         return True
 
     def check(self, peer: str, elements: int) -> None:
@@ -173,19 +131,52 @@ class Budget:
                 self._fit(connection, self._now(connection), peer, elements)
 
     @property
-    def per_peer(self) -> int:
-        """Elements that may be evaluated for one peer in a whole window."""
-        return self._limits.elements_per_peer
+    def limits(self) -> Limits:
+        """The limits that hold now: those of the settings, or the most that nobody has to approve."""
+        return self._asked if self.settings_hold else self._asked.within_floor()
+
+    @property
+    def asked(self) -> Limits:
+        """The limits that the settings ask for."""
+        return self._asked
+
+    @property
+    def settings_hold(self) -> bool:
+        """Whether the limits of the settings need no approval, or a second person approved exactly these."""
+        if not self._asked.needs_approval or self._approvals is None:
+            return True
+        return self._approvals.approved(Subject.BUDGET_SETTINGS, SETTINGS_ID, self._asked.digest()) is not None
+
+    def allowance(self, peer: str) -> int:
+        """Elements that may be evaluated for a peer when nothing is spent: of a whole window, and of open grants."""
+        with self._store.read() as connection:
+            now = self._now(connection)
+        return self.limits.elements_per_peer + self._granted(now, peer)
 
     def remaining(self, peer: str) -> int:
-        """Elements that may be evaluated for a peer now: the smaller of its own rest and the rest over all peers."""
+        """Elements that may be evaluated for a peer now: the smaller of its own rest and the rest over all peers, and
+        what its open grants hold."""
+        limits = self.limits
         with self._store.read() as connection:
             now = self._now(connection)
             if self._closed_until(connection, now) is not None:
                 return 0
-            own = self._limits.elements_per_peer - _spent(self._window(connection, now, peer))
-            everyone = self._limits.elements_in_all - _spent(self._window(connection, now, None))
-        return max(0, min(own, everyone))
+            own = limits.elements_per_peer - _spent(self._window(connection, now, peer))
+            everyone = limits.elements_in_all - _spent(self._window(connection, now, None))
+        return max(0, min(own, everyone)) + self._granted(now, peer)
+
+    def spent(self, peer: str | None) -> int:
+        """Elements that count in the window now, of a peer or (None) of all; what grants paid for does not."""
+        with self._store.read() as connection:
+            return _spent(self._window(connection, self._now(connection), peer))
+
+    def grants_of(self, peer: str) -> list[tuple[Grant, str]]:
+        """Every grant that was asked for, with its state in a word."""
+        if self._grants is None:
+            return []
+        with self._store.read() as connection:
+            now, restored = self._now(connection), self._restored_at(connection)
+        return [(grant, grant.state(now, restored)) for grant in self._grants.of(peer)]
 
     def closed_until(self) -> datetime | None:
         """Until when nothing is evaluated for anybody because this node was restored; None if that is not so."""
@@ -193,9 +184,15 @@ class Budget:
             return self._closed_until(connection, self._now(connection))
 
     def sentence(self) -> str:
-        """What the limits mean, and whether the budget is closed after a restore."""
-        until = self.closed_until()
-        return self._limits.sentence() + ("" if until is None else f" {closed_sentence(until)}")
+        """What the limits mean, whether those of the settings hold, and if the budget is closed after a restore."""
+        said, until = self.limits.sentence(), self.closed_until()
+        if not self.settings_hold:
+            said += (
+                f" The settings ask for more: {self._asked.sentence()} Less than {APPROVAL_FLOOR_YEARS} years needs "
+                "two people, so this has no effect until it was asked for and approved: `blindmatch budget "
+                "approve-settings --by NAME`, by one person and then by another."
+            )
+        return said + ("" if until is None else f" {closed_sentence(until)}")
 
     def fits_log(self) -> bool:
         """Whether the charges are those that the audit log tells of: each has an entry of its own transaction."""
@@ -208,7 +205,9 @@ class Budget:
             for body in connection.execute(entries).scalars():
                 facts = json.loads(body)["facts"]
                 noted[facts["peer"], facts["round_id"]] += facts["elements"]
-        return written == noted
+            granted = int(connection.execute(select(func.coalesce(func.sum(charges.c.granted), 0))).scalar_one())
+        used = 0 if self._grants is None else sum(grant.used for grant in self._grants.all())
+        return written == noted and (self._grants is None or granted == used)
 
     def _now(self, connection: Connection) -> datetime:
         """The latest time that this node knows of; whole seconds."""
@@ -221,14 +220,16 @@ class Budget:
         return latest.replace(microsecond=0)
 
     def _window(self, connection: Connection, now: datetime, peer: str | None) -> list[tuple[int, str]]:
-        """(elements, at) of every charge that still counts, oldest first. Whole seconds: the edge still counts."""
-        since = timestamp(now - timedelta(days=self._limits.days))
-        query = select(charges.c.elements, charges.c.at).where(charges.c.at >= since).order_by(charges.c.at)
+        """(elements, at) of every charge that still counts, oldest first, without what grants paid for. Whole seconds:
+        the edge still counts."""
+        since = timestamp(now - timedelta(days=self._asked.days))
+        counted = (charges.c.elements - charges.c.granted).label("elements")
+        query = select(counted, charges.c.at).where(charges.c.at >= since).order_by(charges.c.at)
         if peer is not None:
             query = query.where(charges.c.peer == peer)
         return [(row.elements, row.at) for row in connection.execute(query)]
 
-    def _closed_until(self, connection: Connection, now: datetime) -> datetime | None:
+    def _restored_at(self, connection: Connection) -> datetime | None:
         if self._restored is None:  # looked up once: a node is restored while it does not run
             restored = select(audit_entries.c.position).where(audit_entries.c.body.contains('"event":"node-restored"'))
             last = connection.execute(restored.order_by(audit_entries.c.position.desc()).limit(1)).scalar()
@@ -236,13 +237,28 @@ class Budget:
             if last is not None:
                 latest = select(func.max(audit_entries.c.at)).where(audit_entries.c.position <= last)
                 self._restored = (_time(connection.execute(latest).scalar_one()),)
-        if self._restored[0] is None:
+        return self._restored[0]
+
+    def _closed_until(self, connection: Connection, now: datetime) -> datetime | None:
+        restored = self._restored_at(connection)
+        if restored is None:
             return None
         # A charge of the last second before the restore counts up to this one, and with it.
-        until = self._restored[0] + timedelta(days=self._limits.days, seconds=1)
+        until = restored + timedelta(days=self._asked.days, seconds=1)
         return until if now < until else None
 
-    def _fit(self, connection: Connection, now: datetime, peer: str, elements: int) -> None:
+    def _open_grants(self, now: datetime, peer: str) -> list[Grant]:
+        if self._grants is None or not (asked := self._grants.of(peer)):
+            return []
+        with self._store.read() as connection:
+            restored = self._restored_at(connection)
+        return [grant for grant in asked if grant.is_open(now, restored)]
+
+    def _granted(self, now: datetime, peer: str) -> int:
+        return sum(grant.left for grant in self._open_grants(now, peer))
+
+    def _fit(self, connection: Connection, now: datetime, peer: str, elements: int) -> int:
+        """How many of these elements grants have to pay for; raises where budget and grants together do not hold."""
         until = self._closed_until(connection, now) if elements else None
         if until is not None:
             raise BudgetSpent(
@@ -250,25 +266,30 @@ class Budget:
                 advice="Agree on a round that is answered after that time.",
                 free_at=until,
             )
-        for who, limit in ((peer, self._limits.elements_per_peer), (None, self._limits.elements_in_all)):
-            self._fits(connection, now, who, limit, elements)
+        if not elements:
+            return 0
+        granted, limits = self._granted(now, peer), self.limits
+        both = ((peer, limits.elements_per_peer), (None, limits.elements_in_all))
+        return max(self._fits(connection, now, who, limit, elements, granted) for who, limit in both)
 
-    def _fits(self, tx: Connection, now: datetime, peer: str | None, limit: int, elements: int) -> None:
+    def _fits(self, tx: Connection, now: datetime, peer: str | None, limit: int, elements: int, granted: int) -> int:
+        """How many of these elements one limit does not hold; raises if `granted` elements are fewer than that."""
         counted = self._window(tx, now, peer)
-        over = _spent(counted) + elements - limit
-        if over <= 0:
-            return
-        whose = "this member" if peer is not None else "all members together"
         left = max(0, limit - _spent(counted))
-        said = f"The budget of {whose} has {left:,} of {limit:,} elements left and {elements:,} were asked for."
-        if elements > limit:
-            raise RefusedByPolicy(
-                said, advice="It will never be enough: agree on smaller lists, or have the budget raised."
-            )
-        frees = _time(_freeing(counted, over)) + timedelta(days=self._limits.days, seconds=1)
+        missing = max(0, elements - left)
+        if missing <= granted:
+            return missing
+        whose = "this member" if peer is not None else "all members together"
+        more = f" and {granted:,} granted to it" if granted else ""
+        said = f"The budget of {whose} has {left:,} of {limit:,} elements left{more}, and {elements:,} were asked for."
+        if elements > limit + granted:
+            raise RefusedByPolicy(said, advice=f"It will never be enough: agree on smaller lists, or {ASK_FOR_GRANT}.")
+        frees = _time(_freeing(counted, _spent(counted) + elements - limit - granted))
+        frees += timedelta(days=self._asked.days, seconds=1)
         raise BudgetSpent(
             said,
-            advice=f"Enough of it is free again from {timestamp(frees)} on: propose the round again then.",
+            advice=f"Enough of it is free again from {timestamp(frees)} on: propose the round again then, or "
+            f"{ASK_FOR_GRANT}.",
             free_at=frees,
         )
 

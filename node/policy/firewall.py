@@ -13,7 +13,7 @@ from node.policy.verdict import Context, NamedRule, Verdict
 __all__ = [
     "PROTECTED",
     "SUPPORT",
-    "ChildrenExcluded",
+    "ChildrenApart",
     "ClassTable",
     "CoarseCounts",
     "FirstLearner",
@@ -81,18 +81,25 @@ class PoliceKinds(NamedRule):
 
 
 @dataclass(frozen=True)
-class ChildrenExcluded(NamedRule):
-    """Records of children stay out of every round that is not agreed for children alone."""
+class ChildrenApart(NamedRule):
+    """Records of children stay out of every round that is not about children alone, and in such a round only members
+    take part that two people here chose for it."""
 
-    name = "children-excluded"
+    name = "children-apart"
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
         if manifest.children == "excluded":
             return self._yes()
-        return self._no(
-            "Rounds about children need their own members and approvers, which this version does not have.",
-            "Propose the round with children excluded.",
-        )
+        if context.policy.refuse.children:
+            return self._no("This node takes part in no round about children.", "Propose it with children excluded.")
+        for member in manifest.members:
+            if member.member_id != context.me and member.member_id not in context.children:
+                return self._no(
+                    f"{member.name} is not among the members that take part in rounds about children here.",
+                    "`blindmatch member children ALIAS --by NAME` asks for that, and a second person with the role "
+                    "children approves it; or propose the round with children excluded.",
+                )
+        return self._yes()
 
 
 @dataclass(frozen=True)
@@ -145,9 +152,9 @@ class CoarseCounts(NamedRule):
     of a list of guesses how many of them are right."""
 
     name = "coarse-counts"
-    least: int
 
     def check(self, manifest: Manifest, context: Context) -> Verdict:
+        least = context.policy.limits.least_records
         if not any(member.record_class in PROTECTED for member in manifest.members):
             return self._yes()
         if manifest.reply.count == "exact":
@@ -156,11 +163,11 @@ class CoarseCounts(NamedRule):
                 "Propose the round with a banded count.",
             )
         for low, high in manifest.count_bands():
-            if low and high - low + 1 < self.least:
+            if low and high - low + 1 < least:
                 band = f"{low:,} to {high:,}" if high > low else f"{low:,} alone"
                 return self._no(
                     f"The agreement counts records that need protection in bands as narrow as {band}; a band has to "
-                    f"hold {self.least} numbers or more.",
+                    f"hold {least} numbers or more.",
                     "Propose the round with wider bands.",
                 )
         return self._yes()

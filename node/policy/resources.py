@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from node.agreement.manifest import Manifest
-from node.policy.budgets import charge_for
+from node.policy.budgets import ASK_FOR_GRANT, charge_for
 from node.policy.verdict import Context, Verdict
 
 __all__ = ["BudgetSuffices", "DatasetFits", "PeerListSize"]
@@ -70,9 +70,9 @@ class PeerListSize:
                 return Verdict(
                     self.name,
                     False,
-                    f"{manifest.member(peer).name} would bring a list of {elements:,} elements; the budget of a member "
-                    f"here is {context.budget:,}, and no list is longer than that, whatever the reply.",
-                    "Agree on smaller lists or on fewer things to compare, or have the budget raised.",
+                    f"{manifest.member(peer).name} would bring a list of {elements:,} elements; its budget here is "
+                    f"{context.budget:,}, grants included, and no list is longer than that, whatever the reply.",
+                    f"Agree on smaller lists or on fewer things to compare, or {ASK_FOR_GRANT}.",
                 )
         return Verdict(self.name, ok=True)
 
@@ -100,7 +100,7 @@ class BudgetSuffices:
                     False,
                     f"The round would use {needed:,} elements of the budget of {manifest.member(peer).name}; "
                     f"{context.remaining:,} are left.",
-                    "Wait until enough of it is free and sign then, agree on smaller lists, or have the budget raised.",
+                    f"Wait until enough of it is free and sign then, agree on smaller lists, or {ASK_FOR_GRANT}.",
                 )
         return Verdict(self.name, ok=True)
 

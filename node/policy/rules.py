@@ -1,8 +1,9 @@
 """The rules of this node, in the order in which their sentences are most useful, and how they are asked.
 
 Both ends ask them before a manifest is signed and again before any element leaves. All rules are asked every time, so
-that a person sees every objection at once. What is not here because a manifest that breaks it does not parse: size
-classes and their floor, match keys that are too weak, and text that disguises itself (`node.agreement.manifest`).
+that a person sees every objection at once. An organisation narrows them with its own file (`narrowing`); nothing
+widens them. What is not here because a manifest that breaks it does not parse: size classes and their floor, match
+keys that are too weak, and text that disguises itself (`node.agreement.manifest`).
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from collections.abc import Sequence
 from node.agreement.manifest import Manifest
 from node.errors import RefusedByPolicy
 from node.policy.agreement import (
+    Approvers,
     Caps,
     ConfirmedMembers,
+    EntropyFloor,
     MinimumDeclared,
     OurRound,
     Purposes,
@@ -20,37 +23,45 @@ from node.policy.agreement import (
     Supported,
     Times,
 )
-from node.policy.firewall import ChildrenExcluded, ClassTable, CoarseCounts, FirstLearner, PoliceKinds, ReleasedByHand
+from node.policy.firewall import (
+    ChildrenApart,
+    ClassTable,
+    CoarseCounts,
+    FirstLearner,
+    PoliceKinds,
+    ReleasedByHand,
+)
+from node.policy.frozen import NotFrozen
+from node.policy.ladder import OutputLadder
+from node.policy.narrowing import ALLOWED_PURPOSES, LEAST_RECORDS, LONGEST_AGREEMENT_DAYS
+from node.policy.refusing import RefusedKinds, RefusedMembers, RefusedRounds
 from node.policy.resources import BudgetSuffices, DatasetFits, PeerListSize
 from node.policy.verdict import Context, Rule, Verdict
 
 __all__ = ["ALLOWED_PURPOSES", "LEAST_RECORDS", "LONGEST_AGREEMENT_DAYS", "RULES", "enforce", "evaluate"]
 
-LONGEST_AGREEMENT_DAYS = 180
-LONGEST_RETENTION_DAYS = 365
-
-LEAST_RECORDS = 3
-"""Least number of records that a member has to declare, and of numbers in a band of a count."""
-
-ALLOWED_PURPOSES = frozenset(
-    {"protect_victims", "find_missing_persons", "deconflict_cases", "find_recurring_contacts", "check_employers"}
-)
-
 RULES: tuple[Rule, ...] = (
     OurRound(),
     ConfirmedMembers(),
+    NotFrozen(),
+    RefusedMembers(),
+    RefusedKinds(),
+    RefusedRounds(),
     ClassTable(),
     PoliceKinds(),
     SameVersions(),
     Supported(),
-    ChildrenExcluded(),
-    Purposes(ALLOWED_PURPOSES),
+    ChildrenApart(),
+    EntropyFloor(),
+    Purposes(),
     FirstLearner(),
     ReleasedByHand(),
-    CoarseCounts(LEAST_RECORDS),
-    MinimumDeclared(LEAST_RECORDS),
-    Times(LONGEST_AGREEMENT_DAYS),
-    Retention(LONGEST_RETENTION_DAYS),
+    CoarseCounts(),
+    OutputLadder(),
+    MinimumDeclared(),
+    Times(),
+    Retention(),
+    Approvers(),
     Caps(),
     DatasetFits(),
     PeerListSize(),

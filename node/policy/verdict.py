@@ -5,12 +5,13 @@ is written for the person who has to decide, and names organisations as the agre
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Protocol
 
 from node.agreement.manifest import Manifest
 from node.identity.cards import Card
+from node.policy.narrowing import Policy
 
 __all__ = ["Context", "DatasetFacts", "NamedRule", "Rule", "Verdict"]
 
@@ -34,6 +35,9 @@ class Context:
     `remaining` is the number of elements that may still be evaluated for the other side now (`Budget.remaining`),
     `budget` what that is when nothing is spent (`Budget.per_peer`); `closed` says why nothing is left for anybody, if
     this node was restored from a backup lately.
+    `policy` is what this organisation allows less of than the rules do, `refused` the member ids that it names;
+    `children` holds the members (member ids) that two people here let take part in rounds about children, `frozen`
+    those with whom nothing is exchanged since they asked about decoys.
     """
 
     me: str
@@ -43,6 +47,10 @@ class Context:
     budget: int
     dataset: DatasetFacts | None = None
     closed: str = ""
+    policy: Policy = field(default_factory=Policy)
+    refused: frozenset[str] = frozenset()
+    children: frozenset[str] = frozenset()
+    frozen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ class Verdict:
 class Round:
     """One round as stored. `position` is first, second or none (a convener without records); `reports` holds the last
     state that each other party reported; `learned`: our leads are stored; `count`: what the first learner declared;
-    `version_id` and `listed_at`: from which version of the data set the list was made, and when."""
+    `version_id` and `listed_at`: from which version of the data set the list was made, and when; `ended_at`: when it
+    came to its end here; `erased_at`: when what it gave was deleted."""
 
     round_id: str
     manifest: Manifest
@@ -79,6 +80,8 @@ class Round:
     count: tuple[int, int] | None
     version_id: str | None
     listed_at: str | None
+    ended_at: str | None = None
+    erased_at: str | None = None
 
     @property
     def over(self) -> bool:
@@ -175,6 +178,7 @@ class RoundBook:
             raise ValueError(f"a round does not go from {before} to {state}")
         if state in ENDS:
             values |= {"scalar": None, "snapshot": None, "decision": None, "sealing_key": None}
+            values["ended_at"] = timestamp(self._store.clock.now())
         self._update(tx, round_id, state=state, **values)
 
     def choose_dataset(self, tx: Connection, round_id: str, dataset_id: str) -> None:
@@ -195,6 +199,11 @@ class RoundBook:
 
     def save_count(self, tx: Connection, round_id: str, low: int, high: int) -> None:
         self._update(tx, round_id, count_low=low, count_high=high)
+
+    def mark_erased(self, tx: Connection, round_id: str) -> None:
+        """What the round gave is deleted; what the other side declared goes here."""
+        erased = timestamp(self._store.clock.now())
+        self._update(tx, round_id, erased_at=erased, count_low=None, count_high=None)
 
     def mark_started(self, tx: Connection, round_id: str) -> None:
         self._update(tx, round_id, started=True)
@@ -318,4 +327,6 @@ def _round(row: Any) -> Round:
         count=None if row.count_low is None else (row.count_low, row.count_high),
         version_id=row.version_id,
         listed_at=row.listed_at,
+        ended_at=row.ended_at,
+        erased_at=row.erased_at,
     )

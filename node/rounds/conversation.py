@@ -4,9 +4,10 @@ The lists are sealed files named after the round; the scalar and the snapshot ar
 makes a session (`prepare`), brings one back after a restart (`resume`) and destroys everything at the end (`forget`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 
 from node.agreement.manifest import Manifest
 from node.datasets.records import PreparedRecord
@@ -87,10 +88,12 @@ class Workshop:
         taking: Callable[[Spool], Taking],
         voice: Voice,
         going_on: Callable[[], None] = lambda: None,
+        further: Callable[[Taking, int], Iterable[list[bytes]]] = lambda _walk, _size: (),
     ) -> tuple[Conversation, Participation]:
         """Blind the list under a fresh scalar. Nothing is stored in the round's row yet; earlier attempts are gone.
 
         `going_on` is called before each chunk of padding, as `taking`'s progress is for records: it may raise.
+        `further` gives messages that come after those of the records, as long as there is room: decoys.
         """
 
         def random_bytes(count: int) -> bytes:
@@ -108,7 +111,7 @@ class Workshop:
             order, links = (self._create(files, found.round_id, name, width) for name, width in _OWN_LISTS.items())
             walk = taking(links)
             listing = blind_list(
-                walk.batches(records),
+                chain(walk.batches(records), _later(further, walk, terms.my_size)),
                 size=terms.my_size,
                 scalar=scalar,
                 backend=self.backend,
@@ -188,3 +191,8 @@ class Workshop:
     def _kept(files: ExitStack, spool: SealedSpool) -> SealedSpool:
         files.callback(spool.close)
         return spool
+
+
+def _later(further: Callable[[Taking, int], Iterable[list[bytes]]], walk: Taking, size: int) -> Iterator[list[bytes]]:
+    """Asked only when all records have been taken."""
+    yield from further(walk, size)

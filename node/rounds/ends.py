@@ -9,6 +9,7 @@ Nothing here touches a conversation in memory: any thread may end a round, but o
 files and its key go.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from node.rounds.mailbox import Inbox, Letter, Outbox, Unreadable
 from node.rounds.parties import tell, write_note
 from node.rounds.states import RoundState
 from node.store import Store
+from node.store.schema import decoys
 from node.wire.envelope import EnvelopeKind
 
 __all__ = ["LIVE", "Ends", "OvertakenError", "StoppedError", "end"]
@@ -41,8 +43,10 @@ class StoppedError(Exception):
 def end(
     tx: Connection, book: RoundBook, outbox: Outbox, round_id: str, state: RoundState, **values: str | None
 ) -> None:
-    """Move a round to one of its ends. Unless it has finished, what lies in the outbox of its protocol never leaves."""
+    """Move a round to one of its ends; its decoys go. Unless it has finished, what lies in the outbox of its protocol
+    never leaves."""
     book.move(tx, round_id, state, **values)
+    tx.execute(decoys.delete().where(decoys.c.round_id == round_id))
     if state is not RoundState.FINISHED:
         outbox.drop_protocol(tx, round_id)
 
@@ -94,15 +98,19 @@ class Ends:
         letter: Letter | None = None,
         undeliverable: int | None = None,
         unreadable: Unreadable | None = None,
+        told: str | None = None,
+        first: Callable[[Connection], None] = lambda _tx: None,
     ) -> None:
-        """End a round with nothing more released. The others learn that it failed and by which code.
+        """End a round with nothing more released. The others learn that it failed and by which code, or `told` instead.
 
         `peer`: with whom it came about, if nobody is to blame; `letter`: what came from the blamed member and caused
         this; `undeliverable`: the row of the outbox that did; `unreadable`: what should have been sent and is damaged.
+        `first`: what is stored before all of it, also of a round that is over.
         A round that is over already stays as it is, but where the others should have heard so from what is damaged,
         they hear that our side failed.
         """
         with self.store.transaction() as tx:
+            first(tx)
             if letter is not None:
                 self.inbox.done(tx, letter)
             if undeliverable is not None:
@@ -120,7 +128,7 @@ class Ends:
             if blamed is not None and letter is not None:
                 self.audit.append(tx, "peer-blamed", **facts)
             self.audit.append(tx, "round-failed", **facts)
-            self.report(tx, found, RoundState.FAILED, code)
+            self.report(tx, found, RoundState.FAILED, told or code)
             end(
                 tx,
                 self.book,

@@ -23,7 +23,6 @@ from datetime import datetime
 from node import failpoints
 from node.agreement.terms import moment
 from node.audit import AuditLog
-from node.audit.witness import Witness
 from node.clock import Clock
 from node.errors import Busy, NodeError, NotAllowed, PeerRefused
 from node.identity.keys import Identity
@@ -43,6 +42,8 @@ from node.rounds.post import Post
 from node.rounds.reception import Reception
 from node.rounds.speaking import Speaking
 from node.rounds.states import RoundState
+from node.rounds.tripwires import FrozenError, Tripwires
+from node.rounds.witnessing import Witnessing
 from node.store import Store
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from psi.errors import PsiError
@@ -52,6 +53,9 @@ __all__ = ["RoundEngine", "Step"]
 
 BUSY_PAUSE_SECONDS = 5.0
 """Until the next try when this computer could not do a step: a full disk, a database in other hands."""
+
+FROZEN_PAUSE_SECONDS = 10.0
+"""Until the next look at a round whose other side is frozen: two people may have decided meanwhile."""
 
 BUDGET_PAUSE_SECONDS = 30.0
 """Until the next look at a budget that is spent: it may be free earlier than it seemed."""
@@ -84,7 +88,8 @@ class RoundEngine:
     post: Post
     negotiation: Negotiation
     workshop: Workshop
-    witness: Witness
+    witnessing: Witnessing
+    tripwires: Tripwires
     further: Mapping[EnvelopeKind, Further] = field(default_factory=dict)
     progress: Callable[[str, int], None] = lambda _round_id, _records: None
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -107,10 +112,11 @@ class RoundEngine:
             inbox=self.inbox,
             outbox=self.outbox,
             negotiation=self.negotiation,
-            witness=self.witness,
+            witnessing=self.witnessing,
             ends=self._ends,
             opened=self._opened,
-            further=self.further,
+            tripwires=self.tripwires,
+            further={EnvelopeKind.WITNESS: self.witnessing, **self.further},
         )
         self._speaking = Speaking(
             store=self.store,
@@ -124,6 +130,8 @@ class RoundEngine:
             workshop=self.workshop,
             ends=self._ends,
             opened=self._opened,
+            tripwires=self.tripwires,
+            witnessing=self.witnessing,
             progress=self._progressed,
             window=self.post.window,
         )
@@ -214,6 +222,10 @@ class RoundEngine:
             self._opened.let_go(round_id)
             done.retry_in = BUSY_PAUSE_SECONDS
             return False
+        except FrozenError:
+            self._opened.let_go(round_id)
+            done.retry_in = FROZEN_PAUSE_SECONDS
+            return False
         except BudgetSpent as error:
             again = self._wait(self.book.get(round_id), error, done)
             self._opened.let_go(round_id)
@@ -297,7 +309,7 @@ class RoundEngine:
         return turns.has_finished(Place.SECOND, Leg.ANSWER)
 
     def _clear(self, found: Round) -> None:
-        """A round is over: its key and lists go, and what still waits is not read or sent any more."""
+        """A round is over: its key and lists go, and what still waits of its protocol is not read any more."""
         self._opened.let_go(found.round_id)
         failpoints.hit("round.before-forget")
         self.workshop.forget(found.round_id)
@@ -306,7 +318,7 @@ class RoundEngine:
         unsent = expired and self.outbox.recipients(found.round_id)
         if unsent or self.inbox.waits(found.round_id):
             with self.store.transaction() as tx:
-                self.inbox.drop_round(tx, found.round_id)
+                self.inbox.drop_protocol(tx, found.round_id)
                 if unsent:
                     self.outbox.drop_round(tx, found.round_id)
                     self.post.forget(found.round_id)

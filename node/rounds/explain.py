@@ -5,6 +5,7 @@ read the same facts; only "you" and the names change places. Sentences, not advi
 What somebody else wrote (names, texts) stands in quotation marks that it cannot close.
 """
 
+from node.agreement.ladder import PAYLOAD_FIELDS, ladder
 from node.agreement.manifest import Manifest
 from node.agreement.terms import Match, MemberTerms
 from psi.identifiers import NEAR_VARIANTS, NOT_COUNTED, POPULATION
@@ -16,6 +17,7 @@ def explain(manifest: Manifest, me: str) -> list[str]:
     """Sentences for the member `me`; for a convener that brings no records, both members go by their names."""
     sentences = [f"The purpose is to {_words(manifest.purpose)}: {_quoted(manifest.purpose_text)}."]
     sentences += [_brings(member, me) for member in manifest.members]
+    sentences += [_approved(member, me) for member in manifest.members if member.approvers > 1]
     sentences.append(f"Compared are {_and([_match(match) for match in manifest.match])}.")
     sentences += _near(manifest)
     sentences += [_left_out(left) for rule in manifest.rules() if (left := rule.left_out())]
@@ -24,6 +26,8 @@ def explain(manifest: Manifest, me: str) -> list[str]:
             other = manifest.other(member.member_id)
             sentences.append(_learns(manifest, member, other, me))
             sentences.append(_guesses(manifest, member, other, me))
+    sentences += _contact(manifest)
+    sentences.append(_steps(manifest))
     sentences.append(
         "Nobody learns the other side's record references, its true number of records, or anything about records "
         "that do not agree."
@@ -41,7 +45,10 @@ def explain(manifest: Manifest, me: str) -> list[str]:
         f"{_name(member, me)} {_verb(member, me, 'keep')} results for {member.retention_days} days at most."
         for member in manifest.members
     ]
-    sentences.append("These times are agreed; this version deletes nothing by itself when they are over.")
+    sentences.append(
+        f"These times run from the end of the round, at the latest from {manifest.expires_at}. Then each node deletes "
+        "its results by itself; what a person has written down elsewhere it does not know of."
+    )
     sentences.append(
         f"Lists are exchanged from {manifest.start_not_before} to {manifest.deadline}; "
         f"nothing is released after {manifest.expires_at}."
@@ -55,6 +62,11 @@ def _brings(member: MemberTerms, me: str) -> str:
         f"{member.minimum_records:,} and {member.records:,} records ({_words(member.record_class)}), on the basis of "
         f"{_words(member.basis)} ({_words(member.legal_regime)}: {_quoted(member.legal_basis)})."
     )
+
+
+def _approved(member: MemberTerms, me: str) -> str:
+    who, whose = _object(member, me), "your organisation" if member.member_id == me else "that organisation"
+    return f"Before {who} {_verb(member, me, 'sign')}, {member.approvers} people of {whose} have to agree."
 
 
 def _match(match: Match) -> str:
@@ -153,6 +165,31 @@ def _guesses(manifest: Manifest, member: MemberTerms, other: MemberTerms, me: st
         "none": f"{_verb(member, me, 'see')} no answer",
     }[manifest.mode]
     return f"A blinded list cannot be inspected: {room}, but {_subject(member, me)} {seen}."
+
+
+def _contact(manifest: Manifest) -> list[str]:
+    if not manifest.contact_card:
+        return []
+    words = [PAYLOAD_FIELDS.get(field, _words(field)) for field in manifest.payload]
+    fields = f", and with it {_and(words)}" if words else ""
+    return [
+        "For a record that both sides know to agree, each side gets the other's contact card (desk, telephone, e-mail, "
+        f"hours){fields}, once a person at either side has offered theirs. No hit, no card; none from one side alone."
+    ]
+
+
+def _steps(manifest: Manifest) -> str:
+    """The output ladder in a sentence: what this agreement gives, and what it does not."""
+    steps = ladder(manifest)
+    given = [f"{step.words} ({step.lets_go})" for step in steps if step.enabled]
+    closed = [step.words for step in steps if not step.enabled]
+    opened = _and(given) if given else "nothing"
+    rest = f"; not {_or(closed)}" if closed else ""
+    return f"Steps of the output ladder for the side that learns second: {opened}{rest}."
+
+
+def _or(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} or {parts[-1]}"
 
 
 def _bands(manifest: Manifest) -> str:

@@ -19,8 +19,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from node import failpoints
-from node.audit import AuditLog, Checkpoint
-from node.audit.witness import Witness
+from node.audit import AuditLog
+from node.audit.witness import ShrunkenLog
 from node.errors import Busy, NodeError
 from node.identity.members import MemberBook
 from node.rounds.book import Round, RoundBook
@@ -29,10 +29,14 @@ from node.rounds.leads import LeadBook
 from node.rounds.mailbox import Inbox, Letter, Outbox
 from node.rounds.negotiation import Negotiation
 from node.rounds.opened import Opened
-from node.rounds.parties import known_code, peer_of, read_note, require_member
+from node.rounds.parties import STOPPED, known_code, peer_of, read_note, require_member
 from node.rounds.results import find_leads
 from node.rounds.states import RoundState
+from node.rounds.tripwires import TripwireHit, Tripwires
+from node.rounds.witnessing import Witnessing
 from node.store import Store
+from node.tripwires.freezes import TRIPWIRE, Hit
+from node.tripwires.words import hit_sentence, stopped_sentence
 from node.wire.envelope import EnvelopeKind
 from psi.errors import MalformedMessage, PeerError, PsiError, UnexpectedMessage, WrongCount
 from psi.messages import Blinded, Close, Count, Evaluated, Message, Open, Released, decode
@@ -67,9 +71,10 @@ class Hearing:
     inbox: Inbox
     outbox: Outbox
     negotiation: Negotiation
-    witness: Witness
+    witnessing: Witnessing
     ends: Ends
     opened: Opened
+    tripwires: Tripwires
     further: Mapping[EnvelopeKind, Further]
 
     def read(self, found: Round | None, letters: Sequence[Letter]) -> None:
@@ -90,10 +95,17 @@ class Hearing:
             raise
         except PeerError as error:
             self.opened.let_go(letter.round_id)
-            if found is None:
+            if isinstance(error, ShrunkenLog):
+                with self.store.transaction() as tx:
+                    self.witnessing.witness.keep_evidence(tx, letter.sender, letter.round_id, error)
+            if found is None or found.over:
                 self.ends.refuse_letter(letter, "peer-blamed", error.code)
             else:
                 self.ends.fail(found, error.code, error.diagnostics(), blamed=letter.sender, letter=letter)
+        except TripwireHit as caught:
+            assert found is not None
+            self.opened.let_go(letter.round_id)
+            self._stop(found, letter, caught.hit)
         except (NodeError, PsiError) as error:
             self.opened.let_go(letter.round_id)
             if found is not None and letter.kind is EnvelopeKind.ROUND:
@@ -143,7 +155,11 @@ class Hearing:
                 found.round_id,
                 RoundState.FAILED,
                 failure_code="ended-by-peer",
-                failure_sentence=f"{name} ended the round ({code or 'without a reason'}).",
+                failure_sentence=(
+                    stopped_sentence(name)
+                    if code == STOPPED
+                    else f"{name} ended the round ({code or 'without a reason'})."
+                ),
             )
         elif found.position == "none" and found.state in (RoundState.PREPARING, RoundState.RUNNING):
             self._picture(tx, found)
@@ -195,6 +211,8 @@ class Hearing:
         conversation = self.opened.get(found)
         leads: list[dict[str, Any]] | None = None
         if learned:
+            # Before anything comes of it: leads, a count, an answer.
+            self.tripwires.check(found, conversation)
             # Before the transaction: it walks all records, and nobody else could write meanwhile.
             marks = partial(self.negotiation.marks, found)
             leads = self.leads.pack(found.round_id, find_leads(conversation, marks, found.manifest.rules()))
@@ -213,12 +231,23 @@ class Hearing:
             self.inbox.done(tx, *letters)
         failpoints.hit("round.after-persist")
 
+    def _stop(self, found: Round, letter: Letter, hit: Hit) -> None:
+        """The other side asked about decoys: evidence, freeze and end of the round in one transaction."""
+        peer = peer_of(found)
+        self.ends.fail(
+            found,
+            TRIPWIRE,
+            hit_sentence(found.manifest.member(peer).name, hit),
+            peer=peer,
+            letter=letter,
+            told=STOPPED,
+            first=lambda tx: self.tripwires.freezes.freeze(tx, peer, found.round_id, hit),
+        )
+
     def _note_heard(self, tx: Connection, found: Round, message: Message) -> None:
         peer = peer_of(found)
         if isinstance(message, Open | Close):
-            seen = Checkpoint(message.checkpoint.tree_size, message.checkpoint.root, message.checkpoint.signature)
-            moment_name = "open" if isinstance(message, Open) else "close"
-            self.witness.see(tx, require_member(self.members, peer), found.round_id, moment_name, seen)
+            self.witnessing.saw(tx, found, message)
         elif isinstance(message, Count):
             if not found.manifest.allows_count(message.low, message.high):
                 raise WrongCount("The other side gave a count that the agreement does not provide for.")

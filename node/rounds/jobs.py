@@ -43,7 +43,7 @@ class Template:
     """One job. `missing` is empty where the job can be filled in, and names what is not built otherwise.
 
     `records` is the record class of each side, `support` that of an organisation people turn to for help, if it
-    differs.
+    differs. `contact_card` and `payload`: the top of the output ladder (`node.agreement.ladder`).
     """
 
     id: str
@@ -57,6 +57,8 @@ class Template:
     reply: Mapping[str, Any] = field(default_factory=dict)
     records: RecordClass = "victim"
     support: RecordClass | None = None
+    contact_card: bool = False
+    payload: tuple[str, ...] = ()
 
 
 _TWO_ONLY = "Two organisations only."
@@ -89,7 +91,18 @@ _ALL = (
         records="advert",
         support="victim",
     ),
-    Template("J4", "Deconfliction: is another unit on the same case", missing="contact cards"),
+    Template(
+        "J4",
+        "Deconfliction: is another unit on the same case",
+        limits=("Two units only.", "The other unit is told yes or no; of which case, when a person releases it."),
+        purpose="deconflict_cases",
+        purpose_text="Find out whether both units work on the same case, and whom to speak to about it.",
+        match=(PERSON, *_kinds("phone", "handle", "plate")),
+        reply={"count": "yes_no", "count_then_release": True},
+        records="suspect",
+        contact_card=True,
+        payload=("as_of",),
+    ),
     Template(
         "J5",
         "Continuity of handles and IP addresses",
@@ -105,12 +118,13 @@ _ALL = (
         "The same victim in two registers",
         limits=(
             "Two registers only.",
-            "The caseworkers find each other outside the program: contact cards are not built yet.",
+            "The caseworkers find each other over records that a person released, if both ask for it.",
         ),
         purpose_text="Find the people whom both registers hold, so that their caseworkers can speak to each other.",
         match=(PERSON, *_kinds("document")),
-        mode="count",
-        reply={"count": "banded"},
+        reply={"count": "banded", "count_then_release": True},
+        contact_card=True,
+        payload=("as_of", "urgent_danger"),
     ),
     Template(
         "J7",

@@ -4,14 +4,14 @@ There may be as many as the data set has records, so neither a row nor a sealing
 holds the leads from number `first` on, as one sealed cell, and beside it one letter for each: what a person decided.
 
     body      JSON, an array of [reference, [[key, handle], ...], [number that shares an identifier, ...], person]
-    statuses  l lead, r released, w withheld
+    statuses  l lead, r released, w withheld, e erased at the person's request: the lead is empty, its number stays
 
 A body that is an object is a single lead as version 0.1.0 wrote it, under the same associated data; an array of three
 is a lead of that version too.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -28,7 +28,8 @@ __all__ = ["BLOCK_LEADS", "LeadBook"]
 BLOCK_LEADS = 512
 """Most leads of one block, in number: some 40 KiB."""
 
-_STATUSES = {"l": "lead", "r": "released", "w": "withheld"}
+_STATUSES = {"l": "lead", "r": "released", "w": "withheld", "e": "erased"}
+_ERASED = Lead("", ())
 
 
 class LeadBook:
@@ -89,6 +90,10 @@ class LeadBook:
         """All leads of a round, in order, a block of them in memory at a time."""
         return (lead for _number, _status, lead in self._walk(round_id))
 
+    def numbered(self, round_id: str) -> Iterator[tuple[int, str, Lead]]:
+        """All leads of a round, in order, each with its number and status."""
+        return self._walk(round_id)
+
     def mark(self, tx: Connection, round_id: str, released: set[int] | None) -> int:
         """Note what a person decided: released for leads of these numbers (None: all), withheld for the rest; how many
         leads are released."""
@@ -107,23 +112,79 @@ class LeadBook:
             tx.execute(change, marked)
         return sum(one["letters"].count("r") for one in marked)
 
+    def mentions(self, reference: str) -> int:
+        """How many leads of all rounds carry a reference."""
+        with self._store.read() as connection:
+            rounds = list(connection.execute(select(results.c.round_id).distinct()).scalars())
+        return sum(lead.reference == reference for round_id in rounds for lead in self.walk(round_id))
+
+    def erase(self, tx: Connection, wanted: frozenset[str]) -> dict[str, dict[int, tuple[str, ...]]]:
+        """Empty every lead of every round that carries one of these references; round -> number -> its handles that
+        stand on no other lead of the round. What is left of such a lead is its number, so that all others keep
+        theirs."""
+        here = select(results.c.round_id).distinct()
+        found = {round_id: self._erase(tx, round_id, wanted) for round_id in tx.execute(here).scalars().all()}
+        return {round_id: numbers for round_id, numbers in found.items() if numbers}
+
+    def _erase(self, tx: Connection, round_id: str, wanted: frozenset[str]) -> dict[int, tuple[str, ...]]:
+        gone: dict[int, Lead] = {}
+        kept: set[str] = set()
+        for first, _letters, leads in self._blocks(tx, round_id):
+            for number, lead in enumerate(leads, start=first):
+                if lead.reference in wanted:
+                    gone[number] = lead
+                else:
+                    kept.update(agreement.handle for agreement in lead.agreements)
+        if not gone:
+            return {}
+        # All of them are read before one is written: a result that is being read does not like its rows to change.
+        for first, letters, leads in list(self._blocks(tx, round_id)):
+            numbers = range(first, first + len(leads))
+            changed = [
+                _ERASED
+                if number in gone
+                else lead._replace(shares_with=tuple(n for n in lead.shares_with if n not in gone))
+                for number, lead in zip(numbers, leads, strict=True)
+            ]
+            if changed != leads:
+                plain = json.dumps(changed, ensure_ascii=False, separators=(",", ":")).encode()
+                tx.execute(
+                    results.update()
+                    .where(results.c.round_id == round_id, results.c.first == first)
+                    .values(
+                        body=self._store.cells.seal("results", f"{round_id}/{first}", "body", plain),
+                        statuses="".join("e" if n in gone else one for n, one in zip(numbers, letters, strict=True)),
+                    )
+                )
+        return {
+            number: tuple(one.handle for one in lead.agreements if one.handle not in kept)
+            for number, lead in gone.items()
+        }
+
     def _walk(self, round_id: str, first: int = 1, last: int | None = None) -> Iterator[tuple[int, str, Lead]]:
+        with self._store.read() as connection:
+            for start, statuses, leads in self._blocks(connection, round_id, first, last):
+                for number, (letter, lead) in enumerate(zip(statuses, leads, strict=True), start=start):
+                    if number >= first and (last is None or number <= last):
+                        yield number, _STATUSES[letter], lead
+
+    def _blocks(
+        self, connection: Connection, round_id: str, first: int = 1, last: int | None = None
+    ) -> Iterator[tuple[int, str, Sequence[Lead]]]:
+        """Number of the first lead, a letter for each, and the leads, of every block that holds some of those asked."""
         query = select(results.c.first, results.c.statuses, results.c.body).where(results.c.round_id == round_id)
         query = query.where(results.c.first + func.length(results.c.statuses) > first)
         if last is not None:
             query = query.where(results.c.first <= last)
-        with self._store.read() as connection:
-            for start, statuses, body in connection.execute(query.order_by(results.c.first)):
-                plain = self._store.cells.unseal("results", f"{round_id}/{start}", "body", body)
-                leads = _leads(json.loads(plain))
-                if len(leads) != len(statuses) or not _STATUSES.keys() >= set(statuses):
-                    raise StateDamaged(
-                        "The leads of a round were altered in this node's database.",
-                        advice="Stop the node, keep a copy of its folder for examination, and restore a backup.",
-                    )
-                for number, (letter, lead) in enumerate(zip(statuses, leads, strict=True), start=start):
-                    if number >= first and (last is None or number <= last):
-                        yield number, _STATUSES[letter], lead
+        for start, statuses, body in connection.execute(query.order_by(results.c.first)):
+            plain = self._store.cells.unseal("results", f"{round_id}/{start}", "body", body)
+            leads = _leads(json.loads(plain))
+            if len(leads) != len(statuses) or not _STATUSES.keys() >= set(statuses):
+                raise StateDamaged(
+                    "The leads of a round were altered in this node's database.",
+                    advice="Stop the node, keep a copy of its folder for examination, and restore a backup.",
+                )
+            yield start, statuses, leads
 
 
 def _leads(body: Any) -> list[Lead]:

@@ -15,12 +15,12 @@ replay is still known after years.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from node.errors import StateDamaged
+from node.errors import RefusedByPolicy, StateDamaged
 from node.rounds.seals import Seals
 from node.store import Store
 from node.store.schema import inbox, outbox
@@ -29,10 +29,24 @@ from node.wire.sealing import Place
 from node.wire.signing import Signer
 from psi.errors import ChangedAnswer, MalformedMessage, PeerError, UnexpectedMessage
 
-__all__ = ["MOST_AT_ONCE", "MOST_NOTES", "PROTOCOL_LINE", "Inbox", "Letter", "Outbox", "Unreadable", "read_own"]
+__all__ = [
+    "MOST_AT_ONCE",
+    "MOST_FOLLOWING",
+    "MOST_NOTES",
+    "PROTOCOL_LINE",
+    "Inbox",
+    "Letter",
+    "Outbox",
+    "Unreadable",
+    "read_own",
+]
 
-MOST_NOTES = 64
-"""Envelopes about one round that one sender may ever send, in number. An honest one needs fewer than ten."""
+MOST_NOTES = 256
+"""Envelopes about one round that one sender may ever send, in number. Until its end an honest one needs some twenty;
+what people say about leads afterwards is held to MOST_FOLLOWING."""
+
+MOST_FOLLOWING = 200
+"""Envelopes about the leads of one round that this node sends, in number: the rest is kept for what a round needs."""
 
 MOST_AT_ONCE = 8
 """Envelopes that are read from one of the boxes at a time, in number: each may have 1 MiB."""
@@ -67,6 +81,7 @@ _STILL_UNSENT = select(outbox.c.id).where(outbox.c.id == bindparam("row"), outbo
 _SENT = outbox.update().where(outbox.c.id == bindparam("row"))
 _UNSENT_OF_ROUND = (outbox.c.round_id == bindparam("round"), outbox.c.acknowledged.is_(False))
 _UNSENT_OF_PROTOCOL = select(func.count()).where(*_UNSENT_OF_ROUND, outbox.c.sequence > PROTOCOL_LINE)
+_FOLLOWING = (EnvelopeKind.FEEDBACK.name, EnvelopeKind.CONTACT.name)
 _RECIPIENTS = select(outbox.c.recipient).where(*_UNSENT_OF_ROUND).distinct()
 
 
@@ -199,6 +214,11 @@ class Inbox:
         """The round is over: whatever still waits will not be read."""
         tx.execute(inbox.update().where(inbox.c.round_id == round_id).values(processed=True, payload=None))
 
+    def drop_protocol(self, tx: Connection, round_id: str) -> None:
+        """The round is over: what still waits of its protocol will not be read. A note that came just now will."""
+        here = (inbox.c.round_id == round_id, inbox.c.sequence > PROTOCOL_LINE, inbox.c.processed.is_(False))
+        tx.execute(inbox.update().where(*here).values(processed=True, payload=None))
+
     def rounds_waiting(self) -> list[str]:
         with self._store.read() as connection:
             query = select(inbox.c.round_id).where(inbox.c.processed.is_(False)).distinct()
@@ -236,6 +256,23 @@ class Outbox:
             "acknowledged": False,
         }
         tx.execute(outbox.insert(), stored)
+
+    def put_following(
+        self, tx: Connection, *, round_id: str, recipient: str, kind: EnvelopeKind, payloads: Sequence[bytes]
+    ) -> None:
+        """The same for what people say about leads; RefusedByPolicy, and nothing is stored, beyond MOST_FOLLOWING of
+        them, so that the other side need not take it for a flood."""
+        said = select(func.count()).where(
+            outbox.c.round_id == round_id, outbox.c.recipient == recipient, outbox.c.kind.in_(_FOLLOWING)
+        )
+        if int(tx.execute(said).scalar_one()) + len(payloads) > MOST_FOLLOWING:
+            raise RefusedByPolicy(
+                f"No more can be said to the other side about the leads of this round: {MOST_FOLLOWING} messages are "
+                "the most, and one command is one message at least.",
+                advice="Nothing was sent. Agree on the rest by telephone, with the match handles.",
+            )
+        for payload in payloads:
+            self.put(tx, round_id=round_id, recipient=recipient, kind=kind, payload=payload)
 
     def next(self, round_id: str, recipient: str) -> list[tuple[int, Envelope]]:
         """The oldest envelopes to a recipient that it has not acknowledged, in order, each with its number in the

@@ -8,12 +8,13 @@
 A signature is an identity key's over the digest of the manifest and the key under which its signer wants the messages
 of this round sealed. Every node checks the others' signatures against its
 own pins; what the convener says about who signed counts for nothing. Members' signatures are kept as evidence.
-The rules are asked when a person signs and again before the list is made (`Speaking`), since days may lie between.
+Where it takes two people, signing only asks (`node.rounds.second_person`): the second one's yes signs. The rules are
+asked each time a person says yes and again before the list is made (`Speaking`), since days may lie between.
 Whatever a person asks for is checked in the transaction that does it: a letter may have changed the round meanwhile.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
@@ -25,24 +26,34 @@ from node.agreement.terms import moment
 from node.audit import AuditLog
 from node.clock import Clock, timestamp
 from node.datasets import Dataset, DatasetBook, PreparedRecord
+from node.datasets.exclusions import Excluded
 from node.errors import NotAllowed, RefusedByPolicy, UserError
 from node.identity.keys import Identity, verify
 from node.identity.members import MemberBook, MemberState
 from node.policy import RULES, Budget, Context, DatasetFacts, charge_for, enforce, evaluate
 from node.policy.agreement import CLOCK_SKEW
 from node.policy.budgets import closed_sentence
+from node.policy.exposure import Exposures, Shown
+from node.policy.generated import ListRefused
+from node.policy.narrowing import Policy
 from node.policy.resources import BudgetSuffices
 from node.policy.rules import LONGEST_AGREEMENT_DAYS
 from node.policy.verdict import Verdict as RuleVerdict
 from node.rounds.book import Round, RoundBook, Verdict, round_id_of
 from node.rounds.ends import end
 from node.rounds.mailbox import Letter, Outbox
+from node.rounds.own_list import MOST_LOOKED_AT, OwnList
+from node.rounds.participation import Asked, Coverage, coverage, participation
 from node.rounds.parties import others, peer_of, read_note, require_member, tell, write_note
 from node.rounds.preparing import records_without_room
 from node.rounds.room import Room
 from node.rounds.seals import Seals
+from node.rounds.second_person import approver_role, approvers_needed, sign_digest
 from node.rounds.states import ENDS, RoundState
+from node.staff import Approvals, Subject
 from node.store import Store
+from node.tripwires import FreezeBook
+from node.tripwires.words import frozen_sentence
 from node.wire.envelope import EnvelopeKind
 from node.wire.sealing import ROUND_KEY_BYTES, is_usable, round_key
 from node.wire.signing import SIGNATURE_BYTES
@@ -66,11 +77,17 @@ class Negotiation:
     members: MemberBook
     datasets: DatasetBook
     budget: Budget
+    approvals: Approvals
+    freezes: FreezeBook
     book: RoundBook
     outbox: Outbox
     seals: Seals
     room: Room
+    exposures: Exposures
     wake: Callable[[str], None]
+    least_approvers: int = 1
+    policy: Policy = field(default_factory=Policy)
+    _shown: dict[str, Shown] = field(default_factory=dict)
 
     # What a person does here.
 
@@ -115,6 +132,16 @@ class Negotiation:
             raise _dataset_gone()
         return self.datasets.records(self.datasets.by_id(found.dataset_id).name)
 
+    def excluded(self, found: Round) -> Excluded:
+        """The records of the chosen data set that take no part in this round, as somebody here decided."""
+        if found.dataset_id is None:
+            raise _dataset_gone()
+        return self.datasets.exclusions.of(found.dataset_id, peer_of(found))
+
+    def coverage(self, manifest: Manifest, dataset: Dataset) -> Coverage:
+        """How many records of a data set would take part in a list made today, and why the others would not."""
+        return coverage(self.datasets.records(dataset.name), manifest, self._asked(manifest, dataset))
+
     def marks(self, found: Round, numbers: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
         """Reference and person mark of the records with these numbers, ascending, in the version that a round's list
         is from."""
@@ -122,41 +149,90 @@ class Negotiation:
             raise _dataset_gone()
         return self.datasets.marks(found.version_id, numbers)
 
-    def sign(self, found: Round, *, dataset_name: str, by: str) -> Round:
-        """Say yes, with one data set. RefusedByPolicy, with every objection, if the rules of this node say no."""
+    def sign(self, found: Round, *, dataset_name: str, by: str, urgent: bool = False) -> Round:
+        """Say yes, with one data set; where it takes two people, ask the second one. `urgent`: sign without the second
+        person, which is logged and stands as overdue until somebody else has looked at it.
+
+        RefusedByPolicy, with every objection, if the rules of this node say no.
+        """
         if found.position == "none":
             raise NotAllowed("This node convenes the round but is no member of it, so there is nothing to sign.")
-        self._may_sign(found.round_id)
         dataset = self.datasets.get(dataset_name)
+        self._check_signable(found, dataset, by)
+        two = approvers_needed(found.manifest, self.identity.member_id, self.least_approvers) > 1
+        if two and not urgent:
+            digest = sign_digest(found.manifest, dataset.dataset_id)
+            with self.store.transaction() as tx:
+                self._may_sign(found.round_id)
+                self.approvals.ask(tx, Subject.ROUND_SIGN, found.round_id, digest, by)
+                self.book.choose_dataset(tx, found.round_id, dataset.dataset_id)
+            return self.book.get(found.round_id)
+        return self._signed(found, dataset, by=by, urgent=two)
+
+    def approve(self, found: Round, *, by: str) -> Round:
+        """The second person's yes: the round is signed with it. After an urgent signature it is a look afterwards.
+
+        Raises as `sign`, and NotAllowed for whoever signed.
+        """
+        asked = self.approvals.latest(Subject.ROUND_SIGN, found.round_id)
+        if asked is None or not asked.open or found.dataset_id is None:
+            raise UserError(
+                "Nobody has asked for a second person in this round.",
+                advice="First somebody signs it: blindmatch round sign ROUND --dataset NAME --by NAME",
+            )
+        if asked.overdue:
+            role = approver_role(found.manifest)
+            with self.store.transaction() as tx:
+                self.approvals.approve(tx, Subject.ROUND_SIGN, found.round_id, asked.digest, by, role=role)
+            return self.book.get(found.round_id)
+        dataset = self.datasets.by_id(found.dataset_id)
+        self._check_signable(found, dataset, by)
+        return self._signed(found, dataset, by=asked.asked_by, second=by)
+
+    def _check_signable(self, found: Round, dataset: Dataset, by: str) -> None:
+        self._may_sign(found.round_id)
         try:
             enforce(found.manifest, self._context(found.manifest, dataset))
         except RefusedByPolicy:
             with self.store.transaction() as tx:
                 self.audit.append(tx, "policy-refused", round_id=found.round_id, by=by)
             raise
-        self._check_room(found.manifest, dataset)
+        self._check_list(found, dataset, by)
         self.room.check_before(found, "signed")
+
+    def _signed(
+        self, found: Round, dataset: Dataset, *, by: str, second: str | None = None, urgent: bool = False
+    ) -> Round:
         secret = self.seals.new_secret()
         try:
-            return self._signed(found, dataset, secret, by=by)
+            self._store_signature(found, dataset, secret, by=by, second=second, urgent=urgent)
         finally:
             secret.wipe()
+        self.wake(found.round_id)
+        return self.book.get(found.round_id)
 
-    def _signed(self, found: Round, dataset: Dataset, secret: SecretBytes, *, by: str) -> Round:
+    def _store_signature(
+        self, found: Round, dataset: Dataset, secret: SecretBytes, *, by: str, second: str | None, urgent: bool
+    ) -> None:
         me, key = self.identity.member_id, round_key(secret)
         signature = self.identity.sign(SIGN_LABEL, found.manifest.accepted_with(key))
+        digest = sign_digest(found.manifest, dataset.dataset_id)
+        people = {"by": by} if second is None else {"by": by, "second": second}
         with self.store.transaction() as tx:
             self._may_sign(found.round_id)
+            if second is not None:
+                role = approver_role(found.manifest)
+                self.approvals.approve(tx, Subject.ROUND_SIGN, found.round_id, digest, second, role=role)
+            elif urgent:
+                self.approvals.override(tx, Subject.ROUND_SIGN, found.round_id, digest, by)
             self.book.choose_dataset(tx, found.round_id, dataset.dataset_id)
             self.book.save_round_secret(tx, found.round_id, secret)
             self.book.record_verdict(tx, found.round_id, self._verdict(me, True, signature, key))
             self.audit.append(
-                tx, "round-signed", round_id=found.round_id, by=by, member=me, manifest_digest=_short(found.manifest)
+                tx, "round-signed", round_id=found.round_id, member=me, manifest_digest=_short(found.manifest), **people
             )
             tell(tx, self.outbox, found, me, EnvelopeKind.SIGNATURE, signature + key)
             self._complete(tx, found.round_id)
-        self.wake(found.round_id)
-        return self.book.get(found.round_id)
 
     def refuse(self, found: Round, *, by: str) -> Round:
         """Say no. The others learn that this member refused, and nothing else."""
@@ -167,6 +243,7 @@ class Negotiation:
         with self.store.transaction() as tx:
             if self.book.get(found.round_id).state not in (RoundState.PROPOSED, RoundState.AGREED):
                 raise UserError("This round can no longer be refused.", advice="It can be cancelled until it is over.")
+            self.approvals.drop(tx, Subject.ROUND_SIGN, found.round_id, by)
             self.book.record_verdict(tx, found.round_id, self._verdict(me, False, signature))
             self.audit.append(tx, "round-refused", round_id=found.round_id, by=by, member=me)
             tell(tx, self.outbox, found, me, EnvelopeKind.REFUSAL, signature)
@@ -182,6 +259,7 @@ class Negotiation:
         if found.position != "none" and found.state is RoundState.AGREED:
             self.room.check_before(found, "started")
         with self.store.transaction() as tx:
+            self._refuse_frozen(tx, found)
             now = self.book.get(found.round_id)
             if now.started:
                 raise UserError("This round has already been started.")
@@ -275,9 +353,57 @@ class Negotiation:
 
     # Parts of the above.
 
-    def _check_room(self, manifest: Manifest, dataset: Dataset) -> None:
-        """Better to hear it before signing: a list leaves no value out, so it would fail when it is made."""
-        for kind, count in records_without_room(self.datasets.records(dataset.name), manifest.rules()).items():
+    def own_list(self, found: Round) -> OwnList:
+        """What looks at our own list while it is made or shown, for the data set that was chosen."""
+        if found.dataset_id is None:
+            raise _dataset_gone()
+        asked = self._asked(found.manifest, self.datasets.by_id(found.dataset_id))
+        return OwnList(asked, self.exposures.sketch())
+
+    def check_own(self, found: Round, own: OwnList, by: str | None = None) -> None:
+        """ListRefused, after the log has it, if our own list looks generated."""
+        try:
+            own.check()
+        except ListRefused as refused:
+            who = {} if by is None else {"by": by}
+            with self.store.transaction() as tx:
+                self.audit.append(
+                    tx, "list-refused", round_id=found.round_id, kind=refused.kind, records=refused.found, **who
+                )
+            raise
+
+    def note_shown(self, tx: Connection, found: Round, own: OwnList) -> None:
+        """Our list leaves: what was on it is kept, and the log says how much of it was shown to that member before."""
+        peer, now = peer_of(found), timestamp(self.clock.now())
+        shown = self.exposures.keep(tx, peer, found.round_id, own.sketch, now)
+        if shown.records:
+            known = {"records": shown.records, "rounds": shown.rounds}
+            self.audit.append(tx, "records-exposed-again", round_id=found.round_id, peer=peer, **known)
+
+    def shown_before(self, found: Round, *, look: bool = False) -> str:
+        """A warning for a person: how many of our records the other side saw in earlier rounds; empty if there is
+        nothing to say. Before the list is made that takes a walk over the data set, which is done only to `look`."""
+        if found.position == "none" or found.dataset_id is None:
+            return ""
+        shown = self.exposures.shown_in(found.round_id) or self._shown.get(found.round_id)
+        if shown is None and look and not found.over:
+            dataset = self.datasets.by_id(found.dataset_id)
+            if dataset.records > MOST_LOOKED_AT:
+                return "How many of these records were shown before is said when somebody signs: they are many."
+            own = self.own_list(found)
+            for record in self.datasets.records(dataset.name):
+                if participation(record, own.asked) is None:
+                    own.sketch.take(record.reference)
+            shown = self._shown[found.round_id] = self.exposures.compare(peer_of(found), own.sketch)
+        return "" if shown is None else shown.sentence(found.manifest.member(peer_of(found)).name)
+
+    def _check_list(self, found: Round, dataset: Dataset, by: str) -> None:
+        """Better to hear it before signing: a list leaves no value out, so it would fail when it is made; and it does
+        not leave if it looks generated."""
+        manifest = found.manifest
+        records = self.datasets.records(dataset.name)
+        own = OwnList(self._asked(manifest, dataset), self.exposures.sketch())
+        for kind, count in records_without_room(records, manifest.rules(), own.asked, own.take).items():
             room = next(rule.per_record for rule in manifest.rules() if rule.kind == kind)
             raise UserError(
                 f"{count} record(s) of this data set hold more values of the kind {kind} than the agreement has room "
@@ -285,6 +411,13 @@ class Negotiation:
                 advice="Correct them in the source file and refresh the data set, or ask the convener for an agreement "
                 "with more room. Nothing was signed.",
             )
+        self.check_own(found, own, by)
+        self._shown[found.round_id] = self.exposures.compare(peer_of(found), own.sketch)
+
+    def _asked(self, manifest: Manifest, dataset: Dataset) -> Asked:
+        me = self.identity.member_id
+        excluded = self.datasets.exclusions.of(dataset.dataset_id, manifest.other(me).member_id)
+        return Asked.of(manifest, me, self.clock.now().date(), excluded)
 
     def _complete(self, tx: Connection, round_id: str) -> None:
         found = self.book.get(round_id)
@@ -310,9 +443,11 @@ class Negotiation:
         own = self.identity.signed_card.card
         ids = {entry.member_id for entry in manifest.members}
         peers = sorted(ids - {own.member_id}) if own.member_id in ids else []
+        known = self.members.list()
         cards = {own.member_id: own} | {
-            member.member_id: member.card for member in self.members.list() if member.state is MemberState.CONFIRMED
+            member.member_id: member.card for member in known if member.state is MemberState.CONFIRMED
         }
+        refused = set(self.policy.refuse.members)
         facts = None
         if dataset is not None:
             facts = DatasetFacts(dataset.record_class, dataset.basis, dataset.normaliser_version, dataset.usable)
@@ -322,10 +457,24 @@ class Negotiation:
             now=self.clock.now(),
             cards=cards,
             remaining=min((self.budget.remaining(peer) for peer in peers), default=0),
-            budget=self.budget.per_peer,
+            budget=min((self.budget.allowance(peer) for peer in peers), default=0),
             dataset=facts,
             closed="" if until is None else closed_sentence(until),
+            policy=self.policy,
+            refused=frozenset(member.member_id for member in known if refused & {member.alias, member.member_id}),
+            children=frozenset(member.member_id for member in known if member.children),
+            frozen=self.freezes.frozen(),
         )
+
+    def _refuse_frozen(self, tx: Connection, found: Round) -> None:
+        frozen = self.freezes.frozen(tx)
+        for entry in found.manifest.members:
+            if entry.member_id in frozen:
+                alias = self.members.get(entry.member_id).alias
+                raise RefusedByPolicy(
+                    frozen_sentence(entry.name, alias),
+                    advice="Ring them first. `blindmatch member unfreeze` and a second person end it.",
+                )
 
     def _may_sign(self, round_id: str) -> None:
         self._expect(self.book.get(round_id), RoundState.PROPOSED)

@@ -19,6 +19,7 @@ __all__ = [
     "MAX_LONG_NOTE_BYTES",
     "MAX_NOTE_BYTES",
     "RESTORED",
+    "STOPPED",
     "Carrier",
     "known_code",
     "others",
@@ -37,6 +38,9 @@ MAX_LONG_NOTE_BYTES = 16 * 1024
 
 AFTER_THE_END = frozenset({EnvelopeKind.STATUS, EnvelopeKind.WITNESS, EnvelopeKind.FEEDBACK, EnvelopeKind.CONTACT})
 """What is said of a round that is over as well: how a side stands, and what follows from the result."""
+
+STOPPED = "stopped"
+"""The code that the other side of a round with a tripwire hit is told: that people want to talk, not why."""
 
 RESTORED = "restored"
 """The code with which a round ends whose state one side does not know any more: it was put together from a backup."""
@@ -102,7 +106,9 @@ def read_note(payload: bytes) -> tuple[str, str]:
     return state, code
 
 
-_FIXED_CODES = frozenset({"deadline", "ended-by-peer", "internal", "member-removed", "refused-by-peer", RESTORED})
+_FIXED_CODES = frozenset(
+    {"deadline", "ended-by-peer", "internal", "member-removed", "refused-by-peer", STOPPED, RESTORED}
+)
 """Reasons for which a round ends here that are no error's code."""
 
 

@@ -1,7 +1,7 @@
 """From a data set to the list of one round: which records take part, and which identifiers they give.
 
-A record takes part if its consent covers a kind of the agreement for the other side's class today, and if it is not
-marked as a child's (rounds for children are not supported yet). Equal identifiers of several records are one element;
+Whether a record takes part, and why not, is said by `participation`: its consent, and what this organisation decided.
+Equal identifiers of several records are one element;
 which records share it is kept in the **links** list, which never leaves the node:
 
     link row (12 bytes)   token number (4) | record number (4) | key number (4)          big-endian
@@ -21,12 +21,14 @@ from datetime import date
 import numpy as np
 
 from node.agreement.manifest import Manifest
+from node.datasets.exclusions import Excluded
 from node.datasets.records import Consent, PreparedRecord
 from node.rounds.numbering import DIGEST_BYTES, Numbering
+from node.rounds.participation import Asked, participation
 from psi.backend import Backend
 from psi.errors import ListDoesNotFit
 from psi.identifiers import Rule, tokens
-from psi.protocol.listing import identifier_front, with_value
+from psi.protocol.listing import LENGTH_BYTES, identifier_front, with_value
 from psi.spool import CHUNK_ROWS, Spool
 
 __all__ = ["LINK_BYTES", "Participation", "Taking", "key_ids", "records_without_room"]
@@ -37,22 +39,29 @@ _DIGEST_LABEL = b"blindmatch/taking/1"
 _ROW_STEP_BYTES = 64
 """Messages are hashed in rows of a multiple of this many bytes, filled up with zeros."""
 
+SAMPLE_VALUES = 32
+"""Values of a kind that are kept for the shape of decoys, in number, twice as many at most: of some batches each."""
+
+_SAMPLE_OF_A_BATCH = 8
+
 
 def key_ids(rules: Sequence[Rule]) -> list[str]:
     """The ids of all keys that these rules can make; a key's number is its place."""
     return [key for rule in rules for key in rule.key_ids()]
 
 
-def _may_take_part(record: PreparedRecord) -> bool:
-    """Whether a record can take part in any round: what it holds does not matter otherwise."""
-    return record.consent.given and not record.child
-
-
-def records_without_room(records: Iterable[PreparedRecord], rules: Sequence[Rule]) -> dict[str, int]:
-    """Kind -> how many records that may take part hold more values of it than the agreement has room for."""
+def records_without_room(
+    records: Iterable[PreparedRecord],
+    rules: Sequence[Rule],
+    asked: Asked,
+    seen: Callable[[PreparedRecord], None] = lambda _record: None,
+) -> dict[str, int]:
+    """Kind -> how many records that take part hold more values of it than the agreement has room for. `seen` is called
+    with each record that takes part."""
     crowded: Counter[str] = Counter()
     for record in records:
-        if _may_take_part(record):
+        if participation(record, asked) is None:
+            seen(record)
             for rule in rules:
                 crowded[rule.kind] += len(record.identifiers.get(rule.kind, ())) > rule.per_record
     return {kind: count for kind, count in crowded.items() if count}
@@ -79,34 +88,41 @@ class Taking:
         links: Spool,
         backend: Backend,
         progress: Callable[[int], None] = lambda _records: None,
+        excluded: Excluded | None = None,
+        seen: Callable[[PreparedRecord], None] = lambda _record: None,
     ) -> None:
+        """`seen` is called with each record that takes part."""
         self.counts = Participation()
+        self._seen = seen
         self._rules = manifest.rules()
         scope, normaliser = manifest.digest(), manifest.normaliser_version
         self._keys = {
             key: (number, identifier_front(scope, key, normaliser)) for number, key in enumerate(key_ids(self._rules))
         }
-        self._receiver = manifest.other(me).member_class
+        self._asked = Asked.of(manifest, me, today, excluded)
         self._most_records = manifest.member(me).records
-        self._today = today
         self._links = links
         self._backend = backend
         self._progress = progress
         self._numbering = Numbering()
         self._link_rows = bytearray()
+        self.samples: dict[str, list[str]] = {}
+        single = {rule.kind for rule in self._rules if rule.kind != "person"}
+        self._sampled = {number: key for key, (number, _front) in self._keys.items() if key in single}
 
     def batches(self, records: Iterable[PreparedRecord]) -> Iterator[list[bytes]]:
         """Distinct identifier messages, at most CHUNK_ROWS at a time. ListDoesNotFit if too many records take part."""
-        met, keys = _Met(), self._keys
+        met, keys, asked = _Met(), self._keys, self._asked
         consent: Consent | None = None
         rules: Sequence[tuple[Rule, str | None]] = ()
         number = -1
         for number, record in enumerate(records):
+            if participation(record, asked) is not None:
+                continue
+            self._seen(record)
             if record.consent is not consent:  # the same object for most records
                 consent = record.consent
                 rules = self._covered(consent)
-            if record.child:
-                continue
             for rule, kind in rules:
                 values = record.identifiers.get(kind, ()) if kind else ()
                 if len(values) == 1 and values[0]:
@@ -126,15 +142,35 @@ class Taking:
         yield from self._give(met)
         self._keep_links(everything=True)
 
+    def further(self, values: Sequence[tuple[str, str]]) -> tuple[list[bytes], list[int]]:
+        """Messages of values that belong to no record, by key; those that no record has and that come once, with their
+        places in `values`. Their token numbers go on after those of the records, in this order, and they have no links.
+
+        Only once all batches are taken."""
+        messages = [with_value(self._keys[key][1], value) for key, value in values]
+        _numbers, fresh = self._numbering.number(self._digests(messages)) if messages else ((), [])
+        return [messages[place] for place in fresh], fresh
+
+    def _sample(self, met: "_Met") -> None:
+        """Keep a few values of this batch, and of those that were kept before every second one where they are many."""
+        for at in range(0, len(met.messages), max(1, len(met.messages) // _SAMPLE_OF_A_BATCH)):
+            key = self._sampled.get(met.keys[at])
+            if key is not None:
+                kept = self.samples.setdefault(key, [])
+                kept.append(met.messages[at][len(self._keys[key][1]) + LENGTH_BYTES :].decode())
+                if len(kept) > 2 * SAMPLE_VALUES:
+                    del kept[::2]
+
     def _covered(self, consent: Consent) -> list[tuple[Rule, str | None]]:
         """The rules whose kinds records with this consent take part with; the kind, if its values are its tokens."""
-        covered = (rule for rule in self._rules if consent.covers(rule.kind, self._receiver, self._today))
+        covered = (rule for rule in self._rules if self._asked.covers(consent, rule.kind))
         return [(rule, None if rule.kind == "person" or rule.near else rule.kind) for rule in covered]
 
     def _give(self, met: "_Met") -> Iterator[list[bytes]]:
         """Number what has been met; the messages that are new, and the links of all. Whole records, as they come."""
         self._take_part(len(set(met.records)))
         self._progress(self.counts.records)
+        self._sample(met)
         numbers, fresh = self._numbering.number(self._digests(met.messages))
         self.counts.identifiers = self._numbering.count
         links = np.empty((len(numbers), LINK_BYTES // 4), dtype=">u4")

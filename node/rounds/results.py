@@ -29,7 +29,16 @@ from psi.protocol.listing import PADDING
 from psi.spool import CHUNK_ROWS, chunks
 from psi.transcript import TAG_BYTES, Label, tags
 
-__all__ = ["HANDLE_BYTES", "MOST_SHARING", "Agreement", "Lead", "agreeing_records", "find_leads", "release_rows"]
+__all__ = [
+    "HANDLE_BYTES",
+    "MOST_SHARING",
+    "Agreement",
+    "Lead",
+    "agreeing_numbers",
+    "agreeing_records",
+    "find_leads",
+    "release_rows",
+]
 
 HANDLE_BYTES = 8
 """Bytes of a match handle, shown as 16 hex characters."""
@@ -100,6 +109,11 @@ class _Hits:
 def agreeing_records(conversation: Conversation) -> int:
     """How many of our records agree in at least one key."""
     return len(_Hits.of(conversation).lead_records)
+
+
+def agreeing_numbers(conversation: Conversation) -> _Numbers:
+    """The token numbers of our identifiers that agree, ascending; of decoys, too."""
+    return _agreeing(conversation)[0]
 
 
 def find_leads(

@@ -8,6 +8,7 @@ out.
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from node.agreement.ladder import PAYLOAD_FIELDS
 from node.agreement.terms import Basis, CountForm, LegalRegime, Mode, Purpose, RecordClass
 from node.errors import NotFound
 from node.policy.rules import LEAST_RECORDS
@@ -27,6 +28,7 @@ def _any(words: object) -> str:
 _BY_CLASS = "consent for those who help victims, legal_duty for others"
 
 _ROUND = {
+    "children": "excluded: children stay out; only: the round is about children alone",
     "deadline": "by when lists are exchanged (2027-01-31T12:00:00Z)",
     "expires_at": "after this nothing is released any more",
     "start_not_before": "no list is made before this",
@@ -36,6 +38,8 @@ _ROUND = {
     "match.per_record": "room for so many values of it in each record",
     "match.fields": "of a person rule: the fields that are combined",
     "match.at_least": "of a person rule: how many of them must agree",
+    "contact_card": "true: where both sides ask for it, they give each other a contact card about a record that agrees",
+    "payload": f"fields that go with a card, as a JSON list: any of {', '.join(PAYLOAD_FIELDS)}",
     "near_matches": "true: also compare what is one slip of the hand apart",
     "onward_use": "what may be done with what is learned: purpose_only or ask_first",
     "purpose": f"why: {_any(Purpose)}",
@@ -53,6 +57,7 @@ _ROUND = {
     "members.ALIAS.legal_basis": "the legal ground, in words",
     "members.ALIAS.legal_regime": _any(LegalRegime),
     "members.ALIAS.retention_days": "how long it may keep what it learns, in days",
+    "members.ALIAS.approvers": "how many people there have to agree before it signs: 1 or 2",
 }
 
 
@@ -82,11 +87,14 @@ def _defaults(template: Template) -> dict[str, str]:
     support = template.support or template.records
     both = template.records if support == template.records else f"{support} for those who help, else {template.records}"
     return {
+        "children": "excluded",
         "deadline": f"{templates.DEADLINE_DAYS} days from now",
         "expires_at": f"{templates.RELEASE_DAYS} days after the deadline",
         "start_not_before": "now",
         "first_learner": "the member with victims' records, or that helps them",
         "match": "; ".join(_rule(rule) for rule in template.match) or "-",
+        "contact_card": _plain(template.contact_card),
+        "payload": _plain(template.payload),
         "near_matches": "false",
         "onward_use": "purpose_only",
         "purpose": template.purpose,
@@ -100,6 +108,7 @@ def _defaults(template: Template) -> dict[str, str]:
         "members.ALIAS.legal_basis": "a sentence that fits the basis",
         "members.ALIAS.legal_regime": "law_enforcement_directive for police and prosecutors, gdpr for others",
         "members.ALIAS.retention_days": str(templates.RETENTION_DAYS),
+        "members.ALIAS.approvers": f"{templates.PROTECTED_APPROVERS} with records that need protection, else 1",
     }
 
 

@@ -27,12 +27,14 @@ from node.rounds.preparing import Taking
 from node.rounds.presence import starts_at
 from node.rounds.results import agreeing_records, release_rows
 from node.rounds.states import RoundState
+from node.rounds.tripwires import Tripwires
+from node.rounds.witnessing import Witnessing
 from node.store import Store
 from node.wire.envelope import EnvelopeKind
 from psi.errors import ListDoesNotFit
 from psi.messages import Close, Count, Evaluated, Message, Released
 from psi.protocol.pair import PairSession
-from psi.protocol.states import Gate
+from psi.protocol.states import Gate, Leg
 from psi.spool import CHUNK_ROWS, Spool
 
 __all__ = ["MOST_AT_ONCE", "Speaking"]
@@ -57,6 +59,8 @@ class Speaking:
     workshop: Workshop
     ends: Ends
     opened: Opened
+    witnessing: Witnessing
+    tripwires: Tripwires
     progress: Callable[[str, int], None]
     window: Callable[[str], int]
 
@@ -65,10 +69,12 @@ class Speaking:
         start = starts_at(found.manifest)
         if start is not None and self.clock.now() < start:
             return False
+        self.tripwires.let_pass(found)
         self.negotiation.enforce(found)
         self.negotiation.room.check(found)
-        version = self.negotiation.version(found)
+        version, excluded = self.negotiation.version(found), self.negotiation.excluded(found)
         me, peer = self.identity.member_id, peer_of(found)
+        own = self.negotiation.own_list(found)
 
         walked = 0
 
@@ -85,11 +91,18 @@ class Speaking:
                 links=links,
                 backend=self.workshop.backend,
                 progress=progress,
+                excluded=excluded,
+                seen=own.take,
             )
 
-        voice = self.opened.voice(found)
+        voice, laying = self.opened.voice(found), self.tripwires.laying(found)
         conversation, counts = self.workshop.prepare(
-            found, self.negotiation.records(found), taking, voice, going_on=lambda: progress(walked)
+            found,
+            self.negotiation.records(found),
+            taking,
+            voice,
+            going_on=lambda: progress(walked),
+            further=laying.messages,
         )
         self.opened.keep(found.round_id, conversation)
         if counts.taking_part < found.manifest.member(me).minimum_records:
@@ -97,13 +110,15 @@ class Speaking:
                 "Fewer records would take part than this side declared as its minimum, so nothing was sent.",
                 advice="Check which records have consent for this round, or agree on a lower minimum.",
             )
+        self.negotiation.check_own(found, own)
         failpoints.hit("round.list-prepared")
         assert conversation.scalar is not None
         with self.store.transaction() as tx:
             self.ends.still(tx, found, RoundState.PREPARING)
-            if self.negotiation.version(found) != version:
-                raise OvertakenError  # refreshed meanwhile: the list is made again, from what stands there now
+            if (self.negotiation.version(found), self.negotiation.excluded(found)) != (version, excluded):
+                raise OvertakenError  # changed meanwhile: the list is made again, from what stands there now
             self.book.note_list(tx, found.round_id, version)
+            laying.save(tx)
             self.book.save_scalar(tx, found.round_id, conversation.scalar)
             self.book.save_snapshot(tx, found.round_id, conversation.session.snapshot())
             self.audit.append(
@@ -114,6 +129,7 @@ class Speaking:
                 elements=conversation.session.terms.my_size,
                 records=counts.taking_part,
             )
+            self.negotiation.note_shown(tx, found, own)
             self.ends.report(tx, found, RoundState.RUNNING)
             self.book.move(tx, found.round_id, RoundState.RUNNING)
         failpoints.hit("round.list-stored")
@@ -129,7 +145,12 @@ class Speaking:
         if session.finished:
             self.ends.finish(found)
             return True
+        closing = session.record.turns.leg(session.terms.place) is Leg.CLOSE
+        if not closing:
+            self.tripwires.let_pass(found)
         gate = session.waiting_for
+        if gate is not None and not self.witnessing.proven(found):
+            return False  # nothing is told to a side that has not shown that its log goes on
         if gate is Gate.ANSWER:
             self._charge(found, "answer", session.terms.peer_size)
             session.permit_answer()
@@ -143,8 +164,11 @@ class Speaking:
         failpoints.hit("round.before-persist")
         with self.store.transaction() as tx:
             self.ends.still(tx, found, *LIVE)
+            if not closing:
+                self.tripwires.let_pass(found, tx)  # another round may have met decoys a moment ago
             for message in messages:
                 self._note_said(tx, found, message, conversation)
+                self.witnessing.show(tx, found, message)
                 self.outbox.put(
                     tx,
                     round_id=found.round_id,

@@ -20,15 +20,18 @@ from node.policy.budgets import charge_for
 from node.policy.firewall import PROTECTED, SUPPORT
 from node.policy.rules import LEAST_RECORDS
 from node.rounds.jobs import TEMPLATES, Template
+from node.tripwires import DEFAULT_DECOYS
 from node.wire import strict_json
 from psi.errors import RefusedValue
 from psi.identifiers import NORMALISER_VERSION, Rule
 from psi.messages import PROTOCOL_VERSION, SUITE
-from psi.padding import FLOOR_RECORDS, record_class
+from psi.padding import FLOOR_RECORDS, is_record_class, record_class
 
 __all__ = ["MEMBER_SETTINGS", "SETTINGS", "build"]
 
 SETTINGS: Mapping[str, type] = {
+    "children": str,
+    "contact_card": bool,
     "deadline": str,
     "expires_at": str,
     "first_learner": str,
@@ -36,6 +39,7 @@ SETTINGS: Mapping[str, type] = {
     "members": Mapping,
     "near_matches": bool,
     "onward_use": str,
+    "payload": Sequence,
     "purpose": str,
     "purpose_text": str,
     "reply": Mapping,
@@ -45,6 +49,7 @@ SETTINGS: Mapping[str, type] = {
 """What `overrides` may hold. `members` maps a member id to its own settings."""
 
 MEMBER_SETTINGS: Mapping[str, type] = {
+    "approvers": int,
     "basis": str,
     "legal_basis": str,
     "legal_regime": str,
@@ -70,6 +75,8 @@ RELEASE_DAYS = 16
 """Days between the deadline and the end of the agreement, for people to decide what they release."""
 
 RETENTION_DAYS = 90
+PROTECTED_APPROVERS = 2
+"""People who have to agree at a member whose records need protection; one where they do not."""
 RELEASED_RECORDS = 16
 BANDS = (0, 1, 5, 10, 25, 50, 100, 1000)
 """Lowest numbers of the default bands: none, 1 to 4, 5 to 9, ..."""
@@ -103,10 +110,14 @@ def build(
     settings: Mapping[str, Any] = overrides.get("members", {})
     if set(settings) - {card.member_id for card in cards}:
         raise UserError("A setting was given for an organisation that is no member of the round.")
-    members = [_member(template, card, settings.get(card.member_id, {})) for card in cards]
+    match = _match(overrides["match"]) if "match" in overrides else [_terms(rule) for rule in template.match]
+    room = _decoy_room(match)
+    members = [_member(template, card, settings.get(card.member_id, {}), room) for card in cards]
     first = max(members, key=lambda one: (one["record_class"] in PROTECTED, one["member_class"] in SUPPORT))
     now = clock.now()
     deadline = overrides.get("deadline", timestamp(now + timedelta(days=DEADLINE_DAYS)))
+    reply = _reply(template, overrides.get("reply", {}))
+    card = overrides.get("contact_card", template.contact_card and reply["mode"] in ("ordered", "released"))
     draft = {
         "format": FORMAT,
         "nonce": new_id(random_bytes),
@@ -118,13 +129,13 @@ def build(
         "convener": convener,
         "members": sorted(members, key=lambda one: str(one["member_id"])),
         "first_learner": overrides.get("first_learner", first["member_id"]),
-        "reply": _reply(template, overrides.get("reply", {})),
+        "reply": reply,
         "protocol": "pair",
         "protocol_version": PROTOCOL_VERSION,
         "suite": SUITE,
         "normaliser_version": NORMALISER_VERSION,
-        "match": _match(overrides["match"]) if "match" in overrides else [_terms(rule) for rule in template.match],
-        "children": "excluded",
+        "match": match,
+        "children": overrides.get("children", "excluded"),
         "created_at": timestamp(now),
         "start_not_before": overrides.get("start_not_before", timestamp(now)),
         "deadline": deadline,
@@ -132,18 +143,19 @@ def build(
         "series": None,
         "lookup": None,
         "group": None,
-        "contact_card": False,
+        "contact_card": card,
         "near_matches": overrides.get("near_matches", False),
-        "payload": [],
+        "payload": list(overrides.get("payload", template.payload if card else ())),
     }
     return _with_caps(_with_learns(draft))
 
 
-def _member(template: Template, card: Card, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _member(template: Template, card: Card, settings: Mapping[str, Any], room: int) -> dict[str, Any]:
     _known(settings, MEMBER_SETTINGS)
     helps = card.member_class in SUPPORT
     basis = settings.get("basis", "consent" if helps else "legal_duty")
     police = card.member_class in {"police", "prosecutor"}
+    records = settings.get("record_class", (helps and template.support) or template.records)
     grounds = {"consent": "Consent of the persons concerned", "legal_duty": "A legal duty of the organisation"}
     return {
         "member_id": card.member_id,
@@ -153,20 +165,31 @@ def _member(template: Template, card: Card, settings: Mapping[str, Any]) -> dict
         "country": card.country,
         "legal_basis": settings.get("legal_basis", grounds.get(basis, "")),
         "legal_regime": settings.get("legal_regime", "law_enforcement_directive" if police else "gdpr"),
-        "record_class": settings.get("record_class", (helps and template.support) or template.records),
+        "record_class": records,
         "basis": basis,
-        "records": _records(settings.get("records", FLOOR_RECORDS)),
+        "records": _records(settings.get("records", FLOOR_RECORDS), room),
         "minimum_records": settings.get("minimum_records", LEAST_RECORDS),
         "retention_days": settings.get("retention_days", RETENTION_DAYS),
-        "approvers": 1,
+        "approvers": settings.get("approvers", PROTECTED_APPROVERS if records in PROTECTED else 1),
     }
 
 
-def _records(number: int) -> int:
+def _records(number: int, room: int) -> int:
+    """The record class for so many records and the decoys beside them; a number that is a class is taken as it is."""
     try:
-        return record_class(number)
+        return number if is_record_class(number) else record_class(number + room if number > 0 else number)
     except RefusedValue as error:
         raise UserError(error.sentence, advice=error.advice) from None
+
+
+def _decoy_room(match: Sequence[Mapping[str, Any]]) -> int:
+    """How many records' room the decoys of these rules take. What is no rule is refused where the whole is parsed."""
+    try:
+        rules = [Rule(one["kind"], one["per_record"], tuple(one["fields"]), one["at_least"]) for one in match]
+        tokens = sum(rule.tokens_per_record() for rule in rules)
+    except (RefusedValue, KeyError, TypeError):
+        return 0
+    return -(-DEFAULT_DECOYS * len(rules) // tokens) if tokens else 0
 
 
 def _reply(template: Template, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
     Invoke(operation, request as JSON)  ->  progress ... progress, then one reply or one error, all as JSON
 
+Beside the request travels, where somebody has to show who they are, their own passphrase: as bytes, for the operation
+alone. The copies that gRPC and Python make of it on the way are beyond our reach; ours is wiped.
+
 There is one generic call, behind `Operations`. Progress is for the eye: when nobody reads it fast enough, steps are
 left out, and the operation never waits. An operation whose caller went away runs to its end, like one whose caller
 stays; the state of the node tells what became of it. A node that stops breaks it off at its next step of progress, and
@@ -28,6 +31,7 @@ from node.wire import control_pb2
 from node.wire.limits import MAX_CONTROL_MESSAGE_BYTES, MAX_OPERATION_NAME_CHARACTERS, control_options
 from node.wire.problem import Problem
 from node.wire.services import CONTROL
+from psi.secret import MAX_SECRET_BYTES, SecretBytes
 
 __all__ = ["MAX_CONTROL_CALLS", "PROGRESS_BACKLOG", "ControlServer", "Operations", "Progress"]
 
@@ -47,8 +51,17 @@ _Steps: TypeAlias = "queue.Queue[control_pb2.Outcome | None]"
 class Operations(Protocol):
     """What the node can do for its owner."""
 
-    def invoke(self, name: str, request: bytes, progress: Progress) -> bytes:
-        """Run one operation. `request` and the reply are JSON. Raises NodeError or PsiError."""
+    def invoke(
+        self,
+        name: str,
+        request: bytes,
+        progress: Progress,
+        *,
+        credential: SecretBytes | None = None,
+        new_credential: SecretBytes | None = None,
+    ) -> bytes:
+        """Run one operation. `request` and the reply are JSON. Raises NodeError or PsiError. The caller wipes what
+        was given."""
         ...
 
 
@@ -148,12 +161,28 @@ class ControlServer:
         try:
             if not _OPERATION.fullmatch(request.operation):
                 raise UserError("The command line asked for something that is no operation.")
-            reply = self._operations.invoke(request.operation, request.request_json, progress)
+            with _secret(request.credential) as own, _secret(request.new_credential) as new:
+                reply = self._operations.invoke(
+                    request.operation, request.request_json, progress, credential=own, new_credential=new
+                )
         except Exception as error:  # noqa: BLE001  status.py decides what becomes of it
             return _failed(problem_of(error, Audience.OWNER, "invoke"))
         if len(reply) > MAX_CONTROL_MESSAGE_BYTES - _MESSAGE_ROOM_BYTES:
             return _failed(Problem("user-error", "The answer is too long to show at once.", "Ask for less of it."))
         return control_pb2.Outcome(reply_json=reply)
+
+
+@contextlib.contextmanager
+def _secret(data: bytes) -> Iterator[SecretBytes | None]:
+    """What came in a buffer that is wiped; None for nothing."""
+    if not data:
+        yield None
+        return
+    if len(data) > MAX_SECRET_BYTES:
+        raise UserError("A passphrase is far too long.")
+    with SecretBytes(len(data)) as secret:
+        secret.view()[:] = data
+        yield secret
 
 
 def _failed(problem: Problem) -> control_pb2.Outcome:

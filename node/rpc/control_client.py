@@ -17,6 +17,7 @@ from node.rpc.control_socket import ControlFolder
 from node.wire import control_pb2
 from node.wire.limits import CONTROL_DEADLINE_SECONDS, control_options
 from node.wire.services import INVOKE
+from psi.secret import SecretBytes
 
 __all__ = ["ControlClient", "NodeNotRunning", "RemoteError"]
 
@@ -56,12 +57,19 @@ class ControlClient:
         progress: Callable[[Mapping[str, Any]], None] | None = None,
         *,
         timeout_seconds: float = CONTROL_DEADLINE_SECONDS,
+        credential: SecretBytes | None = None,
+        new_credential: SecretBytes | None = None,
     ) -> Any:
-        """Run one operation and give its reply, parsed. Raises RemoteError or NodeNotRunning.
+        """Run one operation and give its reply, parsed. Raises RemoteError or NodeNotRunning. `credential`: the own
+        passphrase of whoever asks, `new_credential` one that is set; the caller wipes them.
 
         Left by an exception (Ctrl-C, too), the call is given up; the operation itself runs to its end.
         """
         message = control_pb2.Invocation(operation=operation, request_json=json.dumps(dict(request)).encode("ascii"))
+        if credential is not None:
+            message.credential = bytes(credential.view())
+        if new_credential is not None:
+            message.new_credential = bytes(new_credential.view())
         stream = self._channel.unary_stream(
             INVOKE, control_pb2.Invocation.SerializeToString, control_pb2.Outcome.FromString
         )

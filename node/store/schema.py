@@ -148,6 +148,7 @@ rounds = Table(
     Column("updated_at", Text, nullable=False),
     Column("version_id", Text),  # of the data set, once the list is made
     Column("listed_at", Text),  # when it was made; both stay when the round is over
+    Column("ended_at", Text),  # when it came to its end here: the agreed time to keep results runs from then
     Column("erased_at", Text),  # when its results were deleted
     CheckConstraint("position IN ('first', 'second', 'none')", name="position"),
 )
@@ -229,6 +230,7 @@ charges = Table(
     Column("reason", Text, nullable=False),
     Column("elements", _Whole, nullable=False),
     Column("at", Text, nullable=False),
+    Column("granted", _Whole, nullable=False, default=0),  # of the elements, what grants paid for
     UniqueConstraint("peer", "round_id", "reason"),
     CheckConstraint("elements >= 0", name="elements"),
     Index(None, "peer", "at"),
@@ -276,7 +278,10 @@ staff = Table(
     Column("added_by", Text, nullable=False),
     Column("added_at", Text, nullable=False),
     Column("removed_at", Text),
-    CheckConstraint("state IN ('active', 'removed')", name="state"),
+    Column("tries", _Whole, nullable=False),  # wrong passphrases since the last right one
+    Column("tried_at", Text),  # the last wrong one
+    Column("signed_in_at", Text),  # the last sign-in that the log tells of
+    CheckConstraint("state IN ('waiting', 'active', 'removed')", name="state"),
 )
 
 # What waits for, or has, the decision of a second person.
@@ -292,6 +297,7 @@ approvals = Table(
     Column("verdict", Text, nullable=False),
     Column("decided_by", Text),
     Column("decided_at", Text),
+    Column("seal", LargeBinary, nullable=False),  # sealed: all of the above
     CheckConstraint("verdict IN ('waiting', 'approved', 'declined', 'overridden')", name="verdict"),
     Index(None, "subject", "subject_id"),
 )
@@ -306,10 +312,13 @@ grants = Table(
     Column("asked_by", Text, nullable=False),
     Column("asked_at", Text, nullable=False),
     Column("valid_until", Text, nullable=False),
+    Column("used", _Whole, nullable=False, default=0),  # elements that charges took from it
     Column("approved_by", Text),
     Column("approved_at", Text),
+    Column("revoked_by", Text),
     Column("revoked_at", Text),
     CheckConstraint("elements > 0", name="elements"),
+    CheckConstraint("used >= 0 AND used <= elements", name="used"),
     Index(None, "peer"),
 )
 
@@ -321,6 +330,9 @@ exposures = Table(
     Column("peer", Text, nullable=False),
     Column("round_id", Text, nullable=False),
     Column("records", _Whole, nullable=False),
+    Column("again", _Whole, nullable=False),  # of them, shown to that peer before
+    Column("rounds_before", _Whole, nullable=False),  # in so many rounds
+    Column("exact", Boolean, nullable=False),  # else both are estimates
     Column("body", LargeBinary, nullable=False),  # sealed
     Column("at", Text, nullable=False),
     UniqueConstraint("peer", "round_id"),
@@ -349,7 +361,8 @@ freezes = Table(
     UniqueConstraint("member_id", "round_id"),
 )
 
-# Checkpoints that one member signed of another one's log: a peer of ours ("ours"), or we of a peer's ("theirs").
+# Checkpoints that one member signed of another one's log: a peer of ours ("ours"), or we of a peer's ("theirs"), and
+# what belongs to them: see node.audit.witness.
 cosignatures = Table(
     "cosignatures",
     metadata,
@@ -362,7 +375,8 @@ cosignatures = Table(
     Column("signature", LargeBinary, nullable=False),  # of the log's owner
     Column("cosigned_at", _Whole, nullable=False),  # seconds since 1970, by the clock of whoever cosigned
     Column("cosignature", LargeBinary, nullable=False),
-    CheckConstraint("log IN ('ours', 'theirs')", name="log"),
+    Column("gone", Boolean, nullable=False),  # of a log that was restored since, and does not have it any more
+    CheckConstraint("log IN ('ours', 'theirs', 'lost', 'restored', 'refused')", name="log"),
     Index(None, "log", "tree_size"),
 )
 
@@ -391,7 +405,7 @@ feedback = Table(
     Column("status", Text, nullable=False),
     Column("at", Text, nullable=False),
     CheckConstraint("direction IN ('sent', 'received')", name="direction"),
-    Index(None, "round_id", "handle"),
+    UniqueConstraint("round_id", "handle", "direction"),
 )
 
 # "These two are known to be different people", as a keyed digest: see node.rounds.known_different.
@@ -440,5 +454,8 @@ erasures = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("counts", Text, nullable=False),  # JSON, numbers only
     Column("by", Text, nullable=False),
+    Column("second", Text, nullable=False),
     Column("at", Text, nullable=False),
+    Column("position", _Whole, nullable=False),  # of its entry in the audit log
+    Index(None, "digest"),
 )

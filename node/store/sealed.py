@@ -35,6 +35,7 @@ PLACES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType
         "inbox": (("round_id", "sender", "sequence"), ("payload",)),
         "results": (("round_id", "first"), ("body",)),
         "staff": (("label",), ("verifier",)),
+        "approvals": (("subject", "subject_id"), ("seal",)),
         "exposures": (("peer", "round_id"), ("body",)),
         "decoys": (("round_id",), ("body",)),
         "freezes": (("member_id", "round_id"), ("evidence",)),

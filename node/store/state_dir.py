@@ -2,6 +2,7 @@
 
     <folder>/            0700
       config.toml        settings; nothing secret
+      policy.toml        what this organisation allows less of (node.policy.narrowing); may be missing
       key                the key file (keyring.py), 0600
       db db-wal db-shm   the database: cells with personal data are sealed (cells.py)
       datasets/          prepared records (node.datasets.recordfile)
@@ -32,6 +33,7 @@ class StateDir:
     def __init__(self, path: Path) -> None:
         self.path = Path(path).absolute()
         self.config = self.path / "config.toml"
+        self.policy = self.path / "policy.toml"
         self.key = self.path / "key"
         self.database = self.path / "db"
         self.records = self.path / "datasets"

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17node/wire/control.proto\x12\x12\x62lindmatch.wire.v1\"5\n\nInvocation\x12\x11\n\toperation\x18\x01 \x01(\t\x12\x14\n\x0crequest_json\x18\x02 \x01(\x0c\"Y\n\x07Outcome\x12\x17\n\rprogress_json\x18\x01 \x01(\x0cH\x00\x12\x14\n\nreply_json\x18\x02 \x01(\x0cH\x00\x12\x14\n\nerror_json\x18\x03 \x01(\x0cH\x00\x42\t\n\x07outcome2R\n\x07\x43ontrol\x12G\n\x06Invoke\x12\x1e.blindmatch.wire.v1.Invocation\x1a\x1b.blindmatch.wire.v1.Outcome0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17node/wire/control.proto\x12\x12\x62lindmatch.wire.v1\"a\n\nInvocation\x12\x11\n\toperation\x18\x01 \x01(\t\x12\x14\n\x0crequest_json\x18\x02 \x01(\x0c\x12\x12\n\ncredential\x18\x03 \x01(\x0c\x12\x16\n\x0enew_credential\x18\x04 \x01(\x0c\"Y\n\x07Outcome\x12\x17\n\rprogress_json\x18\x01 \x01(\x0cH\x00\x12\x14\n\nreply_json\x18\x02 \x01(\x0cH\x00\x12\x14\n\nerror_json\x18\x03 \x01(\x0cH\x00\x42\t\n\x07outcome2R\n\x07\x43ontrol\x12G\n\x06Invoke\x12\x1e.blindmatch.wire.v1.Invocation\x1a\x1b.blindmatch.wire.v1.Outcome0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,9 +32,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'node.wire.control_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INVOCATION']._serialized_start=47
-  _globals['_INVOCATION']._serialized_end=100
-  _globals['_OUTCOME']._serialized_start=102
-  _globals['_OUTCOME']._serialized_end=191
-  _globals['_CONTROL']._serialized_start=193
-  _globals['_CONTROL']._serialized_end=275
+  _globals['_INVOCATION']._serialized_end=144
+  _globals['_OUTCOME']._serialized_start=146
+  _globals['_OUTCOME']._serialized_end=235
+  _globals['_CONTROL']._serialized_start=237
+  _globals['_CONTROL']._serialized_end=319
 # @@protoc_insertion_point(module_scope)

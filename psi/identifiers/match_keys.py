@@ -167,6 +167,13 @@ class Rule:
         weak = (key for key in _combined(self.fields, self.at_least) if greatest_bits(key.fields) < FLOOR_BITS)
         return tuple(sorted({(key.id, people_sharing(greatest_bits(key.fields))) for key in weak}))
 
+    def weakest(self) -> tuple[tuple[str, ...], int] | None:
+        """The fields of the key that weighs least, and its bits; None for a kind whose values are not combined."""
+        if self.kind != "person":
+            return None
+        keys = _keys(self.fields, self.at_least)
+        return min(((key.fields, greatest_bits(key.fields)) for key in keys), key=lambda one: (one[1], one[0]))
+
 
 class Token(NamedTuple):
     """One thing to compare: the key it belongs to and its canonical value. The value stays out of `repr`."""

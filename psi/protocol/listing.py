@@ -32,10 +32,22 @@ from psi.secret import SecretBytes
 from psi.spool import CHUNK_ROWS, MemorySpool, Spool
 from psi.transcript import Label, MerkleEdge, digest
 
-__all__ = ["PADDING", "Listing", "blind_list", "commitment", "identifier_front", "identifier_message", "with_value"]
+__all__ = [
+    "LENGTH_BYTES",
+    "PADDING",
+    "Listing",
+    "blind_list",
+    "commitment",
+    "identifier_front",
+    "identifier_message",
+    "with_value",
+]
 
 PADDING = (1 << 64) - 1
 """In the order spool: no identifier stands here."""
+
+LENGTH_BYTES = 4
+"""Bytes of the length that stands before each part of a message, big-endian."""
 
 NUMBER_BYTES = 8
 """Bytes of an identifier's number in the order spool, big-endian."""
@@ -63,7 +75,7 @@ def identifier_front(scope: bytes, kind: str, normaliser: str) -> bytes:
 def with_value(front: bytes, value: str) -> bytes:
     """The message of one identifier of that kind."""
     data = value.encode()
-    return front + len(data).to_bytes(4, "big") + data
+    return front + len(data).to_bytes(LENGTH_BYTES, "big") + data
 
 
 def commitment(opening: Open, root: bytes) -> bytes:

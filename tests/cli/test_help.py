@@ -17,18 +17,33 @@ from tests.support.commands import blindmatch
 COMMANDS = {
     "node": ["handover", "init", "run", "status"],
     "card": ["export", "renew", "show"],
-    "member": ["accept", "add", "check", "confirm", "list", "reach", "remove", "renew", "words"],
-    "dataset": ["add", "list", "preview", "profiles", "refresh", "remove", "report"],
-    "dataset stop-list": ["add", "list", "remove", "show"],
-    "round": [
-        "cancel", "contacts", "export", "import", "list", "propose", "refuse", "release", "results",
-        "settings", "show", "sign", "start", "status", "templates", "watch",
+    "member": [
+        "accept", "add", "check", "children", "confirm", "list", "reach", "remove", "renew", "show", "unfreeze",
+        "words",
     ],
-    "audit": ["show", "verify"],
+    "dataset": [
+        "add", "list", "preview", "profiles", "readmit", "refresh", "remove", "report", "withdraw", "withhold",
+    ],
+    "dataset stop-list": ["add", "list", "remove", "show"],
+    "policy": ["explain", "show"],
+    "budget": ["approve-settings", "grant", "revoke", "show"],
+    "round": [
+        "approve", "cancel", "cards", "contact", "contacts", "coverage", "export", "import", "list", "propose",
+        "refuse", "release", "results", "settings", "show", "sign", "start", "status", "templates", "watch",
+    ],
+    "lead": [
+        "confirm", "different", "dispute", "duplicate", "feedback", "follow-up", "list", "reject", "withdraw",
+    ],
+    "staff": ["add", "list", "passphrase", "remove"],
+    "approval": ["approve", "decline", "list"],
+    "tripwire": ["evidence", "table"],
+    "audit": ["certificate", "export", "reconcile", "share", "show", "timestamp", "verify", "witness"],
+    "report": ["period", "person", "round"],
     "key": ["passphrase", "recover", "rotate", "split"],
+    "retention": ["run", "show"],
     "relay": ["admit", "card", "init", "members", "remove", "run"],
 }  # fmt: skip
-ALONE = ["backup", "demo", "doctor", "restore"]
+ALONE = ["backup", "demo", "doctor", "erase", "restore", "verify"]
 SECRET = re.compile(r"pass(phrase|word)?|secret|key|token|pin", re.IGNORECASE)
 MAY_NAME_A_FILE = {"--passphrase-file", "--no-passphrase", "--new-passphrase-file", "--password-file"}
 
@@ -97,7 +112,8 @@ def test_the_page_for_all_names_every_exit_code() -> None:
         assert re.search(rf"^\s+{int(code)}  {re.escape(meaning)}$", page.stdout, re.MULTILINE)
     listed = re.findall(r"^  (\w+)  +\S", page.stdout.partition("Commands:")[2].partition("Exit codes")[0], re.M)
     assert listed == [
-        "demo", "node", "card", "member", "dataset", "round", "audit", "relay", "backup", "restore", "key", "doctor",
+        "demo", "node", "card", "member", "dataset", "policy", "budget", "round", "lead", "staff", "approval",
+        "tripwire", "audit", "report", "verify", "relay", "retention", "erase", "backup", "restore", "key", "doctor",
     ]  # fmt: skip
     assert max(len(line) for line in page.stdout.splitlines()) <= 80
 

@@ -18,6 +18,7 @@ from node.errors import Busy, NodeError, NotFound, PeerUnreachable, RefusedByPol
 from node.wire import strict_json
 from psi.errors import PsiError
 from tests.support.nodes import Running, make_folder, run, wait_for
+from tests.support.signing import sign
 from tests.support.small_rounds import OURS, knows, run_through, write_numbers
 from tests.support.two_nodes import ShiftedClock, two
 
@@ -150,7 +151,7 @@ def test_an_agreement_of_another_version_is_not_signed(pair: tuple[Running, Runn
     wait_for(lambda: knows(shelter, round_id))
     before = everything(shelter)
     with pytest.raises(RefusedByPolicy, match=f"(?i){word}") as caught:
-        shelter.ask("round.sign", round=round_id, dataset="cases", by="ada")
+        sign(shelter, round_id, "cases")
     told(caught.value)
     assert everything(shelter) == before
     assert shelter.state(round_id) == "proposed"
@@ -176,12 +177,12 @@ def test_a_data_set_that_holds_more_than_was_agreed_is_not_signed_with(
     wait_for(lambda: knows(shelter, round_id))
     before, events = everything(shelter), len(shelter.events())
     with pytest.raises(UserError, match=r"^4 record\(s\) .* kind phone .*\(1 a record\)") as caught:
-        shelter.ask("round.sign", round=round_id, dataset="crowded", by="ada")
+        sign(shelter, round_id, "crowded")
     told(caught.value)
     assert "Nothing was signed" in caught.value.advice
     assert everything(shelter) == before
     assert len(shelter.events()) == events
-    shelter.ask("round.sign", round=round_id, dataset="cases", by="ada")  # the other one has room
+    sign(shelter, round_id, "cases")  # the other one has room
     police.ask("round.cancel", round=round_id, by="carl")
     wait_for(lambda: shelter.state(round_id) == "cancelled")
     shelter.ask("dataset.remove", name="crowded", by="ada")

@@ -11,6 +11,7 @@ from node.errors import UserError
 from node.operations import OPERATIONS, Dispatcher
 from tests.support.nodes import introduce
 from tests.support.reaches import make
+from tests.support.signing import sign
 from tests.support.small_rounds import SETTINGS, SHARED, THEIRS, learned, plant
 
 
@@ -71,9 +72,9 @@ def test_a_round_of_two_nodes_that_never_run(offices: tuple[Resting, Resting], t
         node.most_waiting = 1
     round_id = propose(shelter)
     carry(shelter, police, round_id, tmp_path)
-    police.ask("round.sign", round=round_id, dataset="files", by="ada")
+    sign(police, round_id, "files")
     carry(police, shelter, round_id, tmp_path)
-    shelter.ask("round.sign", round=round_id, dataset="cases", by="ada")
+    sign(shelter, round_id, "cases")
     shelter.ask("round.start", round=round_id, by="carl")
     journeys, several = 0, 0
     while shelter.state(round_id) != "finished" or police.state(round_id) != "finished":
@@ -99,7 +100,7 @@ def test_a_damaged_copy_costs_a_journey(offices: tuple[Resting, Resting], tmp_pa
     """What was whole before the damage is taken; the file again, or a new one, brings the rest."""
     shelter, police = offices
     round_id = propose(shelter)
-    shelter.ask("round.sign", round=round_id, dataset="cases", by="ada")
+    sign(shelter, round_id, "cases")
     written = Path(shelter.ask("round.export", round=round_id, file=str(tmp_path / "leg"))["file"])
     whole = written.read_bytes()
     assert written.stat().st_mode & 0o777 == 0o600

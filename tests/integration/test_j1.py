@@ -178,7 +178,7 @@ def test_the_tap_misses_nothing(story: Story) -> None:
     left = {call.request for call in story.caught if call.side == "caller"}
     assert left == arrivals(story.caught)
     assert {one.kind for one in sent(story.caught, story.round_id)} == {
-        *("PROPOSAL", "SIGNATURE", "START", "STATUS"),
+        *("PROPOSAL", "SIGNATURE", "START", "STATUS", "WITNESS"),
         *("Open", "Blinded", "Evaluated", "Count", "Released", "Close"),
     }
     assert all(Envelope.from_bytes(request).round_id == story.round_id for request in left)

@@ -25,18 +25,28 @@ BUDGET = "[budget]\nelements = 100_000_000\nelements_in_all = 1_000_000_000\n"
 HOURS = 3600
 _PREFIXES = ("511", "512", "514", "515", "516", "517")
 _EACH = 10**7
-_STEP = 48_271
-"""Coprime to every count that is used: numbers come scattered, as in a register, and each once."""
+_KEYS = (40_503, 48_271, 69_621, 16_807)
+_HALF_BITS = 13  # twice that: just more places than there are numbers
 
 MAPPING = {"Case": "reference", "Number": "phone"}
 
 
 def numbers(count: int, first: int) -> Iterator[tuple[str, str]]:
     """Case number and telephone number, for places `first` to `first + count` of a fixed scattered order."""
-    whole = 2 * count
     for place in range(first, first + count):
-        value = place * _STEP % whole
+        value = _scattered(place)
+        while value >= len(_PREFIXES) * _EACH:
+            value = _scattered(value)
         yield f"A{place:08}", f"+491{_PREFIXES[value // _EACH]}{value % _EACH:07}"
+
+
+def _scattered(place: int) -> int:
+    """A permutation (four rounds of Feistel): each number once, and no series of them."""
+    mask = (1 << _HALF_BITS) - 1
+    left, right = place >> _HALF_BITS, place & mask
+    for key in _KEYS:
+        left, right = right, left ^ (right * right * key + right * key >> 9 & mask)
+    return left << _HALF_BITS | right
 
 
 def write(path: Path, count: int, first: int) -> None:

@@ -14,6 +14,7 @@ from node.identity.renewal import renew
 from node.rounds.reception import Reception
 from node.store import KeyRing
 from tests.support.nodes import Running, introduce, make_folder, run, wait_for
+from tests.support.signing import sign
 from tests.support.small_rounds import SETTINGS, agree, check, decide, go, plant
 
 
@@ -71,7 +72,7 @@ def history(tmp_path: Path) -> dict[str, tuple[str, str | None, str | None]]:
             terms = {"template": "J1", "members": ["me", "police"], "settings": SETTINGS, "by": "ada"}
             third = shelter.ask("round.propose", **terms)["round"]["round_id"]
             with pytest.raises(RefusedByPolicy, match=r"restored from a backup.*counts as spent until"):
-                shelter.ask("round.sign", round=third, dataset="cases", by="ada")
+                sign(shelter, third, "cases")
             return {"first": why(police, first), "second": why(police, second)}
 
 

@@ -226,7 +226,7 @@ def test_a_recipient_that_refuses_is_named_and_its_words_are_not_kept(pair: Pair
     wait_for(lambda: shelter.state(round_id) == "failed")
     found = shelter.parts.book.get(round_id)
     assert (found.failure_code, found.failure_sentence, found.blamed) == ("refused-by-peer", sentence, None)
-    facts = shelter.ask("audit.show", limit=1000)["entries"][-1]["facts"]
+    facts = shelter.ask("audit.show", limit=1000, event=["round-failed"])["entries"][-1]["facts"]
     assert facts == {"round_id": round_id, "code": "refused-by-peer", "peer": police.parts.identity.member_id}
     police.ask("round.cancel", round=round_id, by="ada")
 

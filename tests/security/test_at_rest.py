@@ -13,6 +13,7 @@ from sqlalchemy import Boolean, Column, Engine, Integer, LargeBinary, Table, cre
 from node.errors import StateDamaged
 from node.store import KeyRing, SpoolFolder, StateDir, cells
 from node.store.schema import metadata, settings
+from node.store.sealed import PLACES, check_cells, reseal_cells
 from psi.spool import CHUNK_ROWS
 from tests.support.stores import SmallNode, secret, small_node
 
@@ -35,10 +36,19 @@ SEALED = {
     "outbox": {"envelope"},
     "inbox": {"payload"},
     "results": {"body"},
+    "staff": {"verifier"},
+    "approvals": {"seal"},
+    "exposures": {"body"},
+    "decoys": {"body"},
+    "freezes": {"evidence"},
+    "contacts": {"body"},
+    "exclusions": {"body"},
 }
 # Bytes that are no secret of a person's: digests, signatures, roots, and the agreement that every member signed.
-OPEN = {"manifest", "signature", "root", "leaf_hash", "tls_key_hash", "round_key", "refusals"}
-CLOSED_LISTS = {"members": "pending", "signatures": "signed"}
+OPEN = {"manifest", "signature", "cosignature", "root", "leaf_hash", "tls_key_hash", "round_key", "refusals"}
+CLOSED_LISTS = {
+    "members": "pending", "signatures": "signed", "staff": "active", "approvals": "waiting", "contacts": "offered",
+}  # fmt: skip
 
 
 def value_for(table: Table, column: Column[Any], number: int) -> Any:
@@ -46,6 +56,8 @@ def value_for(table: Table, column: Column[Any], number: int) -> Any:
         return "first"
     if column.name in ("state", "status", "verdict") and table.name in CLOSED_LISTS:
         return CLOSED_LISTS[table.name]
+    if column.name == "direction":
+        return "ours"
     if isinstance(column.type, Boolean):
         return False
     if isinstance(column.type, Integer):
@@ -62,13 +74,13 @@ def fill(node: SmallNode, *, sealed: bool = True) -> dict[tuple[str, str, str], 
             values: dict[str, Any] = {}
             for column in table.columns:
                 if column.name in SEALED[table.name]:
-                    place = (table.name, str(number), column.name)
+                    row = "/".join(str(value_for(table, table.c[name], number)) for name in PLACES[table.name][0])
+                    place = (table.name, row, column.name)
                     values[column.name] = node.store.cells.seal(*place, plain) if sealed else plain
                     written[place] = values[column.name]
                 elif not column.nullable:
                     values[column.name] = value_for(table, column, number)
             tx.execute(table.insert().values(values))
-        tx.execute(metadata.tables["inbox"].delete())
     if sealed:
         with node.keys.subkey(b"spools") as key:
             spool = SpoolFolder(node.state.spools, key).create("list", 32)
@@ -224,6 +236,33 @@ def test_rotation_keeps_old_cells_readable_and_seals_new_ones_under_the_new_key(
         node.store.cells.unseal("rounds", ROUND, "scalar", old[:4] + b"\2" + old[5:])
     with pytest.raises(StateDamaged):
         node.store.cells.unseal("rounds", ROUND, "scalar", old[:4] + b"\3" + old[5:])
+
+
+@pytest.mark.tm("TM-71")
+def test_rotation_leaves_no_cell_of_any_table_under_the_old_key(node: SmallNode, record_property: Any) -> None:
+    written = fill(node)
+    newest = node.keys.rotate(os.urandom)
+    with node.store.read() as connection, pytest.raises(StateDamaged):
+        check_cells(connection, node.store.cells, only=newest)
+    assert reseal_cells(node.store, newest) == len(written)
+    with node.store.read() as connection:
+        assert check_cells(connection, node.store.cells, only=newest) == len(written)
+    assert canaries_on_disk(node.state.path) == []
+    record_property("ran", f"{len(written)} cells of {len(SEALED)} tables sealed anew")
+
+
+@pytest.mark.tm("TM-71")
+@pytest.mark.parametrize("table", sorted(SEALED))
+def test_twin_that_forgets_a_table_leaves_it_under_the_old_key(
+    node: SmallNode, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    written = fill(node)
+    newest = node.keys.rotate(os.urandom)
+    with monkeypatch.context() as patch:
+        patch.setattr("node.store.sealed.PLACES", {name: place for name, place in PLACES.items() if name != table})
+        assert reseal_cells(node.store, newest) == len([place for place in written if place[0] != table])
+    with node.store.read() as connection, pytest.raises(StateDamaged):
+        check_cells(connection, node.store.cells, only=newest)
 
 
 @pytest.mark.tm("TM-70")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from threading import Barrier
 
@@ -40,9 +41,10 @@ Transaction = Callable[[], AbstractContextManager[Connection]]
 class SlowBudget(Budget):
     """Waits between looking and writing, so that whoever can race does."""
 
-    def _fits(self, tx: Connection, now: datetime, peer: str | None, limit: int, elements: int) -> None:
-        super()._fits(tx, now, peer, limit, elements)
+    def _fits(self, tx: Connection, now: datetime, peer: str | None, limit: int, elements: int, granted: int) -> int:
+        missing = super()._fits(tx, now, peer, limit, elements, granted)
         time.sleep(0.03)
+        return missing
 
 
 def url(folder: Path) -> str:
@@ -66,9 +68,11 @@ def total(store: Store, peer: str | None = None) -> int:
         return int(connection.execute(query if peer is None else query.where(charges.c.peer == peer)).scalar_one())
 
 
-def crowd(store: Store, transaction: Transaction, peer_of: Callable[[int], str]) -> int:
+def crowd(
+    store: Store, transaction: Transaction, peer_of: Callable[[int], str], kind: type[Budget] = SlowBudget
+) -> int:
     """A hundred threads charge at once; how many were let through."""
-    budget, barrier = SlowBudget(store, ManualClock(NOW), LIMITS), Barrier(CROWD)
+    budget, barrier = kind(store, ManualClock(NOW), LIMITS), Barrier(CROWD)
 
     def one(number: int) -> bool:
         barrier.wait()
@@ -109,27 +113,65 @@ def test_sabotaged_twin_without_the_transaction_goes_over(tmp_path: Path) -> Non
             engine.dispose()
 
 
+def check_many_peers(store: Store, kind: type[Budget]) -> None:
+    let_through = crowd(store, store.transaction, lambda number: f"peer {number}", kind)
+    assert let_through == LIMITS.elements_in_all // EACH
+    assert total(store) == let_through * EACH
+
+
 @pytest.mark.tm("TM-76")
 def test_a_hundred_peers_at_once_stay_within_what_all_may_have(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        let_through = crowd(store, store.transaction, lambda number: f"peer {number}")
-        assert let_through == LIMITS.elements_in_all // EACH
-        assert total(store) == let_through * EACH
+        check_many_peers(store, SlowBudget)
+
+
+class PeerBudget(Budget):
+    """The sabotaged twin: looks at each peer alone."""
+
+    def _fits(self, tx: Connection, now: datetime, peer: str | None, limit: int, elements: int, granted: int) -> int:
+        return 0 if peer is None else super()._fits(tx, now, peer, limit, elements, granted)
+
+
+@pytest.mark.tm("TM-76")
+def test_sabotaged_twin_that_looks_at_each_peer_alone_goes_over(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        with pytest.raises(AssertionError):
+            check_many_peers(store, PeerBudget)
+        assert total(store) > LIMITS.elements_in_all
+
+
+def check_same_charge(store: Store, kind: type[Budget]) -> None:
+    budget, barrier = kind(store, ManualClock(NOW), LIMITS), Barrier(CROWD)
+
+    def one(_: int) -> bool:
+        barrier.wait()
+        with store.transaction() as tx:
+            return budget.charge(tx, "peer", "round", "list", 5, cap=CAP)
+
+    with ThreadPoolExecutor(CROWD) as pool:
+        assert sum(pool.map(one, range(CROWD))) == 1
+    assert total(store) == 5
 
 
 @pytest.mark.tm("TM-76")
 def test_a_hundred_times_the_same_charge_is_one(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
-        budget, barrier = SlowBudget(store, ManualClock(NOW), LIMITS), Barrier(CROWD)
+        check_same_charge(store, SlowBudget)
 
-        def one(_: int) -> bool:
-            barrier.wait()
-            with store.transaction() as tx:
-                return budget.charge(tx, "peer", "round", "list", EACH, cap=CAP)
 
-        with ThreadPoolExecutor(CROWD) as pool:
-            assert sum(pool.map(one, range(CROWD))) == 1
-        assert total(store) == EACH
+class RepeatingBudget(Budget):
+    """The sabotaged twin: takes every resumption for another answer."""
+
+    numbers = count()
+
+    def charge(self, tx: Connection, peer: str, round_id: str, reason: str, elements: int, *, cap: int) -> bool:
+        return super().charge(tx, peer, round_id, f"{reason} {next(self.numbers)}", elements, cap=cap)
+
+
+@pytest.mark.tm("TM-76")
+def test_sabotaged_twin_that_charges_every_time_is_found(tmp_path: Path) -> None:
+    with opened(tmp_path) as store, pytest.raises(AssertionError):
+        check_same_charge(store, RepeatingBudget)
 
 
 class TrustingBudget(Budget):
@@ -260,10 +302,25 @@ def worker(folder: Path, name: str, elements: int, program: str = WORKER) -> sub
     return process
 
 
-@pytest.mark.tm("TM-76")
-def test_several_processes_at_once(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
-        workers = [worker(tmp_path, f"worker {number}", 7) for number in range(3)]
+CARELESS_WORKER = (
+    WORKER.replace("with store.transaction() as tx", "with engine.connect() as tx")
+    .replace("print(", "from sqlalchemy import create_engine\nimport time\nprint(", 1)
+    .replace(
+        "sys.stdin",
+        "engine = create_engine(f\"sqlite:///{folder / 'db'}\", isolation_level='AUTOCOMMIT', "
+        "connect_args={'timeout': 60})\n"
+        "fits = budget._fit\n"
+        "budget._fit = lambda *words: (fits(*words), time.sleep(0.01))[0]\n"
+        "sys.stdin",
+        1,
+    )
+)
+"""The sabotaged twin: looks and writes without a transaction around both."""
+
+
+def check_processes(folder: Path, program: str) -> None:
+    with opened(folder) as store:
+        workers = [worker(folder, f"worker {number}", 7, program) for number in range(3)]
         said = 0
         for process in workers:
             assert process.stdin is not None
@@ -274,6 +331,20 @@ def test_several_processes_at_once(tmp_path: Path) -> None:
             assert process.returncode == 0
         assert said == LIMITS.elements_per_peer // 7
         assert total(store) == said * 7
+
+
+@pytest.mark.tm("TM-76")
+def test_several_processes_at_once(tmp_path: Path) -> None:
+    check_processes(tmp_path, WORKER)
+
+
+@pytest.mark.ci
+@pytest.mark.tm("TM-76")
+def test_sabotaged_twin_processes_without_a_transaction_go_over(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        check_processes(tmp_path, CARELESS_WORKER)
+    with opened(tmp_path) as store:
+        assert total(store) > LIMITS.elements_per_peer
 
 
 def said_by_killed_workers(folder: Path, after: int, program: str = WORKER) -> int:

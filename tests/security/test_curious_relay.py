@@ -35,6 +35,7 @@ from tests.support.nodes import Running, introduce, run, wait_for
 from tests.support.people import people, values_of, write_people
 from tests.support.reaches import make
 from tests.support.relays import relayed
+from tests.support.signing import sign
 from tests.support.small_rounds import agree, go, knows, lead_numbers, plant, run_through
 
 # Name of the data sets -> rows of the shelter, rows of the police unit, people in both.
@@ -84,7 +85,7 @@ class Pair:
         round_id = str(proposed["round"]["round_id"])
         wait_for(lambda: knows(self.police, round_id))
         for node in (self.shelter, self.police):
-            node.ask("round.sign", round=round_id, dataset=name, by="ada")
+            sign(node, round_id, name)
         wait_for(lambda: self.shelter.state(round_id) == self.police.state(round_id) == "agreed")
         self.shelter.ask("round.start", round=round_id, by="carl")
         wait_for(lambda: self.shelter.state(round_id) == "deciding")

@@ -32,6 +32,7 @@ from tests.support.carriers import Deliver, meddle
 from tests.support.inside import by_hand as made_by_hand
 from tests.support.inside import inside
 from tests.support.nodes import Running, three, wait_for
+from tests.support.signing import sign
 from tests.support.small_rounds import agree, decide, go, knows, learned, plant, run_through
 
 Nodes = tuple[Running, Running, Running]
@@ -338,7 +339,7 @@ def test_what_is_judged_at_the_door(nodes: Nodes) -> None:
 def test_a_second_signature_or_start_ends_the_round(nodes: Nodes) -> None:
     shelter, police, board = nodes
     round_id = propose(nodes)
-    police.ask("round.sign", round=round_id, dataset="files", by="ada")
+    sign(police, round_id, "files")
     wait_for(lambda: len(shelter.parts.book.verdicts(round_id)) == 1)
     verdict = police.parts.book.verdicts(round_id)[0]
     assert verdict.round_key is not None

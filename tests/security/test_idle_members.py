@@ -159,7 +159,8 @@ def test_a_defect_that_a_letter_brings_to_light_carries_its_senders_name(
         patch.setattr("node.rounds.scheduler.MOST_CRASHES", 1)
         board.parts.carrier.deliver(envelope)
         wait_for(lambda: "round-failed" in shelter.events())
-    facts = shelter.ask("audit.show", limit=1000)["entries"][-1]["facts"]
+    entries = shelter.ask("audit.show", limit=1000, event=["round-failed"])["entries"]
+    facts = entries[-1]["facts"]
     assert facts == {"peer": board.parts.identity.member_id, "code": "internal"}
 
     round_id, envelope = proposal(trio, seconds=3600)

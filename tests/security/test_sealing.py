@@ -68,7 +68,7 @@ def test_without_seals_it_would(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> 
     carriers = carriers_of(pair)
     run_through(police, shelter, police)
     carried = [envelope for carrier in carriers for envelope in carrier.sent]
-    assert readable(carried) == {"PROPOSAL", "SIGNATURE", "START", "STATUS", "ROUND"}
+    assert readable(carried) == {"PROPOSAL", "SIGNATURE", "START", "STATUS", "ROUND", "WITNESS"}
 
 
 @pytest.mark.tm("TM-111")

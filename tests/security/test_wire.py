@@ -30,6 +30,7 @@ from tests.support.canaries import LEAST_BYTES, PIECE_BYTES, Search, files_of
 from tests.support.nodes import Running, three, wait_for
 from tests.support.people import people, values_of, write_people
 from tests.support.processes import World, three_processes
+from tests.support.signing import sign
 from tests.support.small_rounds import lead_numbers
 from tests.support.tap import Caught, Sent, Tap, arrivals, length_findings, listening, sent
 
@@ -239,7 +240,7 @@ class Lab:
         round_id = str(proposal["round"]["round_id"])
         for node in (self.shelter, self.police):
             wait_for(lambda node=node: node.parts.book.peek(round_id) is not None)  # type: ignore[misc]
-            node.ask("round.sign", round=round_id, dataset=name, by="ada")
+            sign(node, round_id, name)
         wait_for(lambda: self.board.state(round_id) == "agreed")
         self.board.ask("round.start", round=round_id, by="carl")
         return round_id

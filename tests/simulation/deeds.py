@@ -16,6 +16,7 @@ from node.keeping.rotation import rotate
 from tests.simulation.office import Down, Office
 from tests.simulation.organisations import CLASSES, KINDS, VERSIONS, file_of
 from tests.simulation.verdict import Versions
+from tests.support.signing import sign
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -41,7 +42,7 @@ class Deal:
 
 DEALS = {
     "released": Deal("J1", "cases"),
-    "counted": Deal("J6", "cases"),
+    "counted": Deal("J14", "cases"),
     "ordered": Deal("J2", "adverts"),
 }
 
@@ -181,7 +182,7 @@ class Deeds:
         )[0]
         kind = next(deal.kind for deal in DEALS.values() if deal.template == template)
         try:
-            one.office.ask("round.sign", round=one.round_id, dataset=kind, by="ada")
+            sign(one.office, one.round_id, kind)
         except RefusedByPolicy as error:
             self.world.happened("budget spent" if "budget" in error.sentence else "rules say no")
             if not patient:

@@ -19,6 +19,7 @@ from node.rounds.mailbox import Inbox
 from node.rounds.post import Post
 from node.rounds.reception import Reception
 from node.rounds.speaking import Speaking
+from node.rounds.witnessing import Witnessing
 from node.wire.envelope import ReceiptKind
 from tests.simulation.office import at_work
 
@@ -128,8 +129,12 @@ def _thanks_for_what_was_not_stored() -> list[Change]:
     return [(Reception, "accept", thanking)]
 
 
+def _answers_without_proof() -> list[Change]:
+    return [(Witnessing, "proven", lambda *_arguments: True)]
+
+
 def _no_limit() -> list[Change]:
-    return [(Budget, "_fit", lambda *_arguments: None), (Budget, "remaining", lambda *_arguments: 10**6)]
+    return [(Budget, "_fit", lambda *_arguments: 0), (Budget, "remaining", lambda *_arguments: 10**6)]
 
 
 def _one_lead_is_lost() -> list[Change]:
@@ -148,6 +153,9 @@ SABOTAGES = {
         "stands still|was not known any more|second, different message",
         first=20,
         quick=False,
+    ),
+    "answers before the other log was proven": Sabotage(
+        _answers_without_proof, "whose log it had not cosigned", first=4
     ),
     "no limit": Sabotage(_no_limit, "spent more than its budget", first=8),
     "one lead is lost": Sabotage(_one_lead_is_lost, "in clear there are"),

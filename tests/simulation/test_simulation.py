@@ -32,7 +32,7 @@ def _rigged() -> Iterator[None]:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.tm("TM-145", "TM-146")
+@pytest.mark.tm("TM-145", "TM-146", "TM-217")
 def test_rounds_survive() -> None:
     play(0, QUICK_RUNS)
 

@@ -4,7 +4,9 @@ finished      each side has exactly the leads that the records in clear give it,
 otherwise     a refused, cancelled or failed round says why, and whatever leads there are are true all the same
 sizes         both sides' logs tell of the same sizes, and a count is the number of records that agree
 nothing left  no scalar, snapshot, decision, list or waiting envelope of a round that is over
-audit log     verifies at every node, and against the checkpoints that the others keep of it
+audit log     verifies at every node, and against the checkpoints that the others keep of it and cosigned; who has
+              learned something has an entry of it that is provable under a signed checkpoint; what one cosigned of
+              another's log, that one has, and both have the opening and closing of every finished round
 """
 
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from typing import Any
 
 from node.agreement.manifest import Manifest
 from node.audit import Checkpoint
+from node.audit.merkle import leaf_hash, verify_inclusion
 from node.rounds.states import ENDS
 from tests.simulation.office import Office
 from tests.simulation.organisations import Row, overlap, rows_of
@@ -24,6 +27,9 @@ Versions = dict[tuple[str, str], tuple[str, int]]
 
 _REASONS = ("deadline", "ended-by-peer", "member-removed", "not-found", "refused-by-peer", "refused-by-policy")
 """Why a round may fail where nobody cheats. (`not-found`: the sender of a message was removed before it was read.)"""
+
+_OF_THEIRS = "select tree_size, root, signature from cosignatures where log = 'theirs' and member_id = ?"
+_PLACES = "select member_id, round_id, moment, tree_size, root, cosignature from cosignatures where log = ?"
 
 _ROUND = """select state, position, peer, manifest, learned, version_id, failure_code, count_low, count_high,
     scalar, snapshot, decision, convener from rounds where round_id = ?"""
@@ -60,10 +66,10 @@ class _Side:
 
 
 def judge(
-    offices: list[Office], rounds: list[str], versions: Versions, watch: Watch, cheated: set[str]
+    offices: list[Office], rounds: list[str], versions: Versions, watch: Watch, cheated: set[str], *, calm: bool
 ) -> dict[str, int]:
     """Broken if an invariant does not hold; how many rounds ended how. In rounds that are `cheated` somebody may be
-    blamed."""
+    blamed. `calm`: no member was ever removed, so that every note has arrived."""
     seen: dict[str, int] = {}
     logs = []
     for office in offices:
@@ -80,9 +86,13 @@ def judge(
             raise Broken(f"{office.name} keeps {waiting} envelopes of rounds that are over")
     if found := watch.canaries(logs):
         raise Broken(f"an identifier left its owner: {found[0]}")
+    _cosigned_by_each_other(offices)
     for round_id in rounds:
         sides = [side for office in offices if (side := _side(office, round_id, versions)) is not None]
         _fit_together(round_id, sides)
+        _provable(round_id, sides)
+        if calm and round_id not in cheated:
+            _witnessed(round_id, sides)
         odd = [side for side in sides if side.code not in (None, *_REASONS)]
         if odd and round_id not in cheated:
             raise Broken(f"a round failed at {odd[0].office.name} for what did not happen: {odd[0].end}")
@@ -95,11 +105,53 @@ def _log_is_sound(office: Office, offices: list[Office]) -> None:
     me = office.running.identity.member_id
     query = "select tree_size, root, signature from peer_checkpoints where member_id = ?"
     kept = [Checkpoint(*row) for other in offices for row in other.rows(query, me)]
+    kept += [Checkpoint(*row) for other in offices for row in other.rows(_OF_THEIRS, me)]
     with office.working():
         if problems := office.running.audit.verify(kept).problems:
             raise Broken(f"the audit log of {office.name} does not verify: {problems[0]}")
         if not office.running.budget.fits_log():
             raise Broken(f"the charges of {office.name} are not those that its log tells of")
+
+
+def _cosigned_by_each_other(offices: list[Office]) -> None:
+    """What is kept as cosigned by somebody, that one gave; nothing was refused or lost where nobody changed a log."""
+    ids = {office.running.identity.member_id: office for office in offices}
+    for office in offices:
+        odd = office.rows("select count(*) from cosignatures where log not in ('ours', 'theirs')")[0][0]
+        if odd:
+            raise Broken(f"{office.name} refused {odd} states of audit logs, and nobody changed one")
+        for member_id, *place in office.rows(_PLACES, "ours"):
+            given = [row[1:] for row in ids[member_id].rows(_PLACES, "theirs")]
+            if tuple(place) not in given:
+                raise Broken(f"{office.name} has a cosignature that was never given")
+
+
+def _provable(round_id: str, sides: list[_Side]) -> None:
+    """Who has learned something has an entry of it, and it is in the log that the node signs."""
+    for side in sides:
+        if not side.learned:
+            continue
+        with side.office.working():
+            audit, store = side.office.running.audit, side.office.running.store
+            with store.transaction() as tx:
+                signed, tree = audit.checkpoint(tx), audit.tree(tx)
+        signed.verify(audit.key)
+        query = "select position, body from audit_entries where instr(body, ?) and instr(body, ?)"
+        found = side.office.rows(query, '"event":"overlap-learned"', round_id)
+        proofs = [(at, leaf_hash(body.encode()), tree.inclusion(at, signed.tree_size)) for at, body in found]
+        if not any(verify_inclusion(leaf, at, signed.tree_size, proof, signed.root) for at, leaf, proof in proofs):
+            raise Broken(f"{side.office.name} has learned something, and no entry of it can be proven")
+
+
+def _witnessed(round_id: str, sides: list[_Side]) -> None:
+    """Both ends of a finished round have cosigned each other's log at the opening and at the closing."""
+    members = [side for side in sides if side.position != "none"]
+    if len(members) != 2 or any(side.state != "finished" for side in members):
+        return
+    for side in members:
+        found = side.office.rows("select moment, log from cosignatures where round_id = ?", round_id)
+        if sorted(found) != [("close", "ours"), ("close", "theirs"), ("open", "ours"), ("open", "theirs")]:
+            raise Broken(f"{side.office.name} finished a round and the logs were not cosigned at both ends: {found}")
 
 
 def _side(office: Office, round_id: str, versions: Versions) -> _Side | None:

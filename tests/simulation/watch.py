@@ -2,6 +2,7 @@
 
     every envelope that leaves   its audit entry and its charge are committed before; a number of the protocol never
                                  carries two different messages; no identifier in it, sealed or in clear
+    what tells something         the other side's log was shown to go on before it, and cosigned
     every list                   no scalar was used for another list, of whatever round, node or attempt
     after every action           budgets: never more than the limit in a window, each charge once, one audit entry each;
                                  inbox, outbox and open conversations within their caps
@@ -45,8 +46,14 @@ _ENTRY = {
     "Count": "count-sent",
     "Released": "release-sent",
     "Close": "round-closed",
+    "WITNESS cosigned": "checkpoint-cosigned",
 }
 """What must stand in the sender's log before a message of that sort leaves."""
+
+_TELLS = frozenset({"Evaluated", "Count", "Released"})
+"""Messages from which the other side learns something."""
+
+_PROVEN = """select 1 from cosignatures where member_id = ? and round_id = ? and moment = 'open' and log = 'theirs'"""
 
 _CHARGED = {"Evaluated": "answer", "Released": "release"}
 
@@ -160,6 +167,8 @@ class Watch:
             facts = [one for one in facts if one.get("member") == envelope.sender]
         if not facts:
             raise Broken(f"{office.name} sent {sort} and its log does not say so")
+        if sort in _TELLS and not office.rows(_PROVEN, envelope.recipient, envelope.round_id):
+            raise Broken(f"{office.name} sent {sort} to a member whose log it had not cosigned")
         if (reason := _CHARGED.get(sort)) is not None:
             self.disclosures += 1
             charged = "select elements from charges where peer = ? and round_id = ? and reason = ?"
@@ -195,4 +204,6 @@ def _sort(kind: EnvelopeKind, payload: bytes) -> str:
         return type(decode(payload)).__name__
     if kind is EnvelopeKind.STATUS:
         return f"STATUS {read_note(payload)[0]}"
+    if kind is EnvelopeKind.WITNESS:
+        return f"WITNESS {json.loads(payload)['type']}"
     return kind.name

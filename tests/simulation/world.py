@@ -347,7 +347,12 @@ class World:
         for round_id in self.rounds:
             self.step(office, round_id)
         self.outcome.ends = judge(
-            list(self.offices.values()), self.rounds, self.deeds.versions, self.watch, self.deeds.excused
+            list(self.offices.values()),
+            self.rounds,
+            self.deeds.versions,
+            self.watch,
+            self.deeds.excused,
+            calm=self.deeds.removals == 0,
         )
         self.tell(
             "ends", *(f"{state.replace(': ', ':')}={count}" for state, count in sorted(self.outcome.ends.items()))

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.support.signing import sign
+
 __all__ = ["AMPLE_BUDGET", "Office", "add_dataset", "agree", "carry_out", "leads", "pairs"]
 
 AMPLE_BUDGET = "[budget]\nelements = 10_000_000\nelements_in_all = 10_000_000\n"
@@ -78,7 +80,7 @@ def agree(
     round_id = str(proposed["round"]["round_id"])
     _until(lambda: any(found["round_id"] == round_id for found in second.ask("round.list")["rounds"]), 30)
     for node in (first, second):
-        node.ask("round.sign", round=round_id, dataset="list", by="ada")
+        sign(node, round_id, "list")
     _until(lambda: first.state(round_id) == second.state(round_id) == "agreed", 30)
     return round_id
 

@@ -23,7 +23,7 @@ from typing import Any
 from node.app import create_node
 from node.identity.cards import Profile
 from node.rpc.control_client import ControlClient, NodeNotRunning
-from tests.support.nodes import free_port
+from tests.support.nodes import approve_limits, free_port
 
 __all__ = ["NodeProcess", "Relay", "two_offices"]
 
@@ -182,6 +182,7 @@ def _start(
     )
     create_node(folder, profile, None, listen=f"127.0.0.1:{port}")
     (folder / "config.toml").write_text(f'[node]\nlisten = "127.0.0.1:{port}"\n{settings}')
+    approve_limits(folder)
     node = NodeProcess(alias, folder, stack.enter_context(ControlClient(folder)))
     node.start()
     stack.callback(node.stop)

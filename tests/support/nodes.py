@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from node.app import create_node, serving
+from node.app import create_node, open_node, serving
 from node.clock import Clock, SystemClock
 from node.identity.cards import Profile
 from node.operations import OPERATIONS, Dispatcher, Parts
@@ -37,11 +37,18 @@ class Running:
         return str(self.ask("round.status", round=round_id)["round"]["state"])
 
     def events(self) -> list[str]:
-        return [entry["event"] for entry in self.ask("audit.show", limit=1000)["entries"]]
+        """What the log says, but for the readings: this is one itself."""
+        shown = self.ask("audit.show", limit=1000)["entries"]
+        return [entry["event"] for entry in shown if entry["event"] != "audit-read"]
 
 
 def make_folder(
-    folder: Path, alias: str, member_class: str, settings: str = "", database_file: Path | None = None
+    folder: Path,
+    alias: str,
+    member_class: str,
+    settings: str = "",
+    database_file: Path | None = None,
+    clock: Clock | None = None,
 ) -> int:
     """A new node's folder; the port that its card names. `settings` stand in for all that `node init` writes."""
     port = free_port()
@@ -55,10 +62,21 @@ def make_folder(
             "endpoint": f"127.0.0.1:{port}",
         }
     )
-    create_node(folder, profile, None, listen=f"127.0.0.1:{port}", database_file=database_file)
+    create_node(folder, profile, None, listen=f"127.0.0.1:{port}", database_file=database_file, clock=clock)
     if settings:
         (folder / "config.toml").write_text(f'[node]\nlisten = "127.0.0.1:{port}"\n{settings}')
+        approve_limits(folder)
     return port
+
+
+def approve_limits(folder: Path) -> None:
+    """Two people agree to the limits in the settings of a node that does not run, where it takes two."""
+    with open_node(folder, None) as parts:
+        if not parts.budget.settings_hold:
+            for label in ("ada", "ben"):
+                Dispatcher(parts, OPERATIONS).invoke(
+                    "budget.approve-settings", json.dumps({"by": label}).encode(), lambda _said: None
+                )
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Two made-up lists of telephone numbers that overlap, and the pairs that must be found.
 
-The numbers are Romanian mobile numbers (+40 72...), one block of them in order, so every cell is a valid number. Each
-side deals its numbers to its records in its own order, so neighbours in one list are far apart in the other.
+The numbers are Romanian mobile numbers (+40 72... to +40 77...), drawn at random, so every cell is a valid number and a
+list does not look generated. Each side deals its numbers to its records in its own order.
 """
 
 import csv
@@ -22,15 +22,13 @@ Records = dict[str, list[str]]
 
 def make_lists(records: int, per_record: int, *, seed: int) -> tuple[Records, Records]:
     """Two lists of `records` records with `per_record` numbers each; half of each side's numbers are on both."""
-    numbers = records * per_record
+    count = records * per_record
     chance = random.Random(seed)
-    return _deal("A", range(numbers), per_record, chance), _deal(
-        "B", range(numbers // 2, numbers // 2 + numbers), per_record, chance
-    )
+    numbers = [f"+407{number:08d}" for number in chance.sample(range(2 * 10**7, 8 * 10**7), count // 2 + count)]
+    return _deal("A", numbers[:count], per_record, chance), _deal("B", numbers[count // 2 :], per_record, chance)
 
 
-def _deal(letter: str, numbers: range, per_record: int, chance: random.Random) -> Records:
-    order = [f"+4072{number:07d}" for number in numbers]
+def _deal(letter: str, order: list[str], per_record: int, chance: random.Random) -> Records:
     chance.shuffle(order)
     return {
         f"{letter}-{start // per_record}": order[start : start + per_record]

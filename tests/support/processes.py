@@ -21,6 +21,7 @@ from typing import Any
 
 from node.rpc.control_client import ControlClient, NodeNotRunning
 from tests.support.nodes import make_folder
+from tests.support.signing import sign
 from tests.support.small_rounds import lead_numbers
 from tests.support.tap import Caught, read_tap
 
@@ -113,7 +114,7 @@ class World:
         round_id = str(proposal["round"]["round_id"])
         for office, dataset in zip((self.shelter, self.police), datasets, strict=True):
             wait_until(lambda office=office: office.knows(round_id))  # type: ignore[misc]
-            office.ask("round.sign", round=round_id, dataset=dataset, by="ada")
+            sign(office, round_id, dataset)
         self.board.wait(round_id, "agreed")
         self.board.ask("round.start", round=round_id, by="carl")
         return round_id
@@ -135,11 +136,12 @@ def wait_until(done: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 @contextmanager
-def three_processes(folder: Path) -> Iterator[World]:
-    """A shelter, a police unit and a coordinator, running and introduced to each other."""
+def three_processes(folder: Path, settings: str = "") -> Iterator[World]:
+    """A shelter, a police unit and a coordinator, running and introduced to each other. `settings`: of `config.toml`,
+    with {alias} in them for each node's own name."""
     with ExitStack() as stack:
         classes = {"shelter": "ngo", "police": "police", "board": "coordinator"}
-        offices = [_start(stack, folder / alias, alias, kind) for alias, kind in classes.items()]
+        offices = [_start(stack, folder / alias, alias, kind, settings) for alias, kind in classes.items()]
         for office in offices:
             wait_until(lambda office=office: _is_up(office), START_SECONDS)  # type: ignore[misc]
             office.member_id = office.ask("node.status")["member_id"]
@@ -156,9 +158,9 @@ def three_processes(folder: Path) -> Iterator[World]:
         yield World(*offices)
 
 
-def _start(stack: ExitStack, folder: Path, alias: str, member_class: str) -> Office:
+def _start(stack: ExitStack, folder: Path, alias: str, member_class: str, settings: str) -> Office:
     (folder / "tmp").mkdir(parents=True)
-    make_folder(folder / "state", alias, member_class)
+    make_folder(folder / "state", alias, member_class, settings.format(alias=alias))
     log = stack.enter_context((folder / "log").open("wb"))
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.tapped_node", str(folder / "state"), str(folder / "tap")],

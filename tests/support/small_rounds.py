@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.support.nodes import wait_for
+from tests.support.signing import sign
 
 __all__ = [
     "OURS",
@@ -72,7 +73,7 @@ def agree(convener: Asked, ngo: Asked, police: Asked, *, template: str = "J1", *
     round_id = str(proposed["round"]["round_id"])
     for node, dataset in ((ngo, "cases"), (police, "files")):
         wait_for(lambda node=node: knows(node, round_id))  # type: ignore[misc]
-        node.ask("round.sign", round=round_id, dataset=dataset, by="ada")
+        sign(node, round_id, dataset)
     wait_for(lambda: all(node.state(round_id) == "agreed" for node in (convener, ngo, police)))
     return round_id
 

@@ -22,6 +22,7 @@ from psi.spool import chunks
 from psi.transcript import tags
 from tests.support.nodes import Running, three, wait_for
 from tests.support.people import people, write_people
+from tests.support.signing import sign
 from tests.support.small_rounds import lead_numbers
 from tests.support.tap import Caught, Sent, Tap, listening, protocol
 
@@ -83,7 +84,7 @@ class Lab:
         round_id = str(proposal["round"]["round_id"])
         for node, _peer in self.members:
             wait_for(lambda node=node: node.parts.book.peek(round_id) is not None)  # type: ignore[misc]
-            node.ask("round.sign", round=round_id, dataset=dataset, by="ada")
+            sign(node, round_id, dataset)
         wait_for(lambda: self.board.state(round_id) == "agreed")
         self.board.ask("round.start", round=round_id, by="carl")
         return round_id

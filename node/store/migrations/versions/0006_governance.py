@@ -14,8 +14,12 @@ WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    op.add_column("charges", sa.Column("granted", WHOLE, nullable=False, server_default="0"))
     op.add_column("members", sa.Column("children", sa.Boolean()))
+    op.add_column("rounds", sa.Column("ended_at", sa.Text()))
     op.add_column("rounds", sa.Column("erased_at", sa.Text()))
+    # Nothing tells more of an earlier end than the last change of its row, which is at or after it.
+    op.execute("UPDATE rounds SET ended_at = updated_at WHERE state IN ('finished', 'refused', 'cancelled', 'failed')")
     op.create_table(
         "approvals",
         sa.Column("id", WHOLE, autoincrement=True, nullable=False),
@@ -27,6 +31,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.Text(), nullable=False),
         sa.Column("decided_by", sa.Text()),
         sa.Column("decided_at", sa.Text()),
+        sa.Column("seal", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("verdict IN ('waiting', 'approved', 'declined', 'overridden')", name="ck_approvals_verdict"),
         sa.PrimaryKeyConstraint("id", name="pk_approvals"),
     )
@@ -57,7 +62,8 @@ def upgrade() -> None:
         sa.Column("signature", sa.LargeBinary(), nullable=False),
         sa.Column("cosigned_at", WHOLE, nullable=False),
         sa.Column("cosignature", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint("log IN ('ours', 'theirs')", name="ck_cosignatures_log"),
+        sa.Column("gone", sa.Boolean(), nullable=False),
+        sa.CheckConstraint("log IN ('ours', 'theirs', 'lost', 'restored', 'refused')", name="ck_cosignatures_log"),
         sa.PrimaryKeyConstraint("member_id", "round_id", "moment", "log", name="pk_cosignatures"),
     )
     op.create_index("ix_cosignatures_log_tree_size", "cosignatures", ["log", "tree_size"])
@@ -73,9 +79,12 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("counts", sa.Text(), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("second", sa.Text(), nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("position", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_erasures"),
     )
+    op.create_index("ix_erasures_digest", "erasures", ["digest"])
     op.create_table(
         "exclusions",
         sa.Column("id", WHOLE, autoincrement=True, nullable=False),
@@ -96,6 +105,9 @@ def upgrade() -> None:
         sa.Column("peer", sa.Text(), nullable=False),
         sa.Column("round_id", sa.Text(), nullable=False),
         sa.Column("records", WHOLE, nullable=False),
+        sa.Column("again", WHOLE, nullable=False),
+        sa.Column("rounds_before", WHOLE, nullable=False),
+        sa.Column("exact", sa.Boolean(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_exposures"),
@@ -112,8 +124,8 @@ def upgrade() -> None:
         sa.CheckConstraint("direction IN ('sent', 'received')", name="ck_feedback_direction"),
         sa.ForeignKeyConstraint(["round_id"], ["rounds.round_id"], name="fk_feedback_round_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_feedback"),
+        sa.UniqueConstraint("round_id", "handle", "direction", name="uq_feedback_round_id_handle_direction"),
     )
-    op.create_index("ix_feedback_round_id_handle", "feedback", ["round_id", "handle"])
     op.create_table(
         "freezes",
         sa.Column("id", WHOLE, autoincrement=True, nullable=False),
@@ -136,10 +148,13 @@ def upgrade() -> None:
         sa.Column("asked_by", sa.Text(), nullable=False),
         sa.Column("asked_at", sa.Text(), nullable=False),
         sa.Column("valid_until", sa.Text(), nullable=False),
+        sa.Column("used", WHOLE, nullable=False),
         sa.Column("approved_by", sa.Text()),
         sa.Column("approved_at", sa.Text()),
+        sa.Column("revoked_by", sa.Text()),
         sa.Column("revoked_at", sa.Text()),
         sa.CheckConstraint("elements > 0", name="ck_grants_elements"),
+        sa.CheckConstraint("used >= 0 AND used <= elements", name="ck_grants_used"),
         sa.PrimaryKeyConstraint("grant_id", name="pk_grants"),
     )
     op.create_index("ix_grants_peer", "grants", ["peer"])
@@ -172,6 +187,9 @@ def upgrade() -> None:
         sa.Column("added_by", sa.Text(), nullable=False),
         sa.Column("added_at", sa.Text(), nullable=False),
         sa.Column("removed_at", sa.Text()),
-        sa.CheckConstraint("state IN ('active', 'removed')", name="ck_staff_state"),
+        sa.Column("tries", WHOLE, nullable=False),
+        sa.Column("tried_at", sa.Text()),
+        sa.Column("signed_in_at", sa.Text()),
+        sa.CheckConstraint("state IN ('waiting', 'active', 'removed')", name="ck_staff_state"),
         sa.PrimaryKeyConstraint("label", name="pk_staff"),
     )

@@ -398,7 +398,7 @@ def test_explanation_says_who_learns_what() -> None:
     assert "for which a person at “Open Door” releases the agreement (16 records at most)" in police
     assert "a lead, not a proof" in ngo
     assert "You keep results for 90 days at most." in ngo
-    assert "this version deletes nothing by itself" in ngo
+    assert "Then each node deletes its results by itself" in ngo
 
 
 @pytest.mark.tm("TM-92")
@@ -435,7 +435,14 @@ def test_explanation_says_how_far_padding_lets_a_side_guess() -> None:
     [
         ("J2", "learn second: which of your own records “Open Door” also holds"),
         ("J3", "as “Open Door” declares it, and no rows"),
-        ("J6", "see only the count of all of them together"),
+        ("J14", "see only the count of all of them together"),
+        ("J6", "gets the other's contact card"),
+        ("J6", "the day of the data set that the record is from and whether the person is said to be in urgent danger"),
+        (
+            "J6",
+            "Steps of the output ladder for the side that learns second: a count in bands (both sign for it), own rows",
+        ),
+        ("J3", "not whether any record agrees, an exact count, own rows, contact cards or agreed fields"),
     ],
 )
 def test_explanation_by_reply(template: str, said: str) -> None:

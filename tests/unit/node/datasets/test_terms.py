@@ -5,10 +5,10 @@ from typing import get_args
 
 import pytest
 
-from node.agreement.terms import Basis, RecordClass
+from node.agreement.terms import Basis, Purpose, RecordClass
 from node.datasets import RECORD_CLASSES, Consent, Mapping, Terms
 from node.datasets.terms import BASES, URGENT_DAYS, read_child, read_class, read_consent
-from node.datasets.words import KIND_WORDS, RECEIVER_WORDS, fold
+from node.datasets.words import KIND_WORDS, PURPOSE_WORDS, RECEIVER_WORDS, fold
 from node.errors import UserError
 from node.identity.cards import MemberClass
 from psi.identifiers import CATALOGUE
@@ -20,6 +20,7 @@ def test_the_closed_lists_are_those_of_agreements():
     assert get_args(Basis) == BASES
     assert set(RECEIVER_WORDS.values()) == {str(member) for member in MemberClass} - {"relay"}  # which receives nothing
     assert set(KIND_WORDS.values()) == set(CATALOGUE)
+    assert set(PURPOSE_WORDS.values()) == set(get_args(Purpose))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,7 @@ def test_terms_that_do_not_hold_together_are_refused(arguments, sentence):
         (Terms("victim", "legal_duty", "Act 1"), {"tel": "phone"}, "need a region"),
         (Terms("victim", "legal_duty", "Act 1"), {"m": "email", "u": "consent_until"}, "limits the consent"),
         (Terms("victim", "legal_duty", "Act 1"), {"m": "email", "u": "consent_receivers"}, "limits the consent"),
+        (Terms("victim", "legal_duty", "Act 1"), {"m": "email", "u": "consent_purposes"}, "limits the consent"),
         (Terms("victim", "legal_duty", "Act 1"), {"m": "email", "u": "urgent_danger"}, "who is in urgent danger"),
     ],
 )
@@ -122,6 +124,13 @@ def test_a_word_that_could_mean_anything_else_is_no_consent(word):
         ({"consent": "yes", "consent_receivers": "police?"}, "consent/unknown-receiver"),
         ({"consent": "yes", "consent_kinds": ";"}, "consent/unknown-kind"),
         ({"consent": "yes", "consent_receivers": "police, aliens"}, "consent/unknown-receiver"),
+        ({"consent": "yes", "consent_purposes": "investigation"}, "consent/unknown-purpose"),
+        ({"consent": "yes", "consent_purposes": "protection; anything"}, "consent/unknown-purpose"),
+        ({"consent": "yes", "consent_purposes": ";"}, "consent/unknown-purpose"),
+        (
+            {"consent": "da", "consent_purposes": "protecție; căutarea persoanelor dispărute"},
+            Consent(True, purposes=frozenset({"protect_victims", "find_missing_persons"})),
+        ),
         ({"consent": "no", "consent_until": "nonsense"}, "consent/no"),
         ({"consent": "yes", "consent_until": "2026-03-01"}, Consent(True, until=date(2026, 3, 1))),
         ({"consent": "yes", "consent_until": "2027-01-01 00:00:00"}, Consent(True, until=date(2027, 1, 1))),
@@ -209,7 +218,7 @@ def test_a_word_that_is_two_kinds_is_none(word):
     assert read_consent({"consent": "yes", "consent_kinds": word}, TODAY) == "consent/unknown-kind"
 
 
-@pytest.mark.parametrize("table", [KIND_WORDS, RECEIVER_WORDS], ids=["kinds", "receivers"])
+@pytest.mark.parametrize("table", [KIND_WORDS, RECEIVER_WORDS, PURPOSE_WORDS], ids=["kinds", "receivers", "purposes"])
 def test_every_kind_and_every_receiver_can_be_named_by_its_own_name(table):
     for name in set(table.values()):
         assert table[fold(name)] == name
@@ -260,6 +269,11 @@ def test_receivers_in_six_languages(text, receivers):
         (Consent(True, None, frozenset({"ngo"})), ("phone", "police", TODAY), False),
         (Consent(True, None, frozenset({"ngo"})), ("phone", "ngo", TODAY), True),
         (Consent(False, None, None, date(2099, 1, 1)), ("phone", "ngo", TODAY), False),
+        (Consent(True, purposes=frozenset({"protect_victims"})), ("phone", "ngo", TODAY, "protect_victims"), True),
+        (Consent(True, purposes=frozenset({"protect_victims"})), ("phone", "ngo", TODAY, "check_employers"), False),
+        (Consent(True, purposes=frozenset({"protect_victims"})), ("phone", "ngo", TODAY), False),
+        (Consent(True, purposes=frozenset()), ("phone", "ngo", TODAY, "protect_victims"), False),
+        (Consent(True), ("phone", "ngo", TODAY, "check_employers"), True),
     ],
 )
 def test_a_consent_covers_exactly_what_it_says(consent, asked, answer):

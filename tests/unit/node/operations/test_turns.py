@@ -27,6 +27,7 @@ CASES: dict[str, tuple[Scene, Whose, str]] = {
     "refused": (replace(SCENE, state=RoundState.REFUSED), Whose.NOBODY, "a member refused"),
     "cancelled": (replace(SCENE, state=RoundState.CANCELLED), Whose.NOBODY, "it was cancelled"),
     "failed": (replace(SCENE, state=RoundState.FAILED), Whose.NOBODY, "it failed"),
+    "frozen": (replace(SCENE, frozen="River is frozen."), Whose.YOU, "River is frozen."),
     "budget": (replace(SCENE, free_at=NOW), Whose.NOBODY, "free again, at 2026-05-06T07:08:09Z"),
     "carry": (
         replace(SCENE, to_carry=("river",), round_name="4f1c2d3e"),
@@ -34,6 +35,10 @@ CASES: dict[str, tuple[Scene, Whose, str]] = {
     ),
     "no-room": (
         replace(SCENE, state=RoundState.PREPARING, short="It needs 3.1 GB."), Whose.YOU, "It needs 3.1 GB. Free some",
+    ),
+    "approve": (
+        replace(SCENE, state=RoundState.PROPOSED, signed=False, asked_by="anna", round_name="4f1c2d3e"),
+        Whose.YOU, "anna wants to sign; a second person has to approve it: `blindmatch round approve 4f1c2d3e",
     ),
     "sign": (
         replace(SCENE, state=RoundState.PROPOSED, signed=False, unsigned=("Us", "River")),
@@ -56,6 +61,9 @@ CASES: dict[str, tuple[Scene, Whose, str]] = {
     "they-speak": (
         replace(SCENE, place=Place.FIRST, turns=turns(2, 2)), Whose.OTHER_NODE,
         "The node of River is next; this one waits for its answer.",
+    ),
+    "unproven": (
+        replace(SCENE, unproven=True), Whose.OTHER_NODE, "River has not shown yet that its audit log goes on",
     ),
     "exchange": (SCENE, Whose.BOTH_NODES, "exchanging messages"),
 }  # fmt: skip

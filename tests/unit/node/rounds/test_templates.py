@@ -19,7 +19,7 @@ FILLABLE = [name for name, template in TEMPLATES.items() if not template.missing
 
 def test_all_jobs_are_listed_in_order() -> None:
     assert list(TEMPLATES) == [f"J{number}" for number in range(1, 17)]
-    assert FILLABLE == ["J1", "J2", "J3", "J5", "J6", "J7", "J8", "J9", "J10", "J14", "J15"]
+    assert FILLABLE == ["J1", "J2", "J3", "J4", "J5", "J6", "J7", "J8", "J9", "J10", "J14", "J15"]
 
 
 @pytest.mark.parametrize("template", FILLABLE)
@@ -62,6 +62,21 @@ def test_j3_brings_victims_only_from_the_helping_side() -> None:
     assert manifest.member(NGO.member_id).record_class == "victim"
     assert manifest.member(POLICE.member_id).record_class == "advert"
     assert manifest.member(POLICE.member_id).max_elements == 0
+
+
+@pytest.mark.parametrize(("template", "payload"), [("J4", ("as_of",)), ("J6", ("as_of", "urgent_danger"))])
+def test_contact_cards_go_only_where_both_sides_get_rows(template: str, payload: tuple[str, ...]) -> None:
+    manifest = agreement(template)
+    assert (manifest.contact_card, manifest.payload) == (True, payload)
+    without = agreement(template, reply={"mode": "count", "count": "yes_no"})
+    assert (without.contact_card, without.payload) == (False, ())
+    assert agreement(template, contact_card=False).payload == ()
+
+
+def test_j4_says_yes_or_no_before_a_person_decides() -> None:
+    manifest = agreement("J4", (POLICE, PROSECUTOR))
+    assert manifest.count_bands() == ((0, 0), (1, 64))
+    assert (manifest.mode, manifest.reply.count_then_release) == ("released", True)
 
 
 def test_facts_come_from_the_cards() -> None:
@@ -136,7 +151,7 @@ def test_there_is_no_seventeenth_job() -> None:
         {"format": "other"},
         {"near_matches": 1},
         {"protocol": "group"},
-        {"children": "only"},
+        {"children": True},
         {"suite": "none"},
         {"members": {NGO.member_id: {"max_elements": 1}}},
         {"members": {NGO.member_id: {"learns": ["own_rows"]}}},

@@ -18,14 +18,29 @@ from node.rpc.control_client import ControlClient, NodeNotRunning, RemoteError
 from node.rpc.control_socket import SOCKET_NAME
 from node.wire.services import DELIVER, INVOKE
 from psi.errors import BadProof
+from psi.secret import SecretBytes
+from tests.support.stores import secret
 
 
 class Operations:
     def __init__(self) -> None:
         self.finished = threading.Event()
         self.go_on = threading.Event()
+        self.kept: list[SecretBytes] = []
 
-    def invoke(self, name: str, request: bytes, progress: Progress) -> bytes:
+    def invoke(
+        self,
+        name: str,
+        request: bytes,
+        progress: Progress,
+        *,
+        credential: SecretBytes | None = None,
+        new_credential: SecretBytes | None = None,
+    ) -> bytes:
+        if name == "who":
+            given = [None if one is None else bytes(one.view()).decode() for one in (credential, new_credential)]
+            self.kept += [one for one in (credential, new_credential) if one is not None]
+            return json.dumps({"given": given}).encode()
         if name == "echo":
             return json.dumps({"got": json.loads(request)}).encode()
         if name == "count":
@@ -191,3 +206,13 @@ def test_only_the_owners_calls_are_here(folder: Path, operations: Operations, me
     with ControlClient(folder) as client:
         future = client._channel.unary_unary(method).future(b"", timeout=5)
         assert future.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+@pytest.mark.tm("TM-187")
+def test_a_passphrase_goes_beside_the_request_and_is_wiped(folder: Path, operations: Operations) -> None:
+    with ControlClient(folder) as client, secret(b"anna has a long one") as own, secret(b"a new one") as new:
+        assert client.call("who", {}) == {"given": [None, None]}
+        assert client.call("who", {}, credential=own) == {"given": ["anna has a long one", None]}
+        given = client.call("who", {}, credential=own, new_credential=new)["given"]
+        assert given == ["anna has a long one", "a new one"]
+    assert [one.wiped for one in operations.kept] == [True] * 3

@@ -1,0 +1,97 @@
+"""`blindmatch erase`: one person's record, everywhere at this node, with an account of what was where."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli._exit import Exit
+from cli._files import read_text
+from cli._options import AsJson, By, Folder, PassphraseFile
+from cli._output import Printer, note, show
+from cli._session import Session
+from cli.retention import in_words
+from node.errors import UserError
+
+__all__ = ["erase"]
+
+MAX_REFERENCE_BYTES = 4_096
+"""Most that is read from standard input, in bytes: one reference."""
+
+
+def erase(
+    record: Annotated[
+        str,
+        typer.Option(
+            metavar="REF",
+            help="The record's reference, or - to be asked for it: other accounts of the machine see the words of a "
+            "command.",
+        ),
+    ],
+    by: By,
+    second: Annotated[
+        str,
+        typer.Option(
+            metavar="LABEL",
+            help="The second person, as long as no staff is registered here; then they approve by their own command.",
+        ),
+    ] = "",
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase one person's record everywhere at this node, for good, and say what was erased where."""
+    reference = _asked() if record == "-" else record
+    request = {"record": reference, "by": by, "second": second}
+    reply = Session(folder, passphrase_file).call("record.erase", request)
+    show(reply, as_json, _show)
+    if reply["left"]:
+        note("Something is left. Run the command again, and look at the log of the node.")
+        raise typer.Exit(Exit.DAMAGED)
+
+
+def _asked() -> str:
+    """The reference from standard input; the terminal asks for it."""
+    if sys.stdin.isatty():
+        reference = input("Reference of the record: ")
+    else:
+        reference = read_text(Path("-"), what="reference", max_bytes=MAX_REFERENCE_BYTES)
+    lines = [line for line in reference.splitlines() if line.strip()]
+    if len(lines) != 1:
+        raise UserError("One reference is wanted, on one line. Nothing was erased.", advice="Erase one record a time.")
+    return lines[0]
+
+
+def _show(printer: Printer, reply: dict[str, Any]) -> None:
+    if reply["erasure"] is None:
+        printer.line("Nothing is erased yet: a second person has to approve it.", style="bold")
+        printer.line(f"Somebody else: blindmatch approval approve {reply['approval']} --by NAME")
+        printer.line("Then run this command again.")
+        return
+    done = reply["erasure"]
+    printer.line("Erased." if reply["done"] else "Not everything is erased.", style="bold")
+    printer.facts(
+        {
+            "erased": in_words(done["counts"]),
+            "left, after looking again": in_words(reply["left"]),
+            "when": done["at"],
+            "by": f"{done['by']} and {done['second']}",
+            "entry in the log": done["position"],
+        }
+    )
+    if reply["rounds"]:
+        rounds = ", ".join(round_id[:8] for round_id in reply["rounds"])
+        printer.line(
+            f"It took part in {len(reply['rounds'])} earlier round(s) ({rounds}). What the other members learned in "
+            "them cannot be called back from here; `round show` names whom to ask."
+        )
+    printer.bullets(
+        [
+            "The row in the source file is yours to delete. If it stays, it is left out when the file is read again.",
+            f"{reply['backups']} backup(s) were made of this node until now. Those that were made before this moment "
+            "still hold the record, sealed: delete them, or erase it again after restoring one.",
+        ]
+    )
+    printer.line("The log as it stands now, with the entry of this erasure, for whoever has to be shown it:")
+    printer.raw(reply["checkpoint"])

@@ -1,0 +1,131 @@
+"""Re-exposure of own records: exact for usual lists, an estimate for long ones, and nothing kept in the open."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from node.clock import ManualClock, timestamp
+from node.policy import exposure
+from node.policy.exposure import Exposures, Shown, Sketch
+from node.store import KeyRing, Store
+from node.store.schema import exposures
+from tests.support.agreements import NOW, seeded
+
+KEY = b"k" * 32
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        keys = KeyRing.create(folder / "key", None, seeded("keys"))
+        self.store = Store.open(f"sqlite:///{folder / 'db'}", keys, clock=ManualClock(NOW))
+        self.exposures = Exposures(self.store, seeded("exposures"))
+
+    def sketch(self, references: Iterable[str]) -> Sketch:
+        made = self.exposures.sketch()
+        for reference in references:
+            made.take(reference)
+        return made
+
+    def show(self, round_id: str, references: Iterable[str], peer: str = "p") -> Shown:
+        made = self.sketch(references)
+        with self.store.transaction() as tx:
+            return self.exposures.keep(tx, peer, round_id, made, timestamp(NOW))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    with contextlib.closing(made.store):
+        yield made
+
+
+def names(*numbers: int) -> list[str]:
+    return [f"S-{number}" for number in range(*numbers)]
+
+
+@pytest.mark.tm("TM-203")
+def test_what_was_shown_before_is_counted_for_each_member(bench: Bench) -> None:
+    assert bench.show("r1", names(10)) == Shown(0, 10, 0)
+    assert bench.exposures.compare("p", bench.sketch(names(7, 12))) == Shown(3, 5, 1)
+    assert bench.show("r2", names(7, 12)) == Shown(3, 5, 1)
+    assert bench.exposures.compare("p", bench.sketch(names(12))) == Shown(12, 12, 2)
+    assert bench.exposures.compare("q", bench.sketch(names(12))) == Shown(0, 12, 0), "another member saw none of it"
+    assert bench.exposures.shown_in("r2") == Shown(3, 5, 1)
+    assert bench.exposures.shown_in("r3") is None
+
+
+@pytest.mark.tm("TM-203")
+def test_sabotaged_twin_with_a_key_for_each_list_recognises_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = iter(range(100))
+    monkeypatch.setattr(bench.exposures, "sketch", lambda: Sketch(bytes([next(keys)]) * 32))
+    bench.show("r1", names(10))
+    assert bench.exposures.compare("p", bench.sketch(names(10))).records == 0
+
+
+def test_a_list_that_is_made_again_in_its_round_is_no_second_one(bench: Bench) -> None:
+    bench.show("r1", names(10))
+    assert bench.show("r1", names(10)) == Shown(0, 10, 0)
+
+
+def test_several_records_of_one_case_are_one(bench: Bench) -> None:
+    bench.show("r1", [*names(5), *names(5)])
+    assert bench.exposures.compare("p", bench.sketch([*names(4), *names(4)])) == Shown(4, 4, 1)
+
+
+def test_the_key_is_made_once_and_stays(bench: Bench) -> None:
+    first = bench.sketch(names(3)).digests().tolist()
+    again = Exposures(bench.store, seeded("another")).sketch()
+    for reference in names(3):
+        again.take(reference)
+    assert again.digests().tolist() == first
+
+
+@pytest.mark.tm("TM-203")
+def test_neither_a_reference_nor_a_digest_lies_open_in_the_database(bench: Bench) -> None:
+    bench.show("r1", names(10))
+    with bench.store.read() as connection:
+        (body,) = connection.execute(select(exposures.c.body)).scalars()
+    assert b"S-1" not in body
+    digests = bench.sketch(names(10)).digests().astype(">u8").tobytes()
+    assert not any(digests[at : at + 8] in body for at in range(0, len(digests), 8))
+
+
+def test_a_long_list_is_a_sample_and_its_figures_are_estimates(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposure, "MOST_DIGESTS", 2_000)
+    monkeypatch.setattr(exposure, "_BATCH", 500)
+    bench.show("r1", names(20_000))
+    found = bench.exposures.compare("p", bench.sketch(names(15_000, 25_000)))
+    assert (found.of, found.rounds, found.exact) == (10_000, 1, False)
+    assert 4_000 < found.records < 6_000
+    small = bench.exposures.compare("p", bench.sketch(names(19_900, 20_100)))
+    assert not small.exact
+    assert bench.exposures.compare("p", bench.sketch(names(30_000, 50_000))) == Shown(0, 20_000, 0, False)
+
+
+def test_only_so_many_rounds_are_kept_for_each_member(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposure, "MOST_ROUNDS", 3)
+    for number in range(5):
+        bench.show(f"r{number}", names(number, number + 1))
+    bench.show("r0", names(1), "q")
+    with bench.store.read() as connection:
+        counts = dict(connection.execute(select(exposures.c.peer, func.count()).group_by(exposures.c.peer)).all())
+    assert counts == {"p": 3, "q": 1}
+    assert bench.exposures.compare("p", bench.sketch(names(5))).records == 3
+
+
+def test_what_is_said_is_a_sentence_with_numbers_and_no_reference() -> None:
+    assert Shown(0, 10, 0).sentence("Police") == ""
+    said = Shown(8, 10, 1).sentence("Police")
+    assert said.startswith("8 of your 10 records were shown to Police before, in an earlier round")
+    assert Shown(8_000, 10_000, 3, False).sentence("Police").startswith("About 8,000 of your 10,000 records")
+    assert "3 earlier rounds" in Shown(8_000, 10_000, 3, False).sentence("Police")
+
+
+def test_an_empty_list_was_never_shown(bench: Bench) -> None:
+    assert Sketch(KEY).digests().tolist() == []
+    assert bench.exposures.compare("p", bench.sketch([])) == Shown(0, 0, 0)
