@@ -287,10 +287,20 @@ def _warnings(printer: Printer, reply: dict[str, Any]) -> None:
         printer.line(f"Warning: {warning}", style="red")
 
 
+_NOT_COUNTED = frozenset({
+    "consent", "consent_until", "consent_kinds", "consent_receivers", "consent_purposes", "urgent_danger", "child",
+    "record_class",
+})  # fmt: skip
+"""Roles about the row, whose good cells nobody counts."""
+
+
 def _numbers(column: dict[str, Any]) -> tuple[int | str, ...]:
-    """Nothing is counted in columns that are not compared, such as the reference: a 0 would look like a loss."""
+    """What is accepted is not counted in columns that are not compared, such as the reference or the consent: a 0
+    would look like a loss."""
     counts = tuple(column[name] for name in ("accepted", "repaired", "refused", "blank"))
-    return counts if any(counts) else ("",) * len(counts)
+    if not any(counts):
+        return ("",) * len(counts)
+    return ("", "", *counts[2:]) if column["role"] in _NOT_COUNTED and not any(counts[:2]) else counts
 
 
 def _role(column: dict[str, Any]) -> str:

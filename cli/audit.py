@@ -38,7 +38,12 @@ def show_log(
     plain: Annotated[bool, typer.Option("--facts", help="Show events and facts as stored, not sentences.")] = False,
     reader: Annotated[
         str | None,
-        typer.Option(metavar="LABEL", help="Who reads, for the log; needed where people are registered (`staff`)."),
+        typer.Option(
+            "--by",
+            "--reader",
+            metavar="LABEL",
+            help="Who reads, for the log; needed where people are registered (`staff`).",
+        ),
     ] = None,
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,

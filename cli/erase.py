@@ -1,34 +1,21 @@
 """`blindmatch erase`: one person's record, everywhere at this node, with an account of what was where."""
 
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli._exit import Exit
-from cli._files import read_text
 from cli._options import AsJson, By, Folder, PassphraseFile
 from cli._output import Printer, note, show
+from cli._reference import Record, reference_of
 from cli._session import Session
 from cli.retention import in_words
-from node.errors import UserError
 
 __all__ = ["erase"]
 
-MAX_REFERENCE_BYTES = 4_096
-"""Most that is read from standard input, in bytes: one reference."""
-
 
 def erase(
-    record: Annotated[
-        str,
-        typer.Option(
-            metavar="REF",
-            help="The record's reference, or - to be asked for it: other accounts of the machine see the words of a "
-            "command.",
-        ),
-    ],
+    record: Record,
     by: By,
     second: Annotated[
         str,
@@ -42,25 +29,12 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase one person's record everywhere at this node, for good, and say what was erased where."""
-    reference = _asked() if record == "-" else record
-    request = {"record": reference, "by": by, "second": second}
+    request = {"record": reference_of(record), "by": by, "second": second}
     reply = Session(folder, passphrase_file).call("record.erase", request)
     show(reply, as_json, _show)
     if reply["left"]:
         note("Something is left. Run the command again, and look at the log of the node.")
         raise typer.Exit(Exit.DAMAGED)
-
-
-def _asked() -> str:
-    """The reference from standard input; the terminal asks for it."""
-    if sys.stdin.isatty():
-        reference = input("Reference of the record: ")
-    else:
-        reference = read_text(Path("-"), what="reference", max_bytes=MAX_REFERENCE_BYTES)
-    lines = [line for line in reference.splitlines() if line.strip()]
-    if len(lines) != 1:
-        raise UserError("One reference is wanted, on one line. Nothing was erased.", advice="Erase one record a time.")
-    return lines[0]
 
 
 def _show(printer: Printer, reply: dict[str, Any]) -> None:

@@ -92,7 +92,8 @@ def different(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Note that the two records are known to be different people. Later rounds say so when the same meets the same."""
+    """Note that the two records are known to be different people. Later rounds say so when the same meets the same.
+    The lead itself stays open: `lead reject` decides it."""
     request = {"round": round_id, "leads": lead, "by": by, "undo": undo}
     show(Session(folder, passphrase_file).call("lead.different", request), as_json, say)
 
@@ -119,7 +120,7 @@ def say(printer: Printer, reply: dict[str, Any]) -> None:
 
 def _show_queue(printer: Printer, reply: dict[str, Any]) -> None:
     printer.table(
-        ["round", "no", "your record", "agrees in", "status", "due", "other side", "match handle"],
+        ["round", "no", "your record", "agrees in", "status", "other side"],
         [
             (
                 one["round_id"][:8],
@@ -127,14 +128,12 @@ def _show_queue(printer: Printer, reply: dict[str, Any]) -> None:
                 one["reference"],
                 f"{', '.join(one['agrees_in'])} ({one['strength']})",
                 _status(one),
-                _due(one),
                 "; ".join(part for part in (one["theirs"] and f"says {one['theirs']}", one["contact"]) if part),
-                one["handle"],
             )
             for one in reply["leads"]
         ],
         empty="No lead here.",
-        whole=["round", "no", "status", "due"],
+        whole=["round", "no"],
     )
     if reply["more"]:
         printer.line("There are more: name a round, or a status.")
@@ -144,10 +143,11 @@ def _show_queue(printer: Printer, reply: dict[str, Any]) -> None:
 
 
 def _status(one: dict[str, Any]) -> str:
-    return f"{one['status']}, known to be different" if one["different"] else str(one["status"])
-
-
-def _due(one: dict[str, Any]) -> str:
-    if one["due_on"] is None:
-        return ""
-    return f"{one['due_on']}{' overdue' if one['due_in_days'] < 0 else ' today' if one['due_in_days'] == 0 else ''}"
+    """What was decided, until when something is due, and whether the two are known to be different."""
+    said = [str(one["status"])]
+    if one["due_on"] is not None:
+        days = one["due_in_days"]
+        said.append(f"due {one['due_on']}{' (overdue)' if days < 0 else ' (today)' if days == 0 else ''}")
+    if one["different"]:
+        said.append("known to be different")
+    return ", ".join(said)

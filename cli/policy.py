@@ -45,8 +45,8 @@ def show_policy(
 def explain(
     agreement: Annotated[
         str,
-        typer.Argument(metavar="MANIFEST", help="A file with an agreement (JSON; - for standard input), or the id of a "
-                       "round, or its beginning."),
+        typer.Argument(metavar="ROUND", help="The id of a round, or its beginning; or a file with an agreement "
+                       "(JSON; - for standard input)."),
     ],
     dataset: Annotated[
         str | None, typer.Option(metavar="NAME", help="The data set that would take part; else the one chosen already.")

@@ -1,36 +1,24 @@
 """`blindmatch report`: who learned what, for the person it is about and for the authority that asks."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cli._files import read_text
 from cli._options import AsJson, By, Folder, PassphraseFile, RoundId
 from cli._output import Printer, show
 from cli._paper import Lang, PdfFile, Tongue, print_page, write_pdf
+from cli._reference import Record, reference_of
 from cli._session import Session
-from node.errors import UserError
 
 __all__ = ["app"]
 
 app = typer.Typer(name="report", help="Who learned what: for a person, a round or a period.", no_args_is_help=True)
 
-MAX_REFERENCE_BYTES = 4_096
-"""Most that is read from standard input, in bytes: one reference."""
-
 
 @app.command()
 def person(
-    record: Annotated[
-        str,
-        typer.Option(
-            metavar="REF",
-            help="The record's reference, or - to be asked for it: other accounts of the machine see the words of a "
-            "command.",
-        ),
-    ],
+    record: Record,
     by: By,
     lang: Lang = Tongue.EN,
     pdf: PdfFile = None,
@@ -39,8 +27,7 @@ def person(
     as_json: AsJson = False,
 ) -> None:
     """Say what was done with one person's record, for an access request. It shows no identifier."""
-    reference = _asked() if record == "-" else record
-    request = {"record": reference, "by": by, "lang": lang.value}
+    request = {"record": reference_of(record), "by": by, "lang": lang.value}
     _report(Session(folder, passphrase_file).call("report.person", request), pdf, as_json)
 
 
@@ -83,15 +70,3 @@ def _report(reply: Any, pdf: Path | None, as_json: bool) -> None:
 
 def _shown(printer: Printer, reply: dict[str, Any]) -> None:
     print_page(printer, reply["page"])
-
-
-def _asked() -> str:
-    """The reference from standard input; the terminal asks for it."""
-    if sys.stdin.isatty():
-        reference = input("Reference of the record: ")
-    else:
-        reference = read_text(Path("-"), what="reference", max_bytes=MAX_REFERENCE_BYTES)
-    lines = [line for line in reference.splitlines() if line.strip()]
-    if len(lines) != 1:
-        raise UserError("One reference is wanted, on one line.", advice="Ask for one record at a time.")
-    return lines[0]

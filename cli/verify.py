@@ -55,7 +55,7 @@ def _cards(files: list[Path]) -> dict[str, str]:
 def check_file(file: Path, cards: Mapping[str, str], lang: "Language") -> dict[str, Any]:
     """The verdict on a file, whatever is in it; UserError if it cannot be read. `cards`: member id -> name."""
     from node.audit.certificate import MAX_CERTIFICATE_BYTES, verify_certificate
-    from node.audit.export import FORMAT, verify_export
+    from node.audit.export import FORMAT, bounded_lines, verify_export
     from node.audit.verdicts import certificate_page, export_page
 
     try:
@@ -63,7 +63,7 @@ def check_file(file: Path, cards: Mapping[str, str], lang: "Language") -> dict[s
             # The header of an export is its first line, and no certificate names that form there.
             if FORMAT.encode() in source.readline(MAX_FIRST_LINE_BYTES)[:200]:
                 source.seek(0)
-                log = verify_export(source)
+                log = verify_export(bounded_lines(source))
                 here = {one.member_id for one in (log.owner, *(c.other for c in log.cosigned)) if one is not None}
                 known = {member_id: name for member_id, name in cards.items() if member_id in here}
                 if len(known) < len(cards):
@@ -88,7 +88,7 @@ def check_file(file: Path, cards: Mapping[str, str], lang: "Language") -> dict[s
         "ok": report.ok,
         "kind": "certificate",
         "problems": report.problems,
-        "covered": report.covered(),
+        "covered": report.covered(known),
         "entries": len(report.entries),
         "page": certificate_page(report, lang, known).as_dict(),
     }

@@ -27,8 +27,8 @@ from node.keeping.retention import RetentionWatch
 from node.keeping.sealedfile import Reader, damaged_backup, read_header
 from node.operations import OPERATIONS, Dispatcher, Parts, Progress
 from node.operations.figures import checks, refresher
-from node.operations.policies import note_policy
 from node.operations.retention import retention_of
+from node.policy.narrowing import Policy, policy_digest
 from node.rounds.ends import Ends
 from node.rounds.presence import ClockWatch
 from node.rounds.scheduler import Scheduler
@@ -36,7 +36,13 @@ from node.rpc.control import ControlServer
 from node.rpc.peer import PeerService, Versions
 from node.rpc.refusals import RefusalLog
 from node.rpc.server import PeerServer
-from node.staff.settings_noted import note_settings, remember_settings, settings_digest
+from node.staff.settings_noted import (
+    note_policy,
+    note_settings,
+    remember_policy,
+    remember_settings,
+    settings_digest,
+)
 from node.store import LOOK_SECONDS, KeyRing, StateDir, Store
 from node.transport.collecting import Bell, Collecting, WaitingRoom
 from psi.identifiers import NORMALISER_VERSION
@@ -131,6 +137,7 @@ def _furnish(
             with store.transaction() as tx:
                 audit_log(store, identity, clock, os.urandom).append(tx, "node-created", member=identity.member_id)
                 remember_settings(tx, store, settings_digest(state.config))
+                remember_policy(tx, store, policy_digest(Policy()))
         except BaseException:
             with suppress(NodeError):
                 store.discard()
@@ -151,7 +158,7 @@ def open_node(
         stack.enter_context(state.lock())
         parts = build(stack, state, passphrase, clock or SystemClock(), os.urandom, unlock)
         note_settings(parts.store, parts.audit, state.config)
-        note_policy(parts.store, parts.audit, parts.policy)
+        note_policy(parts.store, parts.audit, policy_digest(parts.policy))
         yield parts
 
 
@@ -203,7 +210,7 @@ def serving(
         stack.enter_context(state.lock())
         parts = build(stack, state, passphrase, clock or SystemClock(), random_bytes)
         note_settings(parts.store, parts.audit, state.config)
-        note_policy(parts.store, parts.audit, parts.policy)
+        note_policy(parts.store, parts.audit, policy_digest(parts.policy))
         adapt(parts)
         limits = parts.config.limits
         scheduler = Scheduler(

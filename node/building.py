@@ -145,7 +145,6 @@ def build(
         room=room,
         exposures=Exposures(store, random_bytes),
         wake=_sleep,
-        least_approvers=policy.limits.least_approvers,
         policy=policy,
     )
     approvals.when(Subject.CHILDREN_MEMBER, partial(children_approved, members))

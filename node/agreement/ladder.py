@@ -20,7 +20,7 @@ from typing import get_args
 from node.agreement.manifest import Manifest
 from node.agreement.terms import Basis, RecordClass
 
-__all__ = ["PAYLOAD_FIELDS", "Step", "fits_payload", "gives_rows", "ladder"]
+__all__ = ["NO_DAY", "PAYLOAD_FIELDS", "Step", "fits_payload", "gives_rows", "ladder"]
 
 PAYLOAD_FIELDS: Mapping[str, str] = MappingProxyType(
     {

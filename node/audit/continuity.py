@@ -69,12 +69,14 @@ def goes_on(one: Checkpoint, note: Show) -> bool:
 
 
 def another_log(note: Show) -> ShrunkenLog:
+    """What is raised for a note that shows another log, with what its owner signed as evidence."""
     return ShrunkenLog(
         "The other side's audit log is not the one that it showed before.", moment=note.moment, shown=note.checkpoint
     )
 
 
 def signed_by(member: Member, seen: Checkpoint) -> None:
+    """BadSignature unless this member signed the checkpoint."""
     try:
         seen.verify(NoteKey.of_member(member.member_id, member.identity_key))
     except BadCheckpoint:
@@ -82,6 +84,7 @@ def signed_by(member: Member, seen: Checkpoint) -> None:
 
 
 def holds(tree: Tree, size: int, root: bytes) -> bool:
+    """Whether our log, at so many entries, had this root."""
     return size <= tree.size and tree.root(size) == root
 
 

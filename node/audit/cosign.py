@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from node.audit.checkpoint import BadCheckpoint, Checkpoint, NoteKey, NoteSigner, bad_checkpoint, note_parts
 
-__all__ = ["MAX_TIME", "Cosignature", "cosigned_note", "find_cosignature"]
+__all__ = ["MAX_TIME", "Cosignature", "cosigned_note", "find_cosignature", "key_id"]
 
 MAX_TIME = 2**63 - 1
 """Latest time of a cosignature, in seconds since 1970: C2SP's own limit."""

@@ -20,7 +20,7 @@ saw at its time. Whose a key is it does not show: a member's id is the digest of
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from node.audit.checkpoint import BadCheckpoint, Checkpoint, NoteKey, parse_checkpoint
 from node.audit.cosign import Cosignature, cosigned_note, find_cosignature
@@ -35,6 +35,7 @@ __all__ = [
     "Cosigned",
     "ExportReport",
     "Party",
+    "bounded_lines",
     "export_lines",
     "hidden_entry",
     "verify_export",
@@ -147,6 +148,12 @@ def export_lines(
     yield _line({"checkpoint": checkpoint.to_text(owner.key)})
     yield _line({"cosignatures": [_element(one, owner.key, one.other.key) for one in cosigned]})
     yield _line({"witnessed": [_element(one, one.other.key, owner.key) for one in witnessed]})
+
+
+def bounded_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file for `verify_export`. One that is too long comes in parts, none of which is a line of an
+    export: a file without line ends is not read into memory as a whole."""
+    return iter(lambda: file.readline(MAX_LINE_BYTES + 1), b"")
 
 
 def verify_export(

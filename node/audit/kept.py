@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 from node.audit.checkpoint import Checkpoint
 from node.audit.cosign import Cosignature
 from node.audit.witness_notes import MAX_KNOWN, MAX_QUESTIONS
+from node.store.entries import tells_of
 from node.store.schema import audit_entries, cosignatures, peer_checkpoints
 
 __all__ = ["Known", "keep", "known_of", "newest_states", "place_of", "restores", "seen_before", "still_held"]
@@ -33,9 +34,7 @@ def restores(connection: Connection, *, newest_first: bool = False) -> list[tupl
     """Position and body of every entry that says that this log was put back to a backup."""
     order = audit_entries.c.position.desc() if newest_first else audit_entries.c.position
     rows = connection.execute(
-        select(audit_entries.c.position, audit_entries.c.body)
-        .where(audit_entries.c.body.contains('"event":"node-restored"'))
-        .order_by(order)
+        select(audit_entries.c.position, audit_entries.c.body).where(tells_of("node-restored")).order_by(order)
     )
     return [(row.position, row.body) for row in rows]
 
@@ -100,6 +99,7 @@ def seen_before(connection: Connection, member_id: str, leaf: bytes) -> bool:
 
 
 def place_of(member_id: str, round_id: str, moment: str, log: str) -> tuple[Any, ...]:
+    """The one row of a member, round, moment and log: conditions of a query."""
     return (
         cosignatures.c.member_id == member_id,
         cosignatures.c.round_id == round_id,
@@ -109,6 +109,7 @@ def place_of(member_id: str, round_id: str, moment: str, log: str) -> tuple[Any,
 
 
 def keep(tx: Connection, place: tuple[str, str, str, str], one: Checkpoint, cosigned: Cosignature) -> None:
+    """Store one at its place: member, round, moment, log."""
     member_id, round_id, moment, log = place
     tx.execute(
         cosignatures.insert().values(

@@ -18,6 +18,7 @@ from typing import Any
 
 from node.audit.checkpoint import Checkpoint
 from node.audit.export import ExportReport
+from node.facts import check_fact
 
 __all__ = ["Difference", "Ours", "RoundEntries", "gather", "reconcile"]
 
@@ -105,13 +106,22 @@ _ENDS = {
 
 
 def gather(entries: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
-    """Entries (event, facts) by round and event; those about no round are left out."""
+    """Entries (event, facts) by round and event; those about no round are left out, and facts that no log can hold: a
+    file is whatever its sender wrote."""
     rounds: dict[str, dict[str, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for entry in entries:
-        round_id = entry["facts"].get("round_id")
-        if isinstance(round_id, str):
-            rounds[round_id][entry["event"]].append(entry["facts"])
+        facts = {name: value for name, value in entry["facts"].items() if _is_fact(name, value)}
+        if "round_id" in facts:
+            rounds[facts["round_id"]][entry["event"]].append(facts)
     return rounds
+
+
+def _is_fact(name: str, value: Any) -> bool:
+    try:
+        check_fact(name, value)
+    except ValueError:
+        return False
+    return True
 
 
 def reconcile(ours: Ours, theirs: ExportReport, rounds: RoundEntries) -> list[Difference]:

@@ -8,7 +8,7 @@ is told after it as a list. Keep the two languages saying the same: a test compa
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["FACT_WORDS", "SENTENCES"]
+__all__ = ["FACT_WORDS", "SENTENCES", "WORDS"]
 
 SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -77,12 +77,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Um die Zustimmung einer zweiten Person wurde gebeten[, durch {by}][: {kind}][, Runde {round_id}].",
         ),
         "approval-given": (
-            "A second person approved[: {kind}][, namely {by}][, round {round_id}].",
-            "Eine zweite Person hat zugestimmt[: {kind}][, nämlich {by}][, Runde {round_id}].",
+            "A second person[, {by},] approved[: {kind}][, round {round_id}].",
+            "Eine zweite Person[, {by},] hat zugestimmt[: {kind}][, Runde {round_id}].",
         ),
         "approval-declined": (
-            "A second person declined[: {kind}][, namely {by}][, round {round_id}].",
-            "Eine zweite Person hat abgelehnt[: {kind}][, nämlich {by}][, Runde {round_id}].",
+            "A second person[, {by},] declined[: {kind}][, round {round_id}].",
+            "Eine zweite Person[, {by},] hat abgelehnt[: {kind}][, Runde {round_id}].",
         ),
         "approval-overridden": (
             "URGENT: done without the second person[, by {by}][: {kind}][, round {round_id}]."
@@ -438,3 +438,38 @@ FACT_WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 """Fact -> (English, German), for what a sentence does not name."""
+
+WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        # What waited for a second person.
+        "round-sign": ("signing a round", "eine Runde unterschreiben"),
+        "budget-settings": ("larger budgets", "größere Budgets"),
+        "grant": ("more budget for a member", "mehr Budget für ein Mitglied"),
+        "unfreeze": ("going on with a frozen member", "mit einem gesperrten Mitglied weitermachen"),
+        "children-member": ("a member in rounds about children", "ein Mitglied in Runden über Kinder"),
+        "staff": ("a person who acts here", "eine Person, die hier handelt"),
+        "erase": ("erasing a record", "einen Datensatz löschen"),
+        "urgent-rows": ("rows in urgent danger", "Zeilen in dringender Gefahr"),
+        # What was said of a lead.
+        "confirmed": ("confirmed", "bestätigt"),
+        "rejected": ("rejected", "verworfen"),
+        "disputed": ("disputed", "umstritten"),
+        "duplicate": ("duplicate", "doppelt"),
+        "withdrawn": ("withdrawn", "zurückgezogen"),
+        "follow-up": ("follow-up", "Wiedervorlage"),
+        # When, and in which state.
+        "open": ("at the beginning", "am Anfang"),
+        "close": ("at the end", "am Ende"),
+        "added": ("added", "hinzugefügt"),
+        "removed": ("removed", "entfernt"),
+        "readmitted": ("readmitted", "wieder zugelassen"),
+        "active": ("active", "aktiv"),
+        "waiting": ("waiting", "wartend"),
+        "round": ("a round", "eine Runde"),
+        "lead": ("a lead", "einen Hinweis"),
+        "person": ("a person", "eine Person"),
+        "period": ("a period", "einen Zeitraum"),
+        "settings": ("settings", "Einstellungen"),
+    }
+)
+"""Word of a fact -> (English, German), as people read it; other words stand as they are."""

@@ -87,8 +87,9 @@ def certificate_page(report: CertificateReport, language: Language, cards: Mappi
             language,
             (Section(say("Why", "Warum"), problems),),
         )
-    names = _names(report.manifest) | {report.owner.member_id: report.owner.name}
-    covered, total = report.covered(), len(report.entries)
+    # What a card says goes before what was agreed, and that before what the owner calls itself.
+    names = {report.owner.member_id: report.owner.name} | _names(report.manifest) | dict(known)
+    covered, total = report.covered(known), len(report.entries)
     if not report.ok:
         verdict = say("DOES NOT HOLD: do not rely on this file", "HÄLT NICHT STAND: auf diese Datei ist kein Verlass")
     elif covered:
@@ -115,11 +116,14 @@ def _claims(report: CertificateReport, names: Mapping[str, str], language: Langu
     say, found, manifest = chooser(language), report.statement, report.manifest
     assert manifest is not None
     assert report.owner is not None
-    members = ", ".join(f"{member.name} ({member.member_class}, {member.country})" for member in manifest.members)
+    members = ", ".join(
+        f"{names[member.member_id]} ({member.member_class}, {member.country})" for member in manifest.members
+    )
     lines = [
         say(
-            f"{report.owner.name} made it at {found['made_at']}; {found['by']} asked for it.",
-            f"{report.owner.name} hat sie am {found['made_at']} ausgestellt; veranlasst durch {found['by']}.",
+            f"{names[report.owner.member_id]} made it at {found['made_at']}; {found['by']} asked for it.",
+            f"{names[report.owner.member_id]} hat sie am {found['made_at']} ausgestellt; veranlasst durch"
+            f" {found['by']}.",
         ),
         say(
             f"Round {short(found['round_id'])} between {members}; it was {found['state']} then.",
@@ -131,7 +135,10 @@ def _claims(report: CertificateReport, names: Mapping[str, str], language: Langu
         ),
     ]
     lines += [
-        say(f"Legal basis of {one.name}: “{one.legal_basis}”.", f"Rechtsgrundlage von {one.name}: „{one.legal_basis}“.")
+        say(
+            f"Legal basis of {names[one.member_id]}: “{one.legal_basis}”.",
+            f"Rechtsgrundlage von {names[one.member_id]}: „{one.legal_basis}“.",
+        )
         for one in manifest.members
     ]
     if found["about"] == "lead":
@@ -227,7 +234,7 @@ def _not_proven(report: CertificateReport, known: Mapping[str, str], language: L
             "Dass dies alle Einträge zu der Runde sind; dafür braucht es eine Ausgabe des Protokolls.",
         ),
     ]
-    if not known:
+    if not report.members() <= known.keys():
         lines.append(_whose(language))
     return Section(say("What is not proven", "Was nicht bewiesen ist"), tuple(lines))
 
@@ -244,7 +251,8 @@ def export_page(report: ExportReport, language: Language, cards: Mapping[str, st
         )
         sections.append(Section(say("What does not hold", "Was nicht stimmt"), (*report.problems, *more)))
     if report.owner is not None:
-        owner, size, first = report.owner.name, number(report.size, language), number(report.first, language)
+        owner = known.get(report.owner.member_id, report.owner.name)
+        size, first = number(report.size, language), number(report.first, language)
         lines = [
             say(
                 f"The log of {owner}, entries {first} to {size}, written at {report.made_at}.",
@@ -260,10 +268,12 @@ def export_page(report: ExportReport, language: Language, cards: Mapping[str, st
             )
             lines += [
                 say(
-                    f"{one.other.name} signed at {_moment(one.cosignature.time)} that it then had"
+                    f"{known.get(one.other.member_id, one.other.name)} signed at"
+                    f" {_moment(one.cosignature.time)} that it then had"
                     f" {number(one.checkpoint.tree_size, language)} entries"
                     f" (round {short(one.round_id)}, {one.moment}).",
-                    f"{one.other.name} hat am {_moment(one.cosignature.time)} gegengezeichnet, dass es damals"
+                    f"{known.get(one.other.member_id, one.other.name)} hat am"
+                    f" {_moment(one.cosignature.time)} gegengezeichnet, dass es damals"
                     f" {number(one.checkpoint.tree_size, language)} Einträge hatte (Runde {short(one.round_id)},"
                     f" {one.moment}).",
                 )
@@ -297,7 +307,8 @@ def export_page(report: ExportReport, language: Language, cards: Mapping[str, st
             " sagen auch deren Protokolle.",
         )
     ]
-    if not known:
+    vouching = {one.other.member_id for one in report.cosigned}
+    if report.owner is None or not vouching | {report.owner.member_id} <= known.keys():
         not_proven.append(_whose(language))
     sections.append(Section(say("What is not proven", "Was nicht bewiesen ist"), tuple(not_proven)))
     if not report.ok:
@@ -321,10 +332,11 @@ def _latest(report: ExportReport) -> Sequence[Cosigned]:
 
 def _whose(language: Language) -> str:
     return chooser(language)(
-        "Whose keys these are: the names are those that stand in the file. Give the members' cards that you have from"
-        " them (--card), or compare the member ids.",
-        "Wem die Schlüssel gehören: die Namen sind die in der Datei. Mit den Karten, die Sie von den Mitgliedern selbst"
-        " haben (--card), oder am Vergleich der Mitgliedskennungen zeigt es sich.",
+        "Whose keys these are, where you gave no card: the names are those that stand in the file, and anybody can make"
+        " a key. Give the cards of all members that you have from them (--card), or compare the member ids.",
+        "Wem die Schlüssel gehören, zu denen Sie keine Karte angegeben haben: die Namen sind die in der Datei, und"
+        " einen Schlüssel kann jeder machen. Mit den Karten aller Mitglieder, die Sie von ihnen selbst haben (--card),"
+        " oder am Vergleich der Mitgliedskennungen zeigt es sich.",
     )
 
 

@@ -45,7 +45,7 @@ from node.audit.merkle import Tree
 from node.audit.witness_notes import Ask, Cannot, Cosigned, Restored, Show
 from node.clock import Clock
 from node.identity.members import Member
-from node.store.schema import cosignatures, peer_checkpoints
+from node.store.schema import checkpoints, cosignatures, peer_checkpoints
 from psi.errors import BadSignature
 
 __all__ = ["ShrunkenLog", "Witness"]
@@ -223,16 +223,17 @@ class Witness:
         BadSignature if a question is about a state that we did not sign.
         """
         own = self._audit.key
+        for state in (note.checkpoint, *note.questions):  # first: the tree is all of the log
+            try:
+                state.verify(own)
+            except BadCheckpoint:
+                raise BadSignature("The other side asks about an audit log that we did not sign.") from None
         tree = self._audit.tree(connection)
         if not holds(tree, note.checkpoint.tree_size, note.checkpoint.root):
             return None
         sizes: list[int] = []
         lost: list[int] = []
         for question in note.questions:
-            try:
-                question.verify(own)
-            except BadCheckpoint:
-                raise BadSignature("The other side asks about an audit log that we did not sign.") from None
             (sizes if holds(tree, question.tree_size, question.root) else lost).append(question.tree_size)
         claim = self._claim(connection, tree, note.checkpoint, None)
         if lost:
@@ -245,7 +246,11 @@ class Witness:
         return Show(note.moment, note.checkpoint, proofs_between(tree, note.checkpoint, wanted), claim)
 
     def received(self, tx: Connection, member: Member, round_id: str, note: Cosigned) -> None:
-        """Keep a member's cosignature of our log. BadSignature if it does not hold."""
+        """Keep a member's cosignature of our log. BadSignature if it does not hold.
+
+        One of a state that was lost by a restore, which our log tells of, comes too late and is not kept: it would make
+        a log that was rightly put back look tampered with.
+        """
         cosigned = Cosignature(note.time, note.signature)
         try:
             note.checkpoint.verify(self._audit.key)
@@ -256,6 +261,8 @@ class Witness:
         place = place_of(member.member_id, round_id, note.moment, "ours")
         if tx.execute(select(cosignatures.c.log).where(*place)).first() is not None:
             return
+        if self._lost_by_restore(tx, note.checkpoint):
+            return
         self._audit.append(
             tx,
             "cosignature-received",
@@ -265,6 +272,14 @@ class Witness:
             tree_size=note.checkpoint.tree_size,
         )
         keep(tx, (member.member_id, round_id, note.moment, "ours"), note.checkpoint, cosigned)
+
+    @staticmethod
+    def _lost_by_restore(connection: Connection, one: Checkpoint) -> bool:
+        """Whether a state that we signed is not of our log any more, and an entry says why."""
+        here = select(checkpoints.c.root).where(checkpoints.c.tree_size == one.tree_size)
+        if connection.execute(here).scalar() == one.root:
+            return False
+        return any(position < one.tree_size for position, _body in restores(connection))
 
     @staticmethod
     def _claim(connection: Connection, tree: Tree, shown: Checkpoint, base: int | None) -> Restored | None:
@@ -279,9 +294,19 @@ class Witness:
     def recover(
         self, tx: Connection, member: Member, round_id: str, moment: str, checkpoint: Checkpoint, cosigned: Cosignature
     ) -> bool:
-        """Take back a cosigned checkpoint of ours from a file, both signatures verified; False if it is here."""
+        """Take back a cosigned checkpoint of ours from a file, both signatures verified; False if it is here.
+
+        A state that this member is known to have cosigned is here, whatever the file says of round and moment: nobody
+        signed these, and one true cosignature could come back under any number of them.
+        """
         place = place_of(member.member_id, round_id, moment, "ours")
-        if tx.execute(select(cosignatures.c.log).where(*place)).first() is not None:
+        same = (
+            cosignatures.c.member_id == member.member_id,
+            cosignatures.c.log == "ours",
+            cosignatures.c.tree_size == checkpoint.tree_size,
+            cosignatures.c.root == checkpoint.root,
+        )
+        if any(tx.execute(select(cosignatures.c.log).where(*here)).first() is not None for here in (place, same)):
             return False
         keep(tx, (member.member_id, round_id, moment, "ours"), checkpoint, cosigned)
         return True

@@ -37,6 +37,7 @@ __all__ = [
     "Cannot",
     "Cosigned",
     "Note",
+    "Proofs",
     "Restored",
     "Show",
     "read_note",

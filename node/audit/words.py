@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from node.audit.sentences import FACT_WORDS, SENTENCES
+from node.audit.sentences import FACT_WORDS, SENTENCES, WORDS
 from node.facts import FACTS, Fact
 
 __all__ = ["LANGUAGES", "Language", "chooser", "number", "sentence", "short"]
@@ -83,6 +83,11 @@ def _as_it_is(value: Fact, language: Language, _names: Mapping[str, str]) -> str
     return str(value)
 
 
+def _word(value: Fact, language: Language, names: Mapping[str, str]) -> str:
+    known = WORDS.get(value) if isinstance(value, str) else None
+    return known[LANGUAGES.index(language)] if known else _as_it_is(value, language, names)
+
+
 def _id(value: Fact, _language: Language, _names: Mapping[str, str]) -> str:
     return short(str(value))
 
@@ -101,4 +106,5 @@ _SHAPES: Mapping[str, Callable[[Fact, Language, Mapping[str, str]], str]] = {
     "digest": _id,
     "member": _member,
     "count": _count,
+    "word": _word,
 }

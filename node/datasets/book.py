@@ -35,6 +35,7 @@ from node.datasets.prepare import Progress, prepare
 from node.datasets.recordfile import LineWriter, RecordWriter, read_blocks, remove_file, remove_leftovers
 from node.datasets.records import PreparedRecord, marks, references
 from node.datasets.refresh import Changes, Past, Use, Writer, withdrawn
+from node.datasets.removed_lists import RemovedLists
 from node.datasets.report import Report
 from node.datasets.stop_list import StopLists, stop_digest
 from node.datasets.tables import Table
@@ -82,6 +83,7 @@ class DatasetBook:
         self.stop_lists = StopLists(store, clock)
         self.exclusions = Exclusions(store, clock)
         self.erased = Erased(store, random_bytes)
+        self._removed_lists = RemovedLists(store, self.exclusions, self.erased)
         folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
         current, needed = self._rows.versions(), self._rows.versions_of_rounds()
         remove_leftovers(folder, current | needed)
@@ -139,6 +141,9 @@ class DatasetBook:
                 self._audit.append(
                     tx, "dataset-added", dataset_id=file_id, by=by, **_audited(report), **_urgent(report, terms)
                 )
+                names = (name for block in self._version(file_id) for name in references(block))
+                for peer, kept_out in self._removed_lists.found_in(tx, names).items():
+                    self._exclude(tx, file_id, kept_out, by, peer)
                 self.memory.remember(tx, table.header, mapping)
         except IntegrityError:
             remove_file(self._folder, file_id)
@@ -284,6 +289,7 @@ class DatasetBook:
         """Forget a data set and delete its file; NotFound."""
         dataset = self.get(name)
         with self._store.transaction() as tx:
+            self._removed_lists.keep(tx, dataset.dataset_id)
             if self._rows.delete(tx, dataset):
                 self._audit.append(tx, "dataset-removed", dataset_id=dataset.dataset_id, by=by, usable=dataset.usable)
         remove_file(self._folder, dataset.version_id)
@@ -355,11 +361,14 @@ class DatasetBook:
         one member (member id); how many references that was not so of before. NotFound; UserError for too many."""
         dataset = self.get(name)
         with self._store.transaction() as tx:
-            added = self.exclusions.add(tx, dataset.dataset_id, peer, wanted)
-            if peer == EVERYBODY:
-                self._audit.append(tx, "consent-withdrawn", dataset_id=dataset.dataset_id, by=by, withdrawn=added)
-            else:  # from whom is not said here: members show each other their logs
-                self._audit.append(tx, "records-withheld", dataset_id=dataset.dataset_id, by=by, withheld=added)
+            return self._exclude(tx, dataset.dataset_id, wanted, by, peer)
+
+    def _exclude(self, tx: Connection, dataset_id: str, wanted: frozenset[str], by: str, peer: str) -> int:
+        added = self.exclusions.add(tx, dataset_id, peer, wanted)
+        if peer == EVERYBODY:
+            self._audit.append(tx, "consent-withdrawn", dataset_id=dataset_id, by=by, withdrawn=added)
+        else:  # from whom is not said here: members show each other their logs
+            self._audit.append(tx, "records-withheld", dataset_id=dataset_id, by=by, withheld=added)
         return added
 
     def readmit(self, name: str, wanted: frozenset[str], *, by: str, peer: str = EVERYBODY) -> int:
@@ -367,6 +376,7 @@ class DatasetBook:
         dataset = self.get(name)
         with self._store.transaction() as tx:
             back = self.exclusions.remove(tx, dataset.dataset_id, peer, wanted)
+            self._removed_lists.readmit(tx, peer, wanted)
             event = "consent-withdrawn" if peer == EVERYBODY else "records-withheld"
             self._audit.append(tx, event, dataset_id=dataset.dataset_id, by=by, state="readmitted", records=back)
         return back

@@ -12,7 +12,7 @@ Not promised: what an erased record's file left on the disk before its blocks ar
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,8 @@ from node.datasets.report import Report
 from node.datasets.takeover import ReadLines
 from node.ids import RandomBytes
 from node.store import Store
-from node.store.schema import erasures, settings
+from node.store.own_settings import own_key, read_own
+from node.store.schema import erasures
 
 __all__ = ["Cut", "Erased", "KeptOut", "cut", "without_references"]
 
@@ -51,31 +52,27 @@ class Erased:
         """Of one reference; makes the key if there is none yet."""
         return _digest(self._made(tx), reference)
 
+    def digests(self, tx: Connection, references: Iterable[str]) -> dict[str, str]:
+        """Digest, as hex digits -> reference, of many."""
+        key = self._made(tx)
+        return {_digest(key, reference).hex(): reference for reference in references}
+
     def wide_digest(self, tx: Connection, reference: str) -> bytes:
         """Another one, of WIDE_BYTES, that a second person approves before anything is erased."""
         text = reference.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(text, key=self._made(tx), digest_size=WIDE_BYTES, person=b"bm erase wanted").digest()
 
     def _made(self, tx: Connection) -> bytes:
-        key = self._key(tx)
-        if key is None:
-            key = self._random_bytes(KEY_BYTES)
-            sealed = self._store.cells.seal("settings", _KEY, "value", key)
-            tx.execute(settings.insert().values(key=_KEY, value=sealed))
-        return key
+        return own_key(self._store, tx, _KEY, self._random_bytes, KEY_BYTES)
 
     def test(self) -> Callable[[str], bool] | None:
         """Says of a reference if its record was erased; None if none ever was."""
         with self._store.read() as connection:
             known = frozenset(connection.execute(select(erasures.c.digest)).scalars())
-            key = self._key(connection)
+            key = read_own(self._store, connection, _KEY)
         if not known or key is None:
             return None
         return lambda reference: _digest(key, reference) in known
-
-    def _key(self, connection: Connection) -> bytes | None:
-        sealed = connection.execute(select(settings.c.value).where(settings.c.key == _KEY)).scalar()
-        return None if sealed is None else self._store.cells.unseal("settings", _KEY, "value", sealed)
 
 
 def _digest(key: bytes, reference: str) -> bytes:

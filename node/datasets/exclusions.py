@@ -68,6 +68,11 @@ class Exclusions:
         with self._store.read() as connection:
             return {row.peer: row.records for row in connection.execute(query.order_by(exclusions.c.peer))}
 
+    def everything(self, tx: Connection, dataset_id: str) -> dict[str, frozenset[str]]:
+        """Member id (`EVERYBODY` for what was withdrawn) -> the references on that list of a data set."""
+        peers = tx.execute(select(exclusions.c.peer).where(exclusions.c.dataset_id == dataset_id)).scalars().all()
+        return {peer: self._references(tx, dataset_id, peer) for peer in peers}
+
     def add(self, tx: Connection, dataset_id: str, peer: str, references: Iterable[str]) -> int:
         """Keep references from a member, or with `EVERYBODY` from all; how many are new. UserError for too many."""
         before = self._references(tx, dataset_id, peer)

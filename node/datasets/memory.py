@@ -5,12 +5,12 @@ Kept in the node's settings under the header's fingerprint, sealed: column names
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection
 
 from node.datasets.mapping import Mapping, fingerprint
 from node.errors import UserError
 from node.store import Store
-from node.store.schema import settings
+from node.store.own_settings import read_own, write_own
 
 __all__ = ["MappingMemory"]
 
@@ -23,19 +23,14 @@ class MappingMemory:
 
     def remember(self, tx: Connection, header: Sequence[str], mapping: Mapping) -> None:
         """Within the caller's transaction; a later mapping for the same header replaces it."""
-        key = _key(header)
-        sealed = self._store.cells.seal("settings", key, "value", mapping.canonical())
-        tx.execute(delete(settings).where(settings.c.key == key))
-        tx.execute(insert(settings).values(key=key, value=sealed))
+        write_own(self._store, tx, _key(header), mapping.canonical())
 
     def recall(self, header: Sequence[str]) -> Mapping | None:
         """The mapping last used for this header, None if there is none, or if it is one that is no longer allowed."""
-        key = _key(header)
         with self._store.read() as connection:
-            sealed = connection.execute(select(settings.c.value).where(settings.c.key == key)).scalar_one_or_none()
-        if sealed is None:
+            plain = read_own(self._store, connection, _key(header))
+        if plain is None:
             return None
-        plain = self._store.cells.unseal("settings", key, "value", sealed)
         try:
             return Mapping.parse(plain)
         except UserError:

@@ -172,8 +172,8 @@ ROW_REASONS: Mapping[str, tuple[str, str]] = {
         "Correct the date, or add a column that says yes or no to: is this a child.",
     ),
     "child/born-recently": (
-        "By the date of birth the person may be under 18: it is kept out of rounds (only agreements for children could "
-        "include it).",
+        "By the date of birth the person may be under 18: it is kept out of every round that is not about "
+        "children alone.",
         "Check the date of birth.",
     ),
     "class/blank": ("This row does not say what kind of record it is, so it was left out.", "Fill in the cell."),

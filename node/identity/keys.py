@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
-from sqlalchemy import Connection, select
 
 from node.clock import Clock
 from node.errors import StateDamaged, UserError
@@ -28,6 +27,7 @@ from node.identity.cards import Profile, SignedCard, issue_card, member_id_of, p
 from node.identity.certificates import Certificate, new_certificate, new_tls_key
 from node.ids import RandomBytes
 from node.store import Store
+from node.store.own_settings import read_own
 from node.store.schema import settings
 from node.wire.sealing import Place, SealBrokenError, open_note
 from node.wire.signing import labelled, verify
@@ -93,7 +93,7 @@ class Identity:
             CARD: signed.to_bytes(),
         }
         with store.transaction() as tx:
-            if _read(store, tx, _IDENTITY_KEY) is not None:
+            if read_own(store, tx, _IDENTITY_KEY) is not None:
                 raise UserError(
                     "This node already has an identity.", advice="Use another folder for another organisation."
                 )
@@ -106,8 +106,8 @@ class Identity:
     def load(cls, store: Store) -> "Identity":
         """The identity in the store. Raises UserError when the node has none yet, StateDamaged when it is broken."""
         with store.read() as tx:
-            cells = [_read(store, tx, key) for key in (_IDENTITY_KEY, TLS_KEY, SEALING_KEY, CARD)]
-            previous = _read(store, tx, PREVIOUS_SEALING_KEY)
+            cells = [read_own(store, tx, key) for key in (_IDENTITY_KEY, TLS_KEY, SEALING_KEY, CARD)]
+            previous = read_own(store, tx, PREVIOUS_SEALING_KEY)
         if cells[0] is None:
             raise UserError("This node has no identity yet.", advice="Run `blindmatch node init` first.")
         identity_key, tls_key_pem, sealing_key, card_file = (cell or b"" for cell in cells)
@@ -203,8 +203,3 @@ class _KeySigner:
 
 def _raw_public(key: Ed25519PrivateKey | X25519PrivateKey) -> bytes:
     return key.public_key().public_bytes_raw()
-
-
-def _read(store: Store, tx: Connection, key: str) -> bytes | None:
-    value = tx.execute(select(settings.c.value).where(settings.c.key == key)).scalar_one_or_none()
-    return None if value is None else store.cells.unseal("settings", key, "value", value)

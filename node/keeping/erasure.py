@@ -31,6 +31,7 @@ from node.errors import NotFound, UserError
 from node.rounds.book import RoundBook
 from node.rounds.leads import LeadBook
 from node.store import Store
+from node.store.entries import tells_of
 from node.store.schema import audit_entries, contacts, erasures, feedback, reviews
 
 __all__ = ["PLACES", "Erasing", "Erasure", "Past", "nothing_found"]
@@ -131,9 +132,8 @@ class Erasing:
             for made in cuts:
                 self._datasets.settle(made)
         with self._store.read() as connection:
-            backups = connection.execute(
-                select(func.count()).select_from(audit_entries).where(audit_entries.c.body.contains('"backup-made"'))
-            ).scalar_one()
+            query = select(func.count()).select_from(audit_entries).where(tells_of("backup-made"))
+            backups = connection.execute(query).scalar_one()
         return Erasure(past, self.counts(reference), _rounds(cuts, uses), int(backups))
 
     def _no_running_round(self, wanted: frozenset[str]) -> None:
@@ -184,6 +184,7 @@ class Erasing:
 
 
 def nothing_found() -> NotFound:
+    """Nothing here carries the reference."""
     return NotFound(
         "No data set, no lead and no list of this node has a record with that reference. Nothing was erased.",
         advice="References are compared letter by letter. `blindmatch retention show` shows what was erased before.",

@@ -5,8 +5,7 @@ while nothing else happened is one reading: otherwise the note of a reading woul
 """
 
 import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,11 +25,18 @@ from node.clock import timestamp
 from node.errors import UserError
 from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation, Reply, Request
-from node.store.files import FILE_MODE, sync_folder
+from node.store.files import new_file
 from node.store.schema import audit_entries
 
 __all__ = [
     "OPERATIONS",
+    "AuditReply",
+    "AuditRequest",
+    "EntryView",
+    "ExportReply",
+    "ExportRequest",
+    "VerifyReply",
+    "cosigned_by",
     "cosigned_of",
     "cosigned_of_ours",
     "entries_of",
@@ -150,7 +156,7 @@ def _show(parts: Parts, request: AuditRequest, _progress: Progress) -> AuditRepl
     if request.by is None and not parts.roster.open:
         raise UserError(
             "People are registered at this node, so whoever reads the log says who they are.",
-            advice="Name yourself with --reader; you are then asked for your own passphrase.",
+            advice="Name yourself with --by; you are then asked for your own passphrase.",
         )
     query, fits = _filter(parts, request)
     names, total = names_of(parts), parts.audit.size()
@@ -211,7 +217,8 @@ def _filter(parts: Parts, request: AuditRequest) -> tuple[Select[Any], Any]:
             and ("member" not in wanted or wanted["member"] in (facts.get("member"), facts.get("peer")))
             and (
                 request.staff is None
-                or request.staff in [facts.get(name) for name in ("by", "second", "leaving", "joining")]
+                or request.staff.casefold()
+                in [str(facts.get(name)).casefold() for name in ("by", "second", "leaving", "joining")]
             )
         )
 
@@ -260,12 +267,16 @@ def cosigned_of_ours(parts: Parts) -> list[Cosigned]:
 
 
 def cosigned_of(parts: Parts, log: str) -> list[Cosigned]:
-    known = parties(parts)
+    """The same of one log: "ours", cosigned by others, or "theirs", cosigned here."""
     with parts.store.read() as connection:
-        held = Witness.held(connection, log)
+        return cosigned_by(connection, parties(parts), log)
+
+
+def cosigned_by(connection: Connection, known: Mapping[str, Party], log: str) -> list[Cosigned]:
+    """The same inside the caller's transaction, of the members that are `known`."""
     return [
         Cosigned(known[member_id], round_id, at, checkpoint, cosignature)
-        for member_id, round_id, at, checkpoint, cosignature in held
+        for member_id, round_id, at, checkpoint, cosignature in Witness.held(connection, log)
         if member_id in known
     ]
 
@@ -317,32 +328,13 @@ def _edge(connection: Connection, first: int) -> RightEdge:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> int:
-    """Write a new file, readable by its owner alone, and bring it to the disk; its size in bytes. None is left if
-    anything goes wrong."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            size = sum(file.write(f"{line}\n".encode()) for line in lines)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(OSError):  # some sticks' file systems cannot; the file itself is on the disk
-            sync_folder(path.absolute().parent)
-    except BaseException as error:
-        path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _unwritable(path, error) from None
-        raise
-    return size
-
-
-def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(f"The file {path} cannot be written: {error.strerror}.", advice="Choose another place.")
+    """Write a new file (`node.store.files.new_file`); its size in bytes."""
+    with new_file(path) as file:
+        return sum(file.write(f"{line}\n".encode()) for line in lines)
 
 
 def owner_of(parts: Parts) -> Party:
+    """This organisation, as an export names the owner of its log."""
     card = parts.identity.signed_card.card
     return Party(parts.identity.member_id, card.name, parts.identity.public_key)
 

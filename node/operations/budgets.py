@@ -10,6 +10,7 @@ from node.clock import Clock
 from node.errors import UserError
 from node.identity.members import Member, MemberState
 from node.ids import new_id
+from node.operations.members import alias_of
 from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation, Reply, Request
 from node.policy.budgets import SETTINGS_ID
@@ -18,7 +19,19 @@ from node.policy.limits import APPROVAL_FLOOR_YEARS, Limits
 from node.rounds.states import RoundState
 from node.staff import Approval, Role, Subject
 
-__all__ = ["OPERATIONS", "BudgetReply", "GrantReply", "grant_approved", "grant_words"]
+__all__ = [
+    "OPERATIONS",
+    "BudgetReply",
+    "GrantReply",
+    "GrantRequest",
+    "GrantView",
+    "LimitsView",
+    "MemberBudget",
+    "RevokeRequest",
+    "SettingsRequest",
+    "grant_approved",
+    "grant_words",
+]
 
 
 class GrantRequest(Request):
@@ -116,9 +129,8 @@ def grant_approved(grants: GrantBook, audit: AuditLog, clock: Clock, tx: Connect
 def grant_words(parts: Parts, grant_id: str) -> str:
     """What a second person is asked to approve, with the years that it means."""
     grant = GrantBook(parts.store, parts.approvals).find(grant_id)
-    known = {member.member_id: member.alias for member in parts.members.list()}
-    alias = known.get(grant.peer, "a member that was removed")
-    return f"grant {grant_id[:8]}. {grant.sentence(alias, parts.budget.limits).rstrip('.')}"
+    said = grant.sentence(alias_of(parts, grant.peer), parts.budget.limits)
+    return f"grant {grant_id[:8]}. {said.rstrip('.')}"
 
 
 def _show(parts: Parts, _request: Nothing, _progress: Progress) -> BudgetReply:
@@ -223,7 +235,7 @@ def _approve_settings(parts: Parts, request: SettingsRequest, progress: Progress
     if not asked.needs_approval:
         raise UserError(
             f"The limits in the settings need nobody's approval: {asked.sentence()}",
-            advice=f"Only limits below {APPROVAL_FLOOR_YEARS} years do.",
+            advice=f"Only limits below {APPROVAL_FLOOR_YEARS} years do, and long windows that allow more at once.",
         )
     if parts.budget.settings_hold:
         raise UserError("The limits in the settings were approved already, as they are.")

@@ -7,19 +7,19 @@ from sqlalchemy import Connection, select
 
 from node.audit.certificate import MAX_ENTRIES, Evidence, make_certificate, of_round, statement_digest
 from node.audit.certificate import verify_certificate as check_certificate
-from node.audit.export import Cosigned, Party
+from node.audit.continuity import holds
+from node.audit.export import Party
 from node.audit.verdicts import certificate_page
-from node.audit.witness import Witness
 from node.audit.words import Language
 from node.clock import timestamp
 from node.errors import NodeError, NotFound
-from node.operations.audit import owner_of, parties
+from node.operations.audit import cosigned_by, owner_of, parties
 from node.operations.parts import Parts, Progress
 from node.operations.table import Operation, Reply, Request
 from node.rounds.book import Round
 from node.store.schema import audit_entries, signatures
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "CertificateReply", "CertificateRequest"]
 
 MAX_COSIGNATURES_OF_ROUND = 16
 """Cosignatures that go into a certificate, in number; a round of two members has two."""
@@ -104,9 +104,7 @@ def _evidence(parts: Parts, tx: Connection, found: Round, known: Mapping[str, Pa
         # Certificates and readings may be many; how the round went stands at the beginning.
         entries = [*entries[: MAX_ENTRIES - 1], entries[-1]]
     cosigned = [
-        Cosigned(known[member_id], round_id, at, seen, cosignature)
-        for member_id, round_id, at, seen, cosignature in Witness.held(tx, "ours")
-        if member_id in known and seen.tree_size <= tree.size and tree.root(seen.tree_size) == seen.root
+        one for one in cosigned_by(tx, known, "ours") if holds(tree, one.checkpoint.tree_size, one.checkpoint.root)
     ]
     chosen = [one for one in cosigned if one.round_id == found.round_id][:MAX_COSIGNATURES_OF_ROUND]
     if cosigned and cosigned[-1] not in chosen:

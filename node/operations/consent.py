@@ -31,6 +31,13 @@ from node.store.schema import charges
 __all__ = [
     "MAX_SHOWN_RECORDS",
     "OPERATIONS",
+    "CoverageReply",
+    "CoverageRequest",
+    "ExcludedReply",
+    "ReadmitRequest",
+    "TouchedView",
+    "WithdrawRequest",
+    "WithholdRequest",
     "coverage_of_round",
     "coverage_view",
     "kept_out_leads",
@@ -219,6 +226,7 @@ def _coverage(parts: Parts, request: CoverageRequest, _progress: Progress) -> Co
 
 
 def coverage_view(parts: Parts, found: Round, dataset: Dataset, counted: Coverage) -> CoverageView:
+    """The numbers of a coverage beside what was agreed."""
     terms = found.manifest.member(parts.identity.member_id)
     return CoverageView(
         dataset=dataset.name,

@@ -47,6 +47,7 @@ from node.operations.dataset_forms import (
 )
 from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation
+from node.operations.urgent_rows import with_second
 from node.rounds.book import Round
 
 __all__ = ["OPERATIONS", "uses_of", "view_of"]
@@ -195,10 +196,12 @@ def _preview(parts: Parts, request: PreviewRequest, progress: Progress) -> Previ
 
 def _add(parts: Parts, request: AddRequest, progress: Progress) -> AddReply:
     profile = _profile(request)
-    terms = _terms(request, profile)
-    check_second(terms, request.by)
-    if request.marked_copy is not None:
+    check_second(_terms(request, profile), request.by)
+    if request.marked_copy is not None or request.second:
         parts.datasets.check_name(request.name)
+    request = with_second(parts, request, request.path)
+    terms = _terms(request, profile)
+    if request.marked_copy is not None:
         check_place(Path(request.marked_copy))
     marked = None
     with _open(request.path, request, profile) as table:
@@ -223,9 +226,19 @@ def _add(parts: Parts, request: AddRequest, progress: Progress) -> AddReply:
             )
     return AddReply(
         **_reported(parts, dataset),
-        warnings=_warnings(proposal, terms),
+        warnings=[*_kept_out_before(parts, dataset), *_warnings(proposal, terms)],
         marked_copy=marked,
     )
+
+
+def _kept_out_before(parts: Parts, dataset: Dataset) -> list[str]:
+    """A warning if records were withdrawn or withheld in a data set that was removed since."""
+    if not (kept_out := sum(parts.datasets.exclusions.counts(dataset.dataset_id).values())):
+        return []
+    return [
+        f"{kept_out} record(s) were withdrawn, or kept from a member, in a data set that was removed. That "
+        "holds here, too. If the person agreed again: `blindmatch dataset readmit`."
+    ]
 
 
 def _refresh(parts: Parts, request: RefreshRequest, progress: Progress) -> RefreshReply:
@@ -234,8 +247,9 @@ def _refresh(parts: Parts, request: RefreshRequest, progress: Progress) -> Refre
     assert request.path is not None
     path = request.path
     profile = _profile(request)
+    check_second(dataset.terms(request.second), request.by)
+    request = with_second(parts, request, path)
     terms = dataset.terms(request.second)
-    check_second(terms, request.by)
     if request.marked_copy is not None:
         check_place(Path(request.marked_copy))
     marked = None

@@ -5,6 +5,7 @@ from pydantic import Field
 from node.operations.round_forms import RoundReply, RoundRequest
 from node.operations.table import Reply, Request
 from node.rounds.lead_notes import Status
+from node.rounds.reviews import MOST_REVIEWED_AT_ONCE
 
 __all__ = [
     "MOST_LISTED",
@@ -25,9 +26,6 @@ __all__ = [
 MOST_LISTED = 5_000
 """Leads in one reply, in number."""
 
-MOST_NAMED = 1_000
-"""Leads that one command may name, in number."""
-
 
 class ListRequest(Request):
     """`round`: the beginning of a round's id, empty for all rounds. `status`: one of `Status`, or "open" for leads that
@@ -41,7 +39,7 @@ class ListRequest(Request):
 class LeadsRequest(RoundRequest):
     """`leads` are numbers within the round, never references."""
 
-    leads: list[int] = Field(min_length=1, max_length=MOST_NAMED)
+    leads: list[int] = Field(min_length=1, max_length=MOST_REVIEWED_AT_ONCE)
     by: str
 
 

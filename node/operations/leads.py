@@ -159,6 +159,7 @@ def _different(parts: Parts, request: DifferentRequest, _progress: Progress) -> 
 
 def _feedback(parts: Parts, request: LeadsRequest, _progress: Progress) -> ToldReply:
     found = parts.book.find(request.round)
+    parts.negotiation.expect_not_frozen(found)
     told = parts.reviews.tell(found, request.leads, by=request.by)
     parts.wake(found.round_id)
     return ToldReply(

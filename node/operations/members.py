@@ -21,6 +21,8 @@ __all__ = [
     "AddRequest",
     "CardReply",
     "CardView",
+    "ChildrenReply",
+    "ChildrenRequest",
     "ConfirmRequest",
     "MemberList",
     "MemberReply",
@@ -29,6 +31,7 @@ __all__ = [
     "ReachRequest",
     "RemoveRequest",
     "VersionsReply",
+    "alias_of",
     "card_view",
     "member_view",
 ]
@@ -132,6 +135,12 @@ class VersionsReply(Reply):
     normaliser: str
     software: str
     clock_ahead_seconds: float = Field(description="how far the other node's clock is ahead of ours")
+
+
+def alias_of(parts: Parts, member_id: str) -> str:
+    """What this organisation calls a member, in a sentence; also one that is not in the book any more."""
+    known = {member.member_id: member.alias for member in parts.members.list()}
+    return known.get(member_id, "a member that was removed")
 
 
 def card_view(card: Card) -> CardView:

@@ -17,17 +17,17 @@ from node.operations.audit import names_of
 from node.operations.datasets import uses_of
 from node.operations.parts import Parts, Progress
 from node.operations.report_words import in_words
-from node.operations.retention import MAX_REFERENCE_CHARACTERS, erasing_of
+from node.operations.retention import MAX_ASKED_CHARACTERS, erasing_of
 from node.operations.table import Operation, Reply, Request
 from node.rounds.book import Round
 
-__all__ = ["OPERATIONS", "ReportReply", "noted"]
+__all__ = ["OPERATIONS", "PersonRequest", "ReportReply", "noted"]
 
 
 class PersonRequest(Request):
     """`record`: the reference of the person's record."""
 
-    record: str = Field(min_length=1, max_length=MAX_REFERENCE_CHARACTERS, repr=False)
+    record: str = Field(min_length=1, max_length=MAX_ASKED_CHARACTERS, repr=False)
     by: str
     lang: Language = "en"
 
@@ -48,6 +48,7 @@ def noted(parts: Parts, kind: str, by: str, round_id: str | None = None) -> None
 
 
 def _person(parts: Parts, request: PersonRequest, _progress: Progress) -> ReportReply:
+    request = request.model_copy(update={"record": " ".join(request.record.split())})  # as data sets spell it
     say = chooser(request.lang)
     sections: list[Section] = []
     figures: dict[str, Any] = {"datasets": 0, "rounds": [], "erased_at": None}
@@ -90,7 +91,15 @@ def _person(parts: Parts, request: PersonRequest, _progress: Progress) -> Report
                 f"Er wurde am {figures['erased_at']} gelöscht; der Knoten weiß das nur aus einer Prüfsumme der Nummer.",
             )
         )
-    if not figures["datasets"] and not rounds and figures["erased_at"] is None:
+    listed = 0 if figures["datasets"] else parts.datasets.exclusions.mentions(request.record)
+    if listed:
+        summary.append(
+            say(
+                f"Its number stands on {listed} list(s) of withdrawn or withheld records.",
+                f"Seine Nummer steht auf {listed} Liste(n) zurückgezogener oder vorenthaltener Datensätze.",
+            )
+        )
+    if not figures["datasets"] and not rounds and not listed and figures["erased_at"] is None:
         summary.append(
             say("This node holds nothing under this number.", "Dieser Knoten hat unter dieser Nummer nichts.")
         )
@@ -147,13 +156,17 @@ def _held(parts: Parts, dataset: Dataset, records: Sequence[PreparedRecord], req
 
 def _consent(record: PreparedRecord, language: Language) -> list[str]:
     say, consent = chooser(language), record.consent
-    everything = say("everything", "alles")
+    everything, everybody = say("everything", "alles"), say("everybody", "alle")
     if not consent.given:
         found = [say("There is no consent: this record takes part in nothing.", "Es gibt keine Einwilligung.")]
     else:
         kinds, receivers, purposes = (
-            ", ".join(sorted(chosen)) if chosen is not None else everything
-            for chosen in (consent.kinds, consent.receivers, consent.purposes)
+            ", ".join(sorted(chosen)) if chosen is not None else whole
+            for chosen, whole in (
+                (consent.kinds, everything),
+                (consent.receivers, everybody),
+                (consent.purposes, everything),
+            )
         )
         until = consent.until.isoformat() if consent.until is not None else say("it is withdrawn", "auf Widerruf")
         found = [

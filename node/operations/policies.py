@@ -5,10 +5,9 @@ import hashlib
 import json
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from node.agreement.manifest import Manifest
-from node.audit import AuditLog
 from node.errors import UserError
 from node.identity.members import Member, MemberBook
 from node.operations.parts import Parts, Progress
@@ -17,16 +16,21 @@ from node.policy import RULES
 from node.policy.narrowing import Policy, load_policy, policy_digest
 from node.policy.words import asks
 from node.staff import Approval
-from node.store import Store
-from node.store.schema import settings
 from node.wire import strict_json
 
-__all__ = ["OPERATIONS", "ExplainReply", "PolicyReply", "children_approved", "children_digest", "note_policy"]
+__all__ = [
+    "OPERATIONS",
+    "ExplainReply",
+    "ExplainRequest",
+    "PolicyReply",
+    "RuleView",
+    "SettingView",
+    "children_approved",
+    "children_digest",
+]
 
 MAX_FILE_CHARACTERS = 256 * 1024
 """Longest file that is read as an agreement: one as it is printed is some times as long as its canonical bytes."""
-
-_KNOWN = "policy/digest"
 
 
 class RuleView(Reply):
@@ -181,22 +185,6 @@ def _plain(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(value) or "-"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def note_policy(store: Store, audit: AuditLog, policy: Policy) -> None:
-    """Write into the log that another policy is in force than at the last start; its digest tells which."""
-    digest = policy_digest(policy).hex()
-    with store.transaction() as tx:
-        known = tx.execute(select(settings.c.value).where(settings.c.key == _KNOWN)).scalar_one_or_none()
-        if known is None and not policy.narrowed():
-            return
-        if known == digest.encode():
-            return
-        audit.append(tx, "policy-changed", digest=digest)
-        if known is None:
-            tx.execute(settings.insert().values(key=_KNOWN, value=digest.encode()))
-        else:
-            tx.execute(settings.update().where(settings.c.key == _KNOWN).values(value=digest.encode()))
 
 
 def children_digest(member: Member) -> bytes:

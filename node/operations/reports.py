@@ -28,7 +28,7 @@ from node.operations.table import Operation, Request
 from node.rounds.book import Round
 from node.store.schema import audit_entries
 
-__all__ = ["OPERATIONS"]
+__all__ = ["OPERATIONS", "Learned", "PeriodRequest", "RoundRequest"]
 
 MAX_ENTRIES_TOLD = 2_000
 """Entries of one round that a report tells one by one, in number."""

@@ -4,7 +4,6 @@ from typing import Any
 
 from pydantic import Field
 
-from node.audit import NoteKey
 from node.clock import timestamp
 from node.errors import UserError
 from node.keeping.erasure import Erasing, Past, nothing_found
@@ -14,10 +13,22 @@ from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation, Reply, Request
 from node.staff import Approval, Subject
 
-__all__ = ["OPERATIONS", "erasing_of", "retention_of"]
+__all__ = [
+    "MAX_ASKED_CHARACTERS",
+    "OPERATIONS",
+    "DeletedView",
+    "EraseReply",
+    "EraseRequest",
+    "ErasureView",
+    "KeptView",
+    "RetentionReply",
+    "RunReply",
+    "erasing_of",
+    "retention_of",
+]
 
-MAX_REFERENCE_CHARACTERS = 1_000
-"""Longest record reference that is looked for, in characters."""
+MAX_ASKED_CHARACTERS = 1_000
+"""Longest text that is looked for as a record reference, in characters: room for blanks around one."""
 
 
 class KeptView(Reply):
@@ -69,7 +80,7 @@ class EraseRequest(Request):
     """`second` is needed as long as no staff is registered; afterwards the second person approves by their own
     command."""
 
-    record: str = Field(min_length=1, max_length=MAX_REFERENCE_CHARACTERS, repr=False)
+    record: str = Field(min_length=1, max_length=MAX_ASKED_CHARACTERS, repr=False)
     by: str
     second: str = ""
 
@@ -180,10 +191,9 @@ def _waiting(parts: Parts, approval: Approval) -> EraseReply:
 
 
 def _log(parts: Parts) -> dict[str, str]:
-    key = NoteKey.of_member(parts.identity.member_id, parts.identity.public_key)
     with parts.store.transaction() as tx:
         now = parts.audit.checkpoint(tx)
-    return {"checkpoint": now.to_text(key), "public_key": parts.identity.public_key.hex()}
+    return {"checkpoint": now.to_text(parts.audit.key), "public_key": parts.identity.public_key.hex()}
 
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (

@@ -143,14 +143,14 @@ def _release(parts: Parts, request: ReleaseRequest, _progress: Progress) -> Rele
             "A number that was given is not that of a lead of this round. Nothing was released.",
             advice="`blindmatch round results` shows them.",
         )
-    chosen = _without_kept_out(parts, found, chosen, total)
-    most = found.manifest.reply.max_released
-    if found.manifest.mode == "released" and (total if chosen is None else len(chosen)) > most:
-        raise UserError(
-            f"The agreement lets this side release at most {most} records.",
-            advice="Choose fewer.",
-        )
     with parts.store.transaction() as tx:
+        chosen = _without_kept_out(parts, found, chosen, total)  # in here: somebody may withdraw at this very moment
+        most = found.manifest.reply.max_released
+        if found.manifest.mode == "released" and (total if chosen is None else len(chosen)) > most:
+            raise UserError(
+                f"The agreement lets this side release at most {most} records.",
+                advice="Choose fewer.",
+            )
         if parts.book.decision(found.round_id) is not None:
             raise UserError("This decision has already been made.")
         released = parts.leads.mark(tx, found.round_id, None if chosen is None else set(chosen))

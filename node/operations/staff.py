@@ -6,6 +6,7 @@ from pydantic import Field
 
 from node.errors import NotAllowed, UserError
 from node.operations.budgets import grant_words
+from node.operations.members import alias_of
 from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation, Reply, Request, SecretRequest
 from node.rounds.second_person import approver_role
@@ -190,13 +191,14 @@ def _what(parts: Parts, asked: Approval) -> str:
         case Subject.STAFF:
             return f"register {asked.subject_id}"
         case Subject.UNFREEZE | Subject.CHILDREN_MEMBER:
-            known = {member.member_id: member.alias for member in parts.members.list()}
-            alias = known.get(asked.subject_id, "a member that was removed")
+            alias = alias_of(parts, asked.subject_id)
             return f"{'unfreeze' if asked.subject is Subject.UNFREEZE else 'rounds about children with'} {alias}"
         case Subject.GRANT:
             return grant_words(parts, asked.subject_id)
         case Subject.ERASE:
             return "erase a record of this node"
+        case Subject.URGENT_ROWS:
+            return f"take rows in urgent danger into the data set {asked.subject_id}, without a consent"
         case Subject.BUDGET_SETTINGS:
             return f"the limits in [budget] of config.toml: {parts.budget.asked.sentence().rstrip('.')}"
 

@@ -124,6 +124,7 @@ class Dispatcher:
             raise UserError(f"The command does not have the right form: {place}: {first['msg']}.") from None
         if isinstance(by := getattr(asked, "by", None), str):
             self._parts.roster.admit(by, operation.role, credential)
+            asked = asked.model_copy(update={"by": self._parts.roster.spelt(by)})  # so that the log finds it
         if isinstance(asked, SecretRequest):
             asked.take(new_credential)
         reply: Reply = operation.handler(self._parts, asked, _timed(progress, self._parts.clock))

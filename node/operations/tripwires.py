@@ -10,7 +10,15 @@ from node.staff import Subject
 from node.tripwires import Freeze
 from node.tripwires.words import WHAT_NOW, frozen_sentence, hit_sentence
 
-__all__ = ["OPERATIONS", "EvidenceReply", "FreezeView", "ShowMemberReply", "UnfreezeReply"]
+__all__ = [
+    "OPERATIONS",
+    "EvidenceReply",
+    "EvidenceRequest",
+    "FreezeView",
+    "ShowMemberReply",
+    "UnfreezeReply",
+    "UnfreezeRequest",
+]
 
 
 class FreezeView(Reply):

@@ -170,9 +170,14 @@ TURNS: tuple[Turn, ...] = (
         "start",
         lambda scene: scene.state is RoundState.AGREED and scene.convenes,
         Whose.YOU,
-        _fixed("The convener can start the round."),
+        _fixed("Everybody has signed; whoever proposed it can start the round."),
     ),
-    Turn("they-start", _in(RoundState.AGREED), Whose.CONVENER, _fixed("The convener can start the round.")),
+    Turn(
+        "they-start",
+        _in(RoundState.AGREED),
+        Whose.CONVENER,
+        _fixed("Everybody has signed; whoever proposed it can start the round."),
+    ),
     Turn(
         "decide",
         _in(RoundState.DECIDING),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from node.agreement.manifest import Manifest
 from node.agreement.terms import moment
 from node.policy.budgets import charge_for
+from node.policy.narrowing import MOST_APPROVERS
 from node.policy.verdict import Context, NamedRule, Verdict
 from psi.identifiers import NORMALISER_VERSION
 from psi.identifiers.version import newer
@@ -121,7 +122,7 @@ class Supported(NamedRule):
             (manifest.protocol == "group", "rounds of more than two members (protocol 'group')"),
             (manifest.protocol == "lookup", "one-sided look-ups (protocol 'lookup')"),
             (manifest.series is not None, "a standing watch (a series of rounds)"),
-            (any(member.approvers > 2 for member in manifest.members), "more than two approvers at a member"),
+            (any(one.approvers > MOST_APPROVERS for one in manifest.members), "more than two approvers at a member"),
         )
         for asked, what in missing:
             if asked:

@@ -38,9 +38,10 @@ from node.agreement.manifest import Manifest
 from node.clock import Clock, timestamp
 from node.errors import RefusedByPolicy
 from node.policy.grants import Grant, GrantBook
-from node.policy.limits import APPROVAL_FLOOR_YEARS, Limits
+from node.policy.limits import APPROVAL_FLOOR_YEARS, MOST_DAYS_AT_ONCE, Limits
 from node.staff import Approvals, Subject
 from node.store import Store
+from node.store.entries import tells_of
 from node.store.schema import audit_entries, charges
 
 __all__ = ["ASK_FOR_GRANT", "SETTINGS_ID", "Budget", "BudgetSpent", "charge_for", "closed_sentence"]
@@ -187,10 +188,13 @@ class Budget:
         """What the limits mean, whether those of the settings hold, and if the budget is closed after a restore."""
         said, until = self.limits.sentence(), self.closed_until()
         if not self.settings_hold:
+            why = f"Less than {APPROVAL_FLOOR_YEARS} years"
+            if self._asked.years_in_all >= APPROVAL_FLOOR_YEARS:
+                why = f"More at once than {MOST_DAYS_AT_ONCE} days give"
             said += (
-                f" The settings ask for more: {self._asked.sentence()} Less than {APPROVAL_FLOOR_YEARS} years needs "
-                "two people, so this has no effect until it was asked for and approved: `blindmatch budget "
-                "approve-settings --by NAME`, by one person and then by another."
+                f" The settings ask for more: {self._asked.sentence()} {why} needs two people, so this has no effect "
+                "until it was asked for and approved: `blindmatch budget approve-settings --by NAME`, by one person "
+                "and then by another."
             )
         return said + ("" if until is None else f" {closed_sentence(until)}")
 
@@ -198,7 +202,7 @@ class Budget:
         """Whether the charges are those that the audit log tells of: each has an entry of its own transaction."""
         noted: Counter[tuple[str, str]] = Counter()
         written: Counter[tuple[str, str]] = Counter()
-        entries = select(audit_entries.c.body).where(audit_entries.c.body.contains('"event":"budget-charged"'))
+        entries = select(audit_entries.c.body).where(tells_of("budget-charged"))
         with self._store.read() as connection:
             for row in connection.execute(select(charges.c.peer, charges.c.round_id, charges.c.elements)):
                 written[row.peer, row.round_id] += row.elements
@@ -231,7 +235,7 @@ class Budget:
 
     def _restored_at(self, connection: Connection) -> datetime | None:
         if self._restored is None:  # looked up once: a node is restored while it does not run
-            restored = select(audit_entries.c.position).where(audit_entries.c.body.contains('"event":"node-restored"'))
+            restored = select(audit_entries.c.position).where(tells_of("node-restored"))
             last = connection.execute(restored.order_by(audit_entries.c.position.desc()).limit(1)).scalar()
             self._restored = (None,)
             if last is not None:

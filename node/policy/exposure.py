@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
 from node.store import Store
-from node.store.schema import exposures, settings
+from node.store.own_settings import own_key
+from node.store.schema import exposures
 
-__all__ = ["MOST_DIGESTS", "MOST_ROUNDS", "Exposures", "Shown", "Sketch"]
+__all__ = ["MOST_DIGESTS", "MOST_ROUNDS", "Digests", "Exposures", "Shown", "Sketch"]
 
 MOST_DIGESTS = 65_536
 """Digests that are kept of one list, in number: 512 KiB."""
@@ -113,13 +114,7 @@ class Exposures:
     def sketch(self) -> Sketch:
         """An empty one, with this node's key; the key is made the first time."""
         with self._store.transaction() as tx:
-            sealed = tx.execute(select(settings.c.value).where(settings.c.key == _KEY_NAME)).scalar()
-            if sealed is not None:
-                return Sketch(self._store.cells.unseal("settings", _KEY_NAME, "value", sealed))
-            key = self._random_bytes(KEY_BYTES)
-            value = self._store.cells.seal("settings", _KEY_NAME, "value", key)
-            tx.execute(insert(settings).values(key=_KEY_NAME, value=value))
-        return Sketch(key)
+            return Sketch(own_key(self._store, tx, _KEY_NAME, self._random_bytes, KEY_BYTES))
 
     def compare(self, peer: str, made: Sketch, *, but: str = "") -> Shown:
         """The list in `made` with everything that was shown to `peer`, but for the round `but`."""

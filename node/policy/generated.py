@@ -37,7 +37,16 @@ from numpy.typing import NDArray
 from node.errors import RefusedByPolicy
 from psi.identifiers import CATALOGUE, Person
 
-__all__ = ["LARGEST_SHARE", "LEAST_VALUES", "WATCHED_KINDS", "Finding", "ListRefused", "SeriesWatch", "in_series"]
+__all__ = [
+    "LARGEST_SHARE",
+    "LEAST_VALUES",
+    "WATCHED_KINDS",
+    "Finding",
+    "ListRefused",
+    "Numbers",
+    "SeriesWatch",
+    "in_series",
+]
 
 LEAST_VALUES = 100
 """Values in series of one kind below which no list is refused, in number."""

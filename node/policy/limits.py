@@ -6,7 +6,9 @@ A country has some 10^8 telephone numbers. Whoever may have E elements evaluated
 
 20,000 elements in 10 days are 137 years; 1 million in 30 days are 8.2. A budget that one member, or all of them
 together, would walk a country with in fewer than APPROVAL_FLOOR_YEARS years needs a second person's approval. Until it
-is there the budget is the most that needs none (`Limits.within_floor`). The figure is printed wherever a budget is set.
+is there the budget is the most that needs none (`Limits.within_floor`). Nor does a long window
+help, since all of it may go on one day: what nobody has to approve is never more than `MOST_DAYS_AT_ONCE` days allow.
+The figure is printed wherever a budget is set.
 """
 
 import hashlib
@@ -15,13 +17,16 @@ from math import floor
 
 from node.wire.strict_json import canonical
 
-__all__ = ["APPROVAL_FLOOR_YEARS", "COUNTRY_NUMBERS", "Limits", "years_to_walk", "years_words"]
+__all__ = ["APPROVAL_FLOOR_YEARS", "COUNTRY_NUMBERS", "MOST_DAYS_AT_ONCE", "Limits", "years_to_walk", "years_words"]
 
 COUNTRY_NUMBERS = 10**8
 """Telephone numbers that a large country can give out."""
 
 APPROVAL_FLOOR_YEARS = 20
 """A budget that walks a country's numbers in fewer years than this needs a second person's approval."""
+
+MOST_DAYS_AT_ONCE = 31
+"""Days of that pace which may be used at once without a second person, however long the window is."""
 
 DAYS_PER_YEAR = 365.25
 
@@ -63,11 +68,12 @@ class Limits:
     @property
     def needs_approval(self) -> bool:
         """Whether the budget is so large that a second person has to approve it."""
-        return self.years_in_all < APPROVAL_FLOOR_YEARS  # never more years than one peer needs
+        return self.within_floor() != self
 
     def within_floor(self) -> "Limits":
         """The same, as far as it needs nobody's approval."""
-        most = max(1, floor(COUNTRY_NUMBERS * self.days / DAYS_PER_YEAR / APPROVAL_FLOOR_YEARS))
+        days = min(self.days, MOST_DAYS_AT_ONCE)
+        most = max(1, floor(COUNTRY_NUMBERS * days / DAYS_PER_YEAR / APPROVAL_FLOOR_YEARS))
         return Limits(min(self.elements_per_peer, most), min(self.elements_in_all, most), self.days)
 
     def digest(self) -> bytes:

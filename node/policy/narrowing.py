@@ -26,6 +26,7 @@ __all__ = [
     "LEAST_RECORDS",
     "LONGEST_AGREEMENT_DAYS",
     "LONGEST_RETENTION_DAYS",
+    "MOST_APPROVERS",
     "Limits",
     "Policy",
     "Refuse",
@@ -40,8 +41,10 @@ LEAST_RECORDS = 3
 """Least number of records that a member has to declare, and of numbers in a band of a count."""
 
 MOST_LEAST_RECORDS = 1_000_000
+"""Most that an organisation can ask for there, in number."""
 MOST_KEY_BITS = 40
 MOST_APPROVERS = 2
+"""People that an agreement can ask for at one member, in number."""
 
 ALLOWED_PURPOSES = frozenset(
     {"protect_victims", "find_missing_persons", "deconflict_cases", "find_recurring_contacts", "check_employers"}

@@ -33,7 +33,7 @@ class Context:
     `cards` holds the cards of confirmed members by member id, this node's own included. `dataset` is None until one is
     chosen.
     `remaining` is the number of elements that may still be evaluated for the other side now (`Budget.remaining`),
-    `budget` what that is when nothing is spent (`Budget.per_peer`); `closed` says why nothing is left for anybody, if
+    `budget` what that is when nothing is spent (`Budget.allowance`); `closed` says why nothing is left for anybody, if
     this node was restored from a backup lately.
     `policy` is what this organisation allows less of than the rules do, `refused` the member ids that it names;
     `children` holds the members (member ids) that two people here let take part in rounds about children, `frozen`

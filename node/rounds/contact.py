@@ -10,7 +10,8 @@ Only where the agreement provides for it, only for leads that both sides know (`
 either side has said so. Until then neither learns more than that the other would speak to it. An offer stands for
 the card of a desk (`[contact]` of the settings), and for the fields of the closed list that the agreement names, read
 from our own data set at the moment of giving: a record that may no longer take part in the round (withdrawn, expired,
-withheld, erased) is not spoken about, and its offer is taken back instead.
+withheld, erased) is not spoken about, and its offer is taken back instead. To a frozen member nothing is offered or
+given; what both offered meanwhile goes with the next offer after two people here have lifted the freeze.
 
 One table says what may follow on what, for what we say and for what the other side says alike:
 
@@ -34,7 +35,7 @@ from node.agreement.ladder import NO_DAY
 from node.audit import AuditLog
 from node.clock import Clock, timestamp
 from node.config import ContactSection
-from node.datasets.records import PreparedRecord
+from node.datasets.records import PreparedRecord, marks
 from node.errors import Busy, NodeError, RefusedByPolicy, UserError
 from node.rounds.book import Round
 from node.rounds.lead_notes import ContactCard, Gift, read_contact, write_gifts, write_offer, write_withdrawal
@@ -43,13 +44,14 @@ from node.rounds.mailbox import Letter, Outbox
 from node.rounds.negotiation import Negotiation
 from node.rounds.participation import Asked, participation
 from node.rounds.parties import peer_of, require_member
+from node.rounds.results import Lead
 from node.rounds.shared import chosen_leads, expect_known, handles_of, known_to_both, may_be_told, may_tell
 from node.store import Store
 from node.store.schema import contacts
 from node.wire.envelope import EnvelopeKind
 from psi.errors import UnexpectedMessage
 
-__all__ = ["ContactDesk", "Exchange"]
+__all__ = ["GIVEN", "NONE", "ContactDesk", "Exchange"]
 
 NONE, OFFERED, GIVEN, WITHDRAWN = "none", "offered", "given", "withdrawn"
 
@@ -105,10 +107,10 @@ class ContactDesk:
         self._provided_for(found)
         may_tell(found, self.clock.now())
         require_member(self.negotiation.members, peer_of(found))
+        self.negotiation.expect_not_frozen(found)
         ContactCard.of(self.section)
         chosen = chosen_leads(self.leads, found, numbers)
-        allowed = self._records(found, {lead.reference for lead in chosen.values()})
-        barred = sorted(number for number, lead in chosen.items() if lead.reference not in allowed)
+        barred = sorted(chosen.keys() - self._records(found, chosen).keys())
         if barred:
             raise RefusedByPolicy(
                 f"The record of lead {barred[0]} may not take part in this round any more, so it is not spoken about.",
@@ -199,6 +201,8 @@ class ContactDesk:
 
         Reads the data set once. What may not be spoken about any more is taken back instead.
         """
+        if peer_of(found) in self.negotiation.freezes.frozen(tx):
+            return
         ours, theirs = self._rows(tx, found.round_id, "ours"), self._rows(tx, found.round_id, "theirs")
         ready: dict[int, list[str]] = {}
         for handle in sorted(ours):
@@ -206,10 +210,10 @@ class ContactDesk:
                 ready.setdefault(ours[handle].body["lead"], []).append(handle)
         if not ready:
             return
-        known = {number: lead.reference for number, lead in known_to_both(self.leads, found) if number in ready}
+        known = {number: lead for number, lead in known_to_both(self.leads, found) if number in ready}
         try:
             card = ContactCard.of(self.section)
-            records = self._records(found, set(known.values()))
+            records = self._records(found, known)
         except Busy:
             raise
         except NodeError:  # no card or no data set any more: nothing can be given
@@ -217,7 +221,7 @@ class ContactDesk:
         matches: dict[str, dict[str, str]] = {}
         back: list[str] = []
         for number, handles in ready.items():
-            record = records.get(known.get(number, ""))
+            record = records.get(number)
             if record is None or card is None:
                 back += handles
                 continue
@@ -252,14 +256,26 @@ class ContactDesk:
             self._save(tx, found.round_id, handle, "ours", WITHDRAWN, rows[handle].body)
         self._send(tx, found, write_withdrawal(handles))
 
-    def _records(self, found: Round, references: set[str]) -> dict[str, PreparedRecord]:
-        """Reference -> the first record of ours that carries it and may take part in the round today."""
+    def _records(self, found: Round, leads: Mapping[int, Lead]) -> dict[int, PreparedRecord]:
+        """Lead number -> the first record of ours that it is about and that may take part in the round today.
+
+        Where several records carry one reference (a mother and a child), it is the one about the person of the lead.
+        """
         me, today = self.negotiation.identity.member_id, self.clock.now().date()
         asked = Asked.of(found.manifest, me, today, self.negotiation.excluded(found))
-        allowed: dict[str, PreparedRecord] = {}
+        carrying: dict[str, list[PreparedRecord]] = {lead.reference: [] for lead in leads.values()}
         for record in self.negotiation.records(found):
-            if record.reference in references and participation(record, asked) is None:
-                allowed.setdefault(record.reference, record)
+            if record.reference in carrying:
+                carrying[record.reference].append(record)
+        allowed: dict[int, PreparedRecord] = {}
+        for number, lead in leads.items():
+            records = carrying[lead.reference]
+            if len(records) > 1:
+                persons = [person for _, person in marks(record.to_line() for record in records)]
+                records = [one for one, person in zip(records, persons, strict=True) if person == lead.person]
+            taking_part = [record for record in records if participation(record, asked) is None]
+            if taking_part:
+                allowed[number] = taking_part[0]
         return allowed
 
     def _fields(self, found: Round, record: PreparedRecord) -> dict[str, str]:

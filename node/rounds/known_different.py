@@ -24,7 +24,7 @@ from sqlalchemy import Connection, func, select
 from node.audit import AuditLog
 from node.clock import Clock, timestamp
 from node.datasets.records import PreparedRecord
-from node.errors import NodeError, NotFound, RefusedByPolicy, UserError
+from node.errors import NodeError, RefusedByPolicy, UserError
 from node.ids import RandomBytes
 from node.rounds.book import Round
 from node.rounds.leads import LeadBook
@@ -32,7 +32,8 @@ from node.rounds.negotiation import Negotiation
 from node.rounds.parties import peer_of
 from node.rounds.results import Lead
 from node.store import Store
-from node.store.schema import known_different, settings
+from node.store.own_settings import own_key
+from node.store.schema import known_different
 from psi.codec import length_prefixed
 from psi.errors import RefusedValue
 from psi.identifiers import Rule, tokens
@@ -63,7 +64,7 @@ class KnownDifferent:
     def note(self, found: Round, numbers: Sequence[int], *, by: str, undo: bool = False) -> int:
         """Put what these leads agree in on the list, or with `undo` take it off; how many leads. NotFound for a lead
         that does not exist, UserError if our record is not in the data set any more."""
-        wanted = {number: self._lead(found, number) for number in set(numbers)}
+        wanted = {number: self.leads.named(found.round_id, number) for number in set(numbers)}
         if not wanted:
             raise UserError("No lead was named.", advice="Name one with --lead.")
         values = self._values(found, {lead.reference for lead in wanted.values()})
@@ -132,15 +133,6 @@ class KnownDifferent:
         with self.store.read() as connection:
             return int(connection.execute(select(func.count()).select_from(known_different)).scalar_one())
 
-    def _lead(self, found: Round, number: int) -> Lead:
-        page = self.leads.list(found.round_id, first=number, limit=1) if number > 0 else []
-        if not page or page[0][1] == "erased":
-            raise NotFound(
-                f"This round has no lead number {number}. Nothing was noted.",
-                advice="`blindmatch lead list` shows the numbers.",
-            )
-        return page[0][2]
-
     def _values(self, found: Round, references: set[str]) -> dict[str, _Values]:
         """What our records with these references are compared by. Walks the data set once."""
         rules = found.manifest.rules()
@@ -156,13 +148,7 @@ class KnownDifferent:
 
     def _key(self, tx: Connection) -> bytes:
         """Made when it is first needed, and sealed."""
-        sealed = tx.execute(select(settings.c.value).where(settings.c.key == KEY_SETTING)).scalar()
-        if sealed is not None:
-            return self.store.cells.unseal("settings", KEY_SETTING, "value", sealed)
-        key = self.random_bytes(KEY_BYTES)
-        value = self.store.cells.seal("settings", KEY_SETTING, "value", key)
-        tx.execute(settings.insert().values(key=KEY_SETTING, value=value))
-        return key
+        return own_key(self.store, tx, KEY_SETTING, self.random_bytes, KEY_BYTES)
 
 
 def _tokens(rules: Sequence[Rule], record: PreparedRecord) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,9 @@
 A lead is named by its match handles, never by a reference. There is one way to write each (canonical JSON), every word
 is of a closed list, every field has a shape and a greatest length: what is not exactly this is refused before it is
 looked at. Each note travels in an envelope of its own, sealed for the other side's card (`node.wire.sealing`).
+
+Line ends stand behind the JSON up to a multiple of PAD_BYTES: else those who carry the envelope would see by its length
+how many handles a lead has, and, beside a card that is known, whether somebody is in urgent danger.
 """
 
 import re
@@ -28,11 +31,13 @@ from psi.errors import MalformedMessage
 
 __all__ = [
     "MAX_HANDLES",
+    "PAD_BYTES",
     "ContactCard",
     "Gift",
     "Handles",
     "Judged",
     "Status",
+    "padded",
     "read_contact",
     "read_feedback",
     "write_feedback",
@@ -46,6 +51,9 @@ MAX_HANDLES = 512
 
 MAX_GIFTS = 40
 """Matches that one note brings a card for, in number: with every agreed field that is within MAX_LONG_NOTE_BYTES."""
+
+PAD_BYTES = 4 * 1024
+"""A note has a multiple of this many bytes: what is said about one lead fits into the first."""
 
 _HANDLE = re.compile(f"[0-9a-f]{{{2 * HANDLE_BYTES}}}")
 _PARTS = ("desk", "phone", "email", "hours")
@@ -120,24 +128,28 @@ class Gift:
 
 def write_feedback(status: Status, handles: Sequence[str]) -> list[bytes]:
     """One note, or several for many handles."""
-    return [strict_json.canonical({"handles": part, "status": status.value}) for part in _split(handles, MAX_HANDLES)]
+    return [padded({"handles": part, "status": status.value}) for part in _split(handles, MAX_HANDLES)]
 
 
 def write_offer(handles: Sequence[str]) -> list[bytes]:
-    return [strict_json.canonical({"act": "offer", "handles": part}) for part in _split(handles, MAX_HANDLES)]
+    return [padded({"act": "offer", "handles": part}) for part in _split(handles, MAX_HANDLES)]
 
 
 def write_withdrawal(handles: Sequence[str]) -> list[bytes]:
-    return [strict_json.canonical({"act": "withdraw", "handles": part}) for part in _split(handles, MAX_HANDLES)]
+    return [padded({"act": "withdraw", "handles": part}) for part in _split(handles, MAX_HANDLES)]
 
 
 def write_gifts(card: ContactCard, matches: Mapping[str, Mapping[str, str]]) -> list[bytes]:
     return [
-        strict_json.canonical(
-            {"act": "give", "card": card.parts(), "matches": {handle: dict(matches[handle]) for handle in part}}
-        )
+        padded({"act": "give", "card": card.parts(), "matches": {handle: dict(matches[handle]) for handle in part}})
         for part in _split(list(matches), MAX_GIFTS)
     ]
+
+
+def padded(content: Mapping[str, Any]) -> bytes:
+    """The bytes of a note with this content."""
+    data = strict_json.canonical(dict(content))
+    return data + b"\n" * (-len(data) % PAD_BYTES)
 
 
 def read_feedback(payload: bytes) -> Judged:
@@ -170,10 +182,10 @@ def read_contact(payload: bytes, fields: Sequence[str]) -> Handles | Gift:
 
 def _note(payload: bytes, keys: set[str] | None) -> dict[str, Any]:
     try:
-        note = strict_json.parse(payload, max_bytes=MAX_LONG_NOTE_BYTES)
+        note = strict_json.parse(payload.rstrip(b"\n"), max_bytes=MAX_LONG_NOTE_BYTES)
     except ValueError:
         _refuse()
-    if not isinstance(note, dict) or (keys is not None and set(note) != keys):
+    if not isinstance(note, dict) or padded(note) != payload or (keys is not None and set(note) != keys):
         _refuse()
     return note
 

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select
 
 from node.clock import timestamp
-from node.errors import StateDamaged
+from node.errors import NotFound, StateDamaged
 from node.rounds.results import Agreement, Lead
 from node.store import Store
 from node.store.schema import results
@@ -85,6 +85,16 @@ class LeadBook:
     def list(self, round_id: str, *, first: int, limit: int) -> list[tuple[int, str, Lead]]:
         """Number, status and lead, in order: number `first` and following, at most `limit` of them."""
         return list(self._walk(round_id, first, first + limit - 1))
+
+    def named(self, round_id: str, number: int) -> Lead:
+        """The lead that a person named by its number. NotFound if there is none, or none any more."""
+        page = self.list(round_id, first=number, limit=1) if number > 0 else []
+        if not page or page[0][1] == "erased":
+            raise NotFound(
+                f"This round has no lead number {number}. Nothing was changed.",
+                advice="`blindmatch lead list` shows the numbers.",
+            )
+        return page[0][2]
 
     def walk(self, round_id: str) -> Iterator[Lead]:
         """All leads of a round, in order, a block of them in memory at a time."""

@@ -85,7 +85,6 @@ class Negotiation:
     room: Room
     exposures: Exposures
     wake: Callable[[str], None]
-    least_approvers: int = 1
     policy: Policy = field(default_factory=Policy)
     _shown: dict[str, Shown] = field(default_factory=dict)
 
@@ -159,7 +158,7 @@ class Negotiation:
             raise NotAllowed("This node convenes the round but is no member of it, so there is nothing to sign.")
         dataset = self.datasets.get(dataset_name)
         self._check_signable(found, dataset, by)
-        two = approvers_needed(found.manifest, self.identity.member_id, self.least_approvers) > 1
+        two = approvers_needed(found.manifest, self.identity.member_id) > 1
         if two and not urgent:
             digest = sign_digest(found.manifest, dataset.dataset_id)
             with self.store.transaction() as tx:
@@ -465,6 +464,11 @@ class Negotiation:
             children=frozenset(member.member_id for member in known if member.children),
             frozen=self.freezes.frozen(),
         )
+
+    def expect_not_frozen(self, found: Round) -> None:
+        """RefusedByPolicy if a member of the round is frozen here now."""
+        with self.store.read() as connection:
+            self._refuse_frozen(connection, found)
 
     def _refuse_frozen(self, tx: Connection, found: Round) -> None:
         frozen = self.freezes.frozen(tx)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 
 from node.audit import AuditLog
 from node.clock import Clock, timestamp
-from node.errors import NotFound, UserError
+from node.errors import UserError
 from node.rounds.book import Round
 from node.rounds.lead_notes import Status, read_feedback, write_feedback
 from node.rounds.leads import LeadBook
@@ -28,12 +28,12 @@ from node.store.schema import feedback, reviews
 from node.wire.envelope import EnvelopeKind
 from psi.errors import UnexpectedMessage
 
-__all__ = ["LATEST_DUE_DAYS", "Review", "Reviews"]
+__all__ = ["LATEST_DUE_DAYS", "MOST_REVIEWED_AT_ONCE", "Review", "Reviews"]
 
 LATEST_DUE_DAYS = 366
 """How far ahead a follow-up may be due, in days: what nobody looks at within a year is not followed up."""
 
-MOST_REVIEWED_AT_ONCE = 1000
+MOST_REVIEWED_AT_ONCE = 1_000
 """Leads that one command may decide about, in number."""
 
 
@@ -67,7 +67,7 @@ class Reviews:
         if not chosen or len(chosen) > MOST_REVIEWED_AT_ONCE:
             raise UserError(f"Name between one lead and {MOST_REVIEWED_AT_ONCE:,}.")
         for number in chosen:
-            self._exists(found, number)
+            self.leads.named(found.round_id, number)
         with self.store.transaction() as tx:
             known = self.latest(found.round_id)
             final = [number for number in chosen if number in known and known[number].status is Status.WITHDRAWN]
@@ -122,7 +122,7 @@ class Reviews:
         if missing := chosen.keys() - decided.keys():
             raise UserError(
                 f"Nothing was decided about lead {min(missing)} yet. Nothing was sent.",
-                advice="Decide first, for example with `blindmatch lead confirm`.",
+                advice="Decide first: `blindmatch lead confirm`, `reject` or another; `different` decides nothing.",
             )
         told = {number: decided[number].status for number in chosen}
         with self.store.transaction() as tx:
@@ -199,14 +199,6 @@ class Reviews:
                         round_id=round_id, handle=handle, direction=direction, status=status.value, at=now
                     )
                 )
-
-    def _exists(self, found: Round, number: int) -> None:
-        page = self.leads.list(found.round_id, first=number, limit=1) if number > 0 else []
-        if not page or page[0][1] == "erased":
-            raise NotFound(
-                f"This round has no lead number {number}. Nothing was changed.",
-                advice="`blindmatch lead list` shows the numbers.",
-            )
 
     def _days(self, status: Status, due_on: str | None) -> int | None:
         """Days until a follow-up is due; None for any other status."""

@@ -1,27 +1,25 @@
 """Who has to agree at this node before a round is signed: one person, or two (four eyes).
 
-The agreement says for each member how many people approve it there; this node may ask for more, never for fewer, and
-a round about children always takes two. What the second person approves is the digest of the agreement and of which
-data set takes part: another data set, or another agreement, has to be asked for again.
+The agreement says for each member how many people approve it there, never fewer than this organisation demands (rule
+`approvers`); a round about children always takes two. What the second person approves is the digest of the agreement
+and of which data set takes part: another data set, or another agreement, has to be asked for again.
 """
 
 import hashlib
 
 from node.agreement.manifest import Manifest
+from node.policy.narrowing import MOST_APPROVERS
 from node.staff import Role
 from psi.codec import length_prefixed
 
-__all__ = ["MOST_APPROVERS", "approver_role", "approvers_needed", "sign_digest"]
-
-MOST_APPROVERS = 2
-"""People that an agreement can ask for at one member, in number."""
+__all__ = ["approver_role", "approvers_needed", "sign_digest"]
 
 
-def approvers_needed(manifest: Manifest, me: str, least: int = 1) -> int:
-    """How many people here have to agree to this round: 1 or 2. `least`: what this node asks for by itself."""
+def approvers_needed(manifest: Manifest, me: str) -> int:
+    """How many people here have to agree to this round: 1 or 2."""
     if manifest.children == "only":
         return MOST_APPROVERS
-    return max(manifest.member(me).approvers, least)
+    return manifest.member(me).approvers
 
 
 def approver_role(manifest: Manifest) -> Role:

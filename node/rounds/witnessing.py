@@ -8,6 +8,9 @@
 They travel in the line of notes, beside the protocol, also when the round is over. Nothing is answered, counted or
 released in a round until the other side's opening was proven (`proven`): a log that is not shown to go on costs the
 round, at its deadline at the latest.
+
+Proofs are made of the whole log, so nothing is said or shown in a round that our people have not signed, and a flood of
+questions is not even looked at.
 """
 
 from dataclasses import dataclass
@@ -17,10 +20,12 @@ from sqlalchemy import Connection, func, select
 from node.audit import Checkpoint
 from node.audit.witness import Witness
 from node.audit.witness_notes import Ask, Cannot, Cosigned, Note, Show, read_note
+from node.errors import RefusedByPolicy
 from node.identity.members import MemberBook
 from node.rounds.book import Round
 from node.rounds.mailbox import Letter, Outbox
 from node.rounds.parties import peer_of, require_member
+from node.rounds.states import RoundState
 from node.store import Store
 from node.store.schema import outbox
 from node.wire.envelope import EnvelopeKind
@@ -43,10 +48,15 @@ class Witnessing:
     witness: Witness
 
     def take(self, tx: Connection, found: Round, letter: Letter) -> None:
-        """PeerError for a note that is none, or of a log that does not go on; NotFound if its sender is no member."""
+        """PeerError for a note that is none, or of a log that does not go on; NotFound if its sender is no member;
+        RefusedByPolicy in a round that was never agreed."""
         if letter.sender != found.peer:
             raise UnexpectedMessage("A party that is no member of the round sent a note about audit logs.")
+        if found.state is RoundState.PROPOSED or not (found.started or found.state is RoundState.AGREED):
+            raise RefusedByPolicy("A note about audit logs came in a round that was never agreed here.")
         member, note = require_member(self.members, letter.sender), read_note(letter.payload)
+        if isinstance(note, Ask) and self._sent(tx, found) >= MOST_WITNESS_NOTES:
+            return  # before anything is computed: an answer is made of the whole log
         answer: Note | None = None
         if isinstance(note, Show):
             answer = self.witness.shown(tx, member, found.round_id, note)

@@ -33,6 +33,7 @@ class Subject(StrEnum):
     CHILDREN_MEMBER = "children-member"  # the member's id
     STAFF = "staff"  # the label
     ERASE = "erase"  # the keyed digest of a record's reference
+    URGENT_ROWS = "urgent-rows"  # the data set's name
 
 
 SECOND: Mapping[Subject, Role] = MappingProxyType(
@@ -44,6 +45,7 @@ SECOND: Mapping[Subject, Role] = MappingProxyType(
         Subject.CHILDREN_MEMBER: Role.CHILDREN,
         Subject.STAFF: Role.APPROVER,
         Subject.ERASE: Role.APPROVER,
+        Subject.URGENT_ROWS: Role.APPROVER,
     }
 )
 """The role that the second person needs, where staff is registered."""

@@ -114,6 +114,11 @@ class Roster:
                 return person
         raise NotFound("Nobody of that label is registered here.", advice="`blindmatch staff list` shows who is.")
 
+    def spelt(self, label: str) -> str:
+        """A label as it is registered, whatever case its letters were typed in; as it was typed where nobody has it."""
+        folded = label.casefold()
+        return next((person.label for person in self.people() if person.label.casefold() == folded), label)
+
     def demand(self, tx: Connection, label: str, role: Role) -> None:
         """NotAllowed if staff is registered and this is nobody active with that role. Proves nothing: see `admit`."""
         if self.open:

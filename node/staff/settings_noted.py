@@ -1,24 +1,25 @@
-"""The settings file, as the log knows it.
+"""The files that people change by hand, as the log knows them: `config.toml`, and `policy.toml` beside it.
 
-`config.toml` is changed by hand, so nobody says who did it or when. What the log can do is to say *that*: whenever a
-node is opened and the file is another one than the log last heard of, there is an entry with its SHA-256 before
-anything else happens under the new settings. The digest that was noted is sealed: whoever changes the database without
-a key cannot make a change look as if it had been told already. (The policy file has an event of its own.)
+Nobody says who changed them or when. What the log can do is to say *that*: whenever a node is opened and what a file
+says is something else than the log last heard of, there is an entry with its SHA-256 before anything else happens under
+it. The digest that was noted is sealed, and a node is made with it: whoever changes the database without a key cannot
+make a change look as if it had been told already, neither by another digest nor by none.
 """
 
 import hashlib
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from node.errors import UserError
 from node.staff.approvals import AuditTrail
 from node.store import Store
-from node.store.schema import settings
+from node.store.own_settings import read_own, write_own
 
-__all__ = ["note_settings", "remember_settings", "settings_digest"]
+__all__ = ["note_policy", "note_settings", "remember_policy", "remember_settings", "settings_digest"]
 
-_KEY = "settings-noted"
+_SETTINGS = "settings-noted"
+_POLICY = "policy-noted"
 
 
 def settings_digest(path: Path) -> bytes:
@@ -34,18 +35,29 @@ def settings_digest(path: Path) -> bytes:
 
 def remember_settings(tx: Connection, store: Store, digest: bytes) -> None:
     """From now on the log knows these settings: they are those of a new node, or an entry tells of them."""
-    tx.execute(settings.delete().where(settings.c.key == _KEY))
-    tx.execute(settings.insert().values(key=_KEY, value=store.cells.seal("settings", _KEY, "value", digest)))
+    write_own(store, tx, _SETTINGS, digest)
 
 
 def note_settings(store: Store, audit: AuditTrail, path: Path) -> bool:
     """Tell the log if the settings are others than it last heard of; whether they are. Nothing is written else."""
-    digest = settings_digest(path)
+    return _note(store, audit, _SETTINGS, "settings-changed", settings_digest(path), kind="settings")
+
+
+def remember_policy(tx: Connection, store: Store, digest: bytes) -> None:
+    """The same for the policy that is in force (`node.policy.narrowing.policy_digest`)."""
+    write_own(store, tx, _POLICY, digest)
+
+
+def note_policy(store: Store, audit: AuditTrail, digest: bytes) -> bool:
+    """Tell the log if another policy is in force than it last heard of; whether it is."""
+    return _note(store, audit, _POLICY, "policy-changed", digest)
+
+
+def _note(store: Store, audit: AuditTrail, name: str, event: str, digest: bytes, **facts: str) -> bool:
     with store.read() as connection:
-        row = connection.execute(select(settings.c.value).where(settings.c.key == _KEY)).scalar()
-    if row is not None and store.cells.unseal("settings", _KEY, "value", row) == digest:
-        return False
+        if read_own(store, connection, name) == digest:
+            return False
     with store.transaction() as tx:
-        audit.append(tx, "settings-changed", kind="settings", digest=digest.hex())
-        remember_settings(tx, store, digest)
+        audit.append(tx, event, digest=digest.hex(), **facts)
+        write_own(store, tx, name, digest)
     return True

@@ -14,8 +14,9 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from node.errors import Busy, StateDamaged
+from node.errors import Busy, StateDamaged, UserError
 
 __all__ = [
     "FILE_MODE",
@@ -23,6 +24,7 @@ __all__ = [
     "NO_FOLDER_LOCKS",
     "NotFlushed",
     "lock_file",
+    "new_file",
     "replace_file",
     "sync_folder",
     "write_all",
@@ -84,6 +86,34 @@ def _stands(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except OSError:
         return False
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that a person named and that does not exist yet, readable by its owner alone, on the disk when the block
+    ends. UserError if there is one already or it cannot be written; whatever goes wrong, none is left."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+    except FileExistsError:
+        raise UserError(f"There is already a file {path}.", advice="Choose another name, or remove it.") from None
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(OSError):  # some sticks' file systems cannot; the file itself is on the disk
+            sync_folder(path.absolute().parent)
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from None
+        raise
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"The file {path} cannot be written: {error.strerror}.", advice="Choose another place.")
 
 
 def replace_file(path: Path, data: bytes) -> None:

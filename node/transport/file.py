@@ -16,14 +16,14 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import BinaryIO
 
 from node.errors import UserError
-from node.store.files import sync_folder
+from node.store.files import new_file
 from node.wire.envelope import MAX_ENVELOPE_OVERHEAD_BYTES, MAX_PAYLOAD_BYTES, MEMBER_ID_CHARACTERS, ROUND_ID_CHARACTERS
 from node.wire.receipts import MAX_RECEIPTS_BYTES
 
@@ -82,36 +82,20 @@ def write_leg(path: Path, header: Header, items: Iterable[Item]) -> int:
     """Write a whole file that does not exist yet, readable by its owner only, and bring it to the disk. Gives its size
     in bytes. If anything goes wrong no file is left. UserError if there is a file already, or no room."""
     digest, size = hashlib.sha256(), 0
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise UserError(f"There is already a file {path}.", advice="Choose another name, or remove it.") from None
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    with new_file(path) as file:
 
-            def put(data: bytes) -> None:
-                nonlocal size
-                digest.update(data)
-                size += file.write(data)
+        def put(data: bytes) -> None:
+            nonlocal size
+            digest.update(data)
+            size += file.write(data)
 
-            put(header.to_bytes())
-            for kind, data in items:
-                assert len(data) <= MAX_ITEM_BYTES[kind]
-                put(bytes((kind,)) + len(data).to_bytes(4, "big"))
-                put(data)
-            put(bytes((_END,)))
-            size += file.write(digest.digest())
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(OSError):  # some sticks' file systems cannot; the file itself is on the disk
-            sync_folder(path.absolute().parent)
-    except BaseException as error:
-        path.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _unwritable(path, error) from None
-        raise
+        put(header.to_bytes())
+        for kind, data in items:
+            assert len(data) <= MAX_ITEM_BYTES[kind]
+            put(bytes((kind,)) + len(data).to_bytes(4, "big"))
+            put(data)
+        put(bytes((_END,)))
+        size += file.write(digest.digest())
     return size
 
 
@@ -189,7 +173,3 @@ _AGAIN = (
 
 def _damaged(how: str) -> LegDamaged:
     return LegDamaged(f"The file {how}: it is not as it was written.", advice=_AGAIN)
-
-
-def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(f"The file {path} cannot be written: {error.strerror}.", advice="Choose another place.")

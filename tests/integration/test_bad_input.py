@@ -23,7 +23,8 @@ from tests.support.small_rounds import OURS, knows, run_through, write_numbers
 from tests.support.two_nodes import ShiftedClock, two
 
 MAPPING = {"Case": "reference", "Phone": "phone", "Consent": "consent"}
-TABLES = ("members", "datasets", "rounds", "signatures", "outbox", "inbox", "results", "charges", "settings")
+TABLES = ("members", "datasets", "rounds", "signatures", "outbox", "inbox", "results", "charges", "reviews", "grants")
+"""Not `settings`: a key for digests of our own is made there when it is first needed."""
 CANARY = "+49 1512 3456789"
 
 

@@ -135,7 +135,7 @@ def envelopes(source: random.Random) -> list[bytes]:
         Envelope(
             source.randbytes(16).hex(), "a" * 32, "b" * 32, source.randrange(2**32), kind, source.randbytes(size)
         ).to_bytes()
-        for kind, size in zip(EnvelopeKind, (0, 1, 50, 200, 400, 800, 2000), strict=True)
+        for kind, size in zip(EnvelopeKind, (0, 1, 50, 200, 400, 800, 2000, 4096, 100, 8192), strict=True)
     ]
 
 

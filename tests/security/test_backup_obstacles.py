@@ -61,7 +61,7 @@ def damage_a_record(parts: Parts) -> None:
 
 def damage_the_log(parts: Parts) -> None:
     with parts.store.transaction() as tx:
-        tx.exec_driver_sql("update audit_entries set body = replace(body, 'ada', 'eve') where position = 1")
+        tx.exec_driver_sql("update audit_entries set body = replace(body, 'ada', 'eve')")
 
 
 DAMAGE: dict[str, tuple[Callable[[Parts], None], str]] = {

@@ -15,6 +15,8 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from node.agreement.terms import moment
+from node.audit import AuditLog
+from node.audit.witness_notes import Ask, Note
 from node.clock import ManualClock
 from node.config import ContactSection
 from node.errors import NodeError, RefusedByPolicy
@@ -22,9 +24,10 @@ from node.rounds import contact, lead_notes, reviews, shared
 from node.rounds.lead_notes import ContactCard, Status, write_feedback, write_gifts, write_offer, write_withdrawal
 from node.rounds.mailbox import MOST_FOLLOWING, MOST_NOTES, Letter
 from node.rounds.parties import MAX_LONG_NOTE_BYTES
+from node.rounds.states import RoundState
 from node.store.schema import contacts, feedback, outbox
 from node.store.schema import reviews as reviews_table
-from node.wire import strict_json
+from node.tripwires import FreezeBook
 from node.wire.envelope import EnvelopeKind, ReceiptKind
 from psi.errors import MalformedMessage, PeerError, UnexpectedMessage
 from tests.support.inside import by_hand
@@ -124,7 +127,7 @@ def gift(*handles: str, **changes: Any) -> bytes:
 
 
 def note(**content: Any) -> bytes:
-    return strict_json.canonical(content)
+    return lead_notes.padded(content)
 
 
 # What no honest node says, after the end of a round. {w}: the withheld lead's handle, {r}: a released lead's.
@@ -441,3 +444,74 @@ def test_a_note_that_comes_while_a_round_is_cleared_away_is_read(
     pair.settle(pair.round_id)
     heard = pair.shelter.parts.reviews.said(pair.round_id, "received")
     assert (heard.get(pair.handle(RELEASED[1])) is status) is not sabotaged
+
+
+@pytest.mark.parametrize("sabotaged", [False, True])
+def test_a_frozen_member_gets_no_card(pair: Pair, monkeypatch: pytest.MonkeyPatch, *, sabotaged: bool) -> None:
+    """Our offer stood when the member met decoys: what it says then brings it nothing, and our people offer nothing."""
+    round_id, shelter, police = pair.finished(), pair.shelter, pair.police
+    one, other = (pair.number(shelter, reference, round_id) for reference in RELEASED)
+    shelter.ask("lead.review", round=round_id, leads=[one], status="confirmed", by="ada")
+    shelter.ask("round.contact", round=round_id, leads=[one], by="ada")
+    pair.settle(round_id)
+    peer = police.parts.identity.member_id
+
+    def frozen(book: FreezeBook, _tx: Any = None) -> frozenset[str]:
+        return frozenset({peer}) if book is shelter.parts.freezes and not sabotaged else frozenset()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FreezeBook, "frozen", frozen)
+        police.ask("round.contact", round=round_id, leads=[pair.number(police, THEIRS[0], round_id)], by="carl")
+        pair.settle(round_id)
+        given = [card for card in police.ask("round.cards", round=round_id)["cards"] if card["desk"]]
+        assert len(given) == int(sabotaged)
+        if not sabotaged:
+            for operation, asked in (("round.contact", other), ("lead.feedback", one)):
+                with pytest.raises(RefusedByPolicy, match="frozen"):
+                    shelter.ask(operation, round=round_id, leads=[asked], by="ada")
+
+
+def asked_of(pair: Pair) -> tuple[Letter, list[Note]]:
+    """A rightly signed question about the shelter's log, and what it would answer."""
+    parts = pair.shelter.parts
+    with parts.store.transaction() as tx:
+        here = parts.audit.checkpoint(tx)
+    return letter(pair, EnvelopeKind.WITNESS, Ask("open", here, (here,), ()).to_bytes()), []
+
+
+@pytest.mark.parametrize("sabotaged", [False, True])
+def test_a_flood_of_questions_about_our_log_is_not_computed(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, *, sabotaged: bool
+) -> None:
+    """An answer is made of the whole log, so what will not be answered is not looked at."""
+    parts, (question, said) = pair.shelter.parts, asked_of(pair)
+    witnessing, found = parts.engine.witnessing, parts.book.get(pair.round_id)
+    built: list[int] = []
+    honest = AuditLog.tree
+
+    def counted(log: AuditLog, connection: Connection) -> Any:
+        built.append(1)
+        return honest(log, connection)
+
+    monkeypatch.setattr(AuditLog, "tree", counted)
+    monkeypatch.setattr(type(witnessing), "_put", lambda _self, _tx, _found, note: said.append(note))
+    monkeypatch.setattr("node.rounds.witnessing.MOST_WITNESS_NOTES", 1000)
+    with parts.store.transaction() as tx:
+        witnessing.take(tx, found, question)
+    assert (len(built), len(said)) == (1, 1)
+    monkeypatch.setattr("node.rounds.witnessing.MOST_WITNESS_NOTES", 1000 if sabotaged else 0)
+    with parts.store.transaction() as tx:
+        witnessing.take(tx, found, question)
+    assert len(built) == (2 if sabotaged else 1)
+
+
+@pytest.mark.parametrize(("state", "taken"), [("proposed", False), ("failed", False), ("agreed", True)])
+def test_no_log_is_shown_or_signed_in_a_round_that_was_never_agreed(pair: Pair, state: str, *, taken: bool) -> None:
+    parts, (question, _) = pair.shelter.parts, asked_of(pair)
+    found = replace(parts.book.get(pair.round_id), state=RoundState(state), started=False)
+    with suppress(UndoneError), parts.store.transaction() as tx:
+        if taken:
+            parts.engine.witnessing.take(tx, found, question)
+            raise UndoneError
+        with pytest.raises(RefusedByPolicy):
+            parts.engine.witnessing.take(tx, found, question)

@@ -29,6 +29,7 @@ WORDS: dict[str, Any] = {
 @pytest.fixture
 def parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
     """A node that does not run, where anna approves and operates and carl only reviews."""
+    monkeypatch.chdir(tmp_path)  # some operations write the file that they are told of
     make_folder(tmp_path / "shelter", "shelter", "ngo")
     with open_node(tmp_path / "shelter", None) as parts:
         parts.roster = Roster(parts.store, parts.audit, parts.clock, parts.random_bytes, cost=CHEAP)

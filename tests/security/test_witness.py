@@ -20,7 +20,7 @@ from node.audit.cosign import Cosignature, cosigned_note
 from node.audit.merkle import leaf_hash
 from node.audit.witness import ShrunkenLog
 from node.audit.witness_notes import Ask, Cannot, Cosigned, Restored, Show, read_note
-from node.store.schema import audit_entries
+from node.store.schema import audit_entries, cosignatures
 from psi.errors import BadSignature, MalformedMessage
 from tests.support.signed_notes import read_cosigned
 from tests.support.witnesses import Office, meet, office, rows_of
@@ -375,3 +375,33 @@ def test_any_bytes_are_a_note_in_its_one_form_or_our_error(data: bytes, place: i
     changed = data[: place % (len(data) + 1)] + put + data[place % (len(data) + 1) + len(put) :]
     with suppress(MalformedMessage):
         assert read_note(changed).to_bytes() == changed
+
+
+def test_one_cosignature_comes_back_once_whatever_the_file_says_of_its_round(alder: Office, birch: Office) -> None:
+    """Round and moment of a cosignature are not signed: a file could repeat one under any number of them."""
+    alder.grow()
+    meet(alder, birch, ROUNDS[0])
+    (row,) = rows_of(alder, "ours")
+    state, made = Checkpoint(row.tree_size, row.root, row.signature), Cosignature(row.cosigned_at, row.cosignature)
+    with alder.node.store.transaction() as tx:
+        tx.execute(cosignatures.delete())
+        back = [alder.witness.recover(tx, birch.card, one, "open", state, made) for one in ROUNDS]
+    assert back == [True] + [False] * (len(ROUNDS) - 1)
+    assert len(rows_of(alder, "ours")) == 1
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_a_cosignature_of_what_a_restore_lost_comes_too_late(alder: Office, birch: Office, *, restored: bool) -> None:
+    """Kept back, or on its way, while the log was put back: it must not make an honest log look tampered with. The
+    twin, a log that was cut off and does not say so, is found out by the same note."""
+    alder.grow(8)
+    lost = alder.checkpoint()
+    cosigned = Cosignature.made(lost, alder.signer.key, 1_772_366_500, birch.signer)
+    (alder.restore if restored else alder.cut)(4)
+    alder.grow()
+    with alder.node.store.transaction() as tx:
+        note = Cosigned("open", lost, cosigned.time, cosigned.signature)
+        alder.witness.received(tx, birch.card, ROUNDS[0], note)
+    kept = [Checkpoint(row.tree_size, row.root, row.signature) for row in rows_of(alder, "ours")]
+    assert len(kept) == int(not restored)
+    assert alder.audit.verify(kept).ok is restored

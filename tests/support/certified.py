@@ -22,7 +22,7 @@ from node.wire.signing import labelled
 from node.wire.strict_json import canonical
 from tests.support.agreements import NGO, POLICE, agreement, seeded
 
-__all__ = ["COSIGNED_ENTRIES", "HANDLE", "Stage", "key_of", "resigned"]
+__all__ = ["COSIGNED_ENTRIES", "ENTRIES", "HANDLE", "Stage", "key_of", "resigned"]
 
 HANDLE = "00112233445566ff"
 COSIGNED_ENTRIES = 5

@@ -72,7 +72,8 @@ def test_results_show_what_agrees_and_what_a_hit_is() -> None:
     lead = {"number": 1, "reference": "A-1", "status": "lead", "shares_with": [], "strength": "few fields",
             "household": True, "agrees_in": ["one name", "date of birth"], "agreements": [
         {"key": "phone", "handle": "bb"}, {"key": "person:birth_date+name+sex", "handle": "aa"}]}  # fmt: skip
-    reply = {"round": {"round_id": "f" * 32, "turn": "Over."}, "learned": True, "leads": [lead], "count": [1, 4],
+    reply = {"round": {"round_id": "f" * 32, "turn": "Over.", "failure": None}, "deleted_at": None, "advice": [],
+             "learned": True, "leads": [lead], "count": [1, 4],
              "note": "A hit is a lead."}  # fmt: skip
     text = printed(show_results, reply)
     text = " ".join(text.split())
@@ -80,7 +81,8 @@ def test_results_show_what_agrees_and_what_a_hit_is() -> None:
 
 
 def test_results_before_there_are_any_give_no_advice_on_leads() -> None:
-    reply = {"round": {"round_id": "f" * 32, "turn": "Running."}, "learned": False, "leads": [], "count": None,
+    reply = {"round": {"round_id": "f" * 32, "turn": "Running.", "failure": None}, "deleted_at": None, "advice": [],
+             "learned": False, "leads": [], "count": None,
              "note": "A hit is a lead."}  # fmt: skip
     text = printed(show_results, reply)
     assert "Nothing was learned yet." in text
@@ -90,7 +92,7 @@ def test_results_before_there_are_any_give_no_advice_on_leads() -> None:
 ROUND = {"round_id": "4f1c2d3e" * 4, "template": "J1", "title": "The same person", "turn": "Somebody must.",
          "position": "first", "convener": "you", "members": [], "deadline": "", "expires_at": "", "failure": None,
          "blamed": None, "reports": {}, "whose": "you", "since": "2026-01-02T03:04:05Z", "time_left": "3 days until",
-         "seconds_left": 259200.0, "parties": [], "progress": []}  # fmt: skip
+         "seconds_left": 259200.0, "parties": [], "progress": [], "shown_before": "", "approval": ""}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -119,7 +121,8 @@ def test_only_who_releases_is_told_what_leaves_together(position: str, said: boo
     lead = {"number": 1, "reference": "A-1", "status": "lead", "shares_with": [2], "strength": "exact identifier",
             "household": False, "agrees_in": ["telephone number"],
             "agreements": [{"key": "phone", "handle": "0123456789abcdef"}]}  # fmt: skip
-    reply = {"round": {**ROUND, "state": "deciding", "position": position}, "learned": True, "leads": [lead],
+    reply = {"round": {**ROUND, "state": "deciding", "position": position}, "deleted_at": None, "advice": [],
+             "learned": True, "leads": [lead],
              "count": None, "note": ""}  # fmt: skip
     text = printed(show_results, reply)
     assert "0123456789abcdef" in text  # read out to the other side, so in one piece

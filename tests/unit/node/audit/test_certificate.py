@@ -8,11 +8,15 @@ import pytest
 
 from node.audit import certificate
 from node.audit.certificate import MAX_CERTIFICATE_BYTES, verify_certificate
+from node.audit.checkpoint import Checkpoint, NoteSigner
+from node.audit.cosign import Cosignature
+from node.audit.export import Cosigned
 from node.audit.merkle import Tree, leaf_hash
 from node.audit.verdicts import PROBLEMS, certificate_page
+from node.identity.cards import Card
 from node.wire.strict_json import canonical
-from tests.support.agreements import NGO, POLICE, SHELTER
-from tests.support.certified import COSIGNED_ENTRIES, Stage, key_of, note_key, resigned
+from tests.support.agreements import NGO, POLICE, SHELTER, agreement
+from tests.support.certified import COSIGNED_ENTRIES, ENTRIES, Stage, key_of, note_key, party, resigned
 
 Document = dict[str, Any]
 
@@ -244,6 +248,63 @@ def test_without_a_cosignature_the_verdict_says_that_nobody_else_vouches() -> No
     assert report.covered() == 0
     assert "rests on the word" in certificate_page(report, "en").title
     assert "allein auf dem Aussteller" in certificate_page(report, "de").title
+
+
+def made_up_witness(stage: Stage) -> bytes:
+    """The forger cosigns its own log with a key that it made for that."""
+    tree = tree_of(stage)
+    checkpoint = Checkpoint.signed(COSIGNED_ENTRIES, tree.root(COSIGNED_ENTRIES), stage.signer())
+    signer = NoteSigner(note_key(SHELTER), key_of(SHELTER).sign)
+    made = Cosignature.made(checkpoint, note_key(stage.owner), 1_772_366_500, signer)
+    return stage.make(cosigned=[Cosigned(party(SHELTER), stage.round_id, "close", checkpoint, made)])
+
+
+def test_a_key_that_nobody_knows_vouches_for_nothing() -> None:
+    report = verify_certificate(made_up_witness(Stage()))
+    assert report.ok, report.problems
+    assert report.covered() == 0
+    assert "rests on the word" in certificate_page(report, "en").title
+    # Twin: where the key is taken for one that is known, it counts.
+    assert report.covered({SHELTER.member_id}) == 4
+
+
+@pytest.mark.parametrize("given", [(), (NGO,), (NGO, POLICE)])
+def test_the_card_of_one_member_does_not_stand_for_the_others(given: tuple[Card, ...]) -> None:
+    """The forger's own card is true: it says nothing about the keys of those who vouch for it."""
+    report = verify_certificate(Stage().make())
+    lines = list(certificate_page(report, "en", {card.member_id: card.name for card in given}).lines())
+    assert any("Whose keys these are" in line for line in lines) is (len(given) < 2)
+
+
+def test_a_name_in_the_file_gives_way_to_that_of_the_agreement_and_of_the_card() -> None:
+    stage = Stage()
+    stage.statement["node"]["name"] = "Europol"
+    report = verify_certificate(stage.make())
+    assert report.ok, report.problems
+    assert not any("Europol" in line for line in certificate_page(report, "en").lines())
+    called = list(certificate_page(report, "en", {POLICE.member_id: "Shady"}).lines())
+    assert not any(POLICE.name in line for line in called)
+
+
+def test_a_convener_without_records_certifies_no_lead() -> None:
+    stage = Stage()
+    stage.manifest = agreement(convener=SHELTER)
+    stage.round_id = stage.statement["round_id"] = stage.manifest.digest()[:16].hex()
+    stage.owner = SHELTER
+    stage.bodies = [stage.body(number, event) for number, event in enumerate(ENTRIES)]
+    stage.statement["node"] = {
+        "member_id": SHELTER.member_id, "name": SHELTER.name, "public_key": SHELTER.identity_key,
+    }  # fmt: skip
+    assert verify_certificate(stage.make()).problems == ["no-party"]
+    stage.statement |= {"about": "round", "handle": None, "keys": []}
+    assert verify_certificate(stage.make()).problems == []  # twin: what it may say
+
+
+def test_an_entry_nested_without_end_is_a_problem_and_no_crash() -> None:
+    def meddle(document: Document) -> None:
+        document["entries"][0]["body"] = "[" * 100_000
+
+    assert "form" in verify_certificate(Stage().make(meddle=meddle)).problems
 
 
 def test_a_cosignature_of_the_wrong_key_does_not_count_either() -> None:

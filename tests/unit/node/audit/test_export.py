@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from node.audit import export
-from node.audit.export import Cosigned, Party, export_lines, hidden_entry, verify_export
+from node.audit.export import Cosigned, Party, bounded_lines, export_lines, hidden_entry, verify_export
 from node.audit.merkle import RightEdge, leaf_hash
 from node.audit.reconcile import Ours, gather, reconcile
 from node.audit.witness import Witness
@@ -238,3 +239,30 @@ def test_entries_are_gathered_by_round() -> None:
     assert {round_id: dict(events) for round_id, events in found.items()} == {
         ROUND: {"round-closed": [{"round_id": ROUND}]}
     }
+
+
+@pytest.mark.parametrize("sabotaged", [False, True])
+def test_facts_that_no_log_can_hold_are_left_out(monkeypatch: pytest.MonkeyPatch, *, sabotaged: bool) -> None:
+    """A file is whatever its sender wrote: it is compared, and does not break the comparison."""
+    facts = {"round_id": ROUND, "peer": [ME], "member": {}, "moment": [], "tree_size": "\x1b[2J", "manifest_digest": []}
+    entries = [{"event": event, "facts": facts} for event in THEIRS]
+    if sabotaged:
+        monkeypatch.setattr("node.audit.reconcile._is_fact", lambda *_: True)
+    report = export.ExportReport(owner=Party(PEER, "Birch", bytes(32)), size=100)
+
+    def compared() -> list[str]:
+        return [one.sentence for one in reconcile(Ours(ME, {ROUND: BOTH}, [], {}), report, gather(entries))]
+
+    if sabotaged:
+        with pytest.raises(TypeError):
+            compared()
+    else:
+        assert not any("\x1b" in sentence for sentence in compared())
+        assert gather(entries)[ROUND].keys() == THEIRS.keys()
+
+
+def test_a_line_without_end_is_not_read_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "MAX_LINE_BYTES", 100)
+    file = BytesIO(b"x" * 1000)
+    assert [len(line) for line in bounded_lines(file)] == [101] * 9 + [91]
+    assert verify_export(bounded_lines(BytesIO(b"{" * 1000))).problems

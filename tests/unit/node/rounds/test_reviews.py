@@ -1,20 +1,33 @@
 """The review queue: what a person may decide, what counts, what is due, and what is known to be different."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from node.config import ContactSection
+from node.datasets.records import PreparedRecord, marks
 from node.errors import NodeError, NotFound, UserError
-from node.rounds import known_different
+from node.rounds import contact, known_different, lead_notes
 from node.rounds.advice import ADVICE, ALWAYS, advice_for
-from node.rounds.lead_notes import ContactCard, Gift, Status, read_contact, read_feedback, write_feedback, write_gifts
+from node.rounds.lead_notes import (
+    ContactCard,
+    Gift,
+    Status,
+    read_contact,
+    read_feedback,
+    write_feedback,
+    write_gifts,
+    write_offer,
+)
 from node.rounds.parties import MAX_LONG_NOTE_BYTES
+from node.rounds.results import Lead
 from node.store.schema import known_different as known_different_rows
 from psi.errors import MalformedMessage
-from psi.identifiers import CATALOGUE
+from psi.identifiers import CATALOGUE, Cell, Person
 from tests.support.nodes import Running, wait_for
 from tests.support.small_rounds import OURS, SHARED, agree, decide, go, write_numbers
 from tests.support.two_nodes import ShiftedClock, two
@@ -223,6 +236,47 @@ def test_the_longest_notes_fit_and_are_read_back() -> None:
     read = [read_contact(note, tuple(fields)) for note in gifts]
     assert [len(one.matches) for one in read if isinstance(one, Gift)] == [40, 40, 10]
     assert max(map(len, [*notes, *gifts])) <= MAX_LONG_NOTE_BYTES
+
+
+@pytest.mark.parametrize("sabotaged", [False, True])
+def test_the_length_of_a_note_does_not_tell_what_is_in_it(monkeypatch: pytest.MonkeyPatch, *, sabotaged: bool) -> None:
+    """Who carries it knows the card of a desk, and would see a "yes" by one byte more than a "no"."""
+    if sabotaged:
+        monkeypatch.setattr(lead_notes, "PAD_BYTES", 1)
+    card = ContactCard("Night desk", "+49 30 90180000", "", "always")
+    handles = [f"{number:016x}" for number in range(40)]
+    gifts = {len(write_gifts(card, {handles[0]: {"urgent_danger": word}})[0]) for word in ("yes", "no")}
+    offers = {len(write_offer(handles[:count])[0]) for count in (1, 2, 40)}
+    judged = {len(write_feedback(status, handles[:count])[0]) for status in Status for count in (1, 40)}
+    assert [len(lengths) == 1 for lengths in (gifts, offers, judged)] == [not sabotaged] * 3
+
+
+def person(given: str) -> Person:
+    found, _refused = Person.from_cells({"given_name": Cell(given), "family_name": Cell("Kovalenko")})
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("sabotaged", [False, True])
+def test_of_two_people_under_one_reference_the_one_of_the_lead_is_spoken_about(
+    monkeypatch: pytest.MonkeyPatch, *, sabotaged: bool
+) -> None:
+    """Two sisters have one case number, and the consent of one is over: the other's record does not speak for her."""
+    records = [PreparedRecord("S-7", person=person(name), child=name == "Olena") for name in ("Olena", "Marta")]
+    persons = [mark for _, mark in marks(record.to_line() for record in records)]
+    assert len(set(persons)) == 2
+    monkeypatch.setattr(contact, "participation", lambda record, _asked: "barred" if record.child else None)
+    monkeypatch.setattr(contact, "Asked", SimpleNamespace(of=lambda *_: None))
+    if sabotaged:
+        monkeypatch.setattr(contact, "marks", lambda lines: [("", persons[0]) for _ in lines])
+    negotiation = SimpleNamespace(
+        identity=SimpleNamespace(member_id="a" * 32), records=lambda _: records, excluded=lambda _: None
+    )
+    desk: Any = SimpleNamespace(negotiation=negotiation, clock=SimpleNamespace(now=lambda: datetime.now(UTC)))
+    leads = {number: Lead("S-7", (), (), mark) for number, mark in enumerate(persons, start=1)}
+    found = contact.ContactDesk._records(desk, SimpleNamespace(manifest=None), leads)  # type: ignore[arg-type]
+    assert found.get(1) is (records[1] if sabotaged else None)
+    assert sabotaged or found[2] is records[1]
 
 
 @pytest.mark.parametrize("payload", [b"", b"null", b"[]", b"{}", b'{"handles":[],"status":"confirmed"}', b"\xff" * 64])

@@ -1,13 +1,19 @@
-"""A settings file that was changed is told in the log, once, before anything happens under it."""
+"""A settings or policy file that was changed is told in the log, once, before anything happens under it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from node.errors import UserError
+from node.errors import StateDamaged, UserError
 from node.staff import settings_noted
-from node.staff.settings_noted import note_settings, remember_settings, settings_digest
+from node.staff.settings_noted import (
+    note_policy,
+    note_settings,
+    remember_policy,
+    remember_settings,
+    settings_digest,
+)
 from node.store.schema import settings
 from tests.support.nodes import make_folder, run
 from tests.support.stores import SmallNode, small_node
@@ -22,8 +28,8 @@ def node(tmp_path: Path) -> Iterator[SmallNode]:
         yield node
 
 
-def told(node: SmallNode) -> int:
-    return sum(entry.event == "settings-changed" for entry in node.audit.entries())
+def told(node: SmallNode, event: str = "settings-changed") -> int:
+    return sum(entry.event == event for entry in node.audit.entries())
 
 
 @pytest.mark.tm("TM-189")
@@ -63,6 +69,31 @@ def test_sabotaged_an_open_note_hides_the_change(node: SmallNode, monkeypatch: p
     monkeypatch.setattr(node.store.cells, "unseal", lambda *place: place[-1])
     assert not note_settings(node.store, node.audit, node.state.config)
     assert told(node) == 0
+
+
+@pytest.mark.tm("TM-191")
+@pytest.mark.parametrize("sabotaged", [False, True])
+def test_whoever_writes_the_database_without_a_key_hides_no_policy(
+    node: SmallNode, monkeypatch: pytest.MonkeyPatch, sabotaged: bool
+) -> None:
+    """The twin takes a note that is not sealed for what the log knows."""
+    now, before = bytes(32), bytes(range(32))
+    with node.store.transaction() as tx:
+        remember_policy(tx, node.store, before)
+    assert not note_policy(node.store, node.audit, before)
+    with node.store.transaction() as tx:
+        tx.execute(settings.update().where(settings.c.key == "policy-noted").values(value=now))
+    if sabotaged:
+        monkeypatch.setattr(node.store.cells, "unseal", lambda *place: place[-1])
+        assert not note_policy(node.store, node.audit, now)
+        assert told(node, "policy-changed") == 0
+        return
+    with pytest.raises(StateDamaged):
+        note_policy(node.store, node.audit, now)
+    with node.store.transaction() as tx:
+        tx.execute(settings.delete().where(settings.c.key == "policy-noted"))
+    assert note_policy(node.store, node.audit, now)
+    assert told(node, "policy-changed") == 1
 
 
 @pytest.mark.tm("TM-189")

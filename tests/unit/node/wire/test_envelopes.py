@@ -143,7 +143,7 @@ def test_a_field_of_another_shape_is_refused(change: dict[str, object]) -> None:
         ({"format": None}, VersionMismatch),
         ({"sequence": None}, MalformedMessage),
         ({"kind": None}, MalformedMessage),
-        ({"kind": 8}, MalformedMessage),
+        ({"kind": 11}, MalformedMessage),
         ({"kind": 999}, MalformedMessage),
         ({"round_id": None}, MalformedMessage),
         ({"round_id": bytes(15)}, MalformedMessage),
