@@ -23,7 +23,7 @@ __all__ = [
 _POSITIONS = {
     "first": "this side learns first",
     "second": "this side learns second",
-    "none": "convener: it learns nothing",
+    "none": "it proposed the round and learns nothing",
 }
 
 

@@ -158,7 +158,7 @@ def refuse(
 def start(
     round_id: RoundId, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
 ) -> None:
-    """Start a round that every member has signed. Only its convener can."""
+    """Start a round that every member has signed. Only who proposed it can."""
     show(Session(folder, passphrase_file).call("round.start", {"round": round_id, "by": by}), as_json, show_round)
 
 

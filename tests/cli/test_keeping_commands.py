@@ -89,6 +89,7 @@ def test_the_life_of_a_key_file(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.ci
 @pytest.mark.tm("TM-139")
 def test_a_handover_finishes_a_rotation_of_the_one_who_leaves_and_makes_new_keys(tmp_path: Path) -> None:
     one = secret_file(tmp_path / "one", "correct horse battery")

@@ -159,6 +159,7 @@ def test_a_signal_while_it_starts_ends_it_quietly(place: Path, delay: float) -> 
     assert list((place / "tmp").iterdir()) == []
 
 
+@pytest.mark.ci
 def test_no_node_outlives_a_demo_that_is_killed(place: Path) -> None:
     with running_demo(place / "tmp") as process:
         assert process.stdout is not None

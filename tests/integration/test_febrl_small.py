@@ -6,10 +6,13 @@ of any key, and it never leaves the node; the two sides' references meet here, i
 
 from pathlib import Path
 
+import pytest
+
 from tests.support import febrl, linking
 from tests.support.node_process import two_offices
 
 
+@pytest.mark.ci
 def test_two_nodes_find_the_pairs_that_the_keys_give(tmp_path: Path) -> None:
     expected, mean = febrl.matches(*(febrl.read_persons(febrl.SAMPLE / name) for name in febrl.FILES), febrl.RULE)
     with two_offices(tmp_path, "police", "police", settings=linking.AMPLE_BUDGET) as (first, second, _relays):

@@ -225,6 +225,7 @@ def test_twin_without_the_lock_both_processes_run(pair: tuple[Killable, Served])
         police.stop()  # the other one has been at its database
 
 
+@pytest.mark.ci
 @pytest.mark.tm("TM-129")
 @pytest.mark.parametrize(
     ("point", "count"),
@@ -281,6 +282,7 @@ def noted(police: Served) -> str:
     return str(json.loads(body)["event"])
 
 
+@pytest.mark.ci
 @pytest.mark.tm("TM-128")
 def test_a_node_that_lost_its_database_to_another_ends_with_a_sentence(stage: Stage) -> None:
     stage.both_run()

@@ -67,6 +67,7 @@ def test_a_withdrawn_record_is_in_no_later_round_and_the_earlier_ones_are_told(t
         assert not any(reference in str(entries) for reference in OURS)
 
 
+@pytest.mark.ci
 @pytest.mark.tm("TM-106")
 def test_a_list_that_was_made_while_the_data_set_was_refreshed_is_made_again(tmp_path: Path) -> None:
     with three(tmp_path) as (shelter, police, board):
@@ -94,6 +95,7 @@ def test_a_list_that_was_made_while_the_data_set_was_refreshed_is_made_again(tmp
         assert leads(shelter, round_id) == set(OURS[-SHARED:-1])
 
 
+@pytest.mark.ci
 def test_the_old_version_is_there_after_a_restart_as_long_as_its_round_runs(tmp_path: Path) -> None:
     with three(tmp_path) as (shelter, police, board):
         plant(tmp_path, shelter, police)

@@ -23,7 +23,7 @@ from tests.support.inside import by_hand
 from tests.support.nodes import Running, three, wait_for
 from tests.support.small_rounds import plant, run_through
 
-pytestmark = pytest.mark.tm("TM-97")
+pytestmark = [pytest.mark.tm("TM-97"), pytest.mark.ci]
 
 Trio = tuple[Running, Running, Running]
 
