@@ -181,7 +181,10 @@ def test_the_tap_misses_nothing(story: Story) -> None:
         *("PROPOSAL", "SIGNATURE", "START", "STATUS", "WITNESS"),
         *("Open", "Blinded", "Evaluated", "Count", "Released", "Close"),
     }
-    assert all(Envelope.from_bytes(request).round_id == story.round_id for request in left)
+    # A slow machine asks the other one for its clock: that says nothing of a round.
+    said = {call.request for call in story.caught if call.side == "caller" and not call.method.endswith("/Hello")}
+    assert len(said) >= len(left) - 1
+    assert all(Envelope.from_bytes(request).round_id == story.round_id for request in said)
 
 
 @pytest.mark.tm("TM-39")

@@ -255,10 +255,13 @@ Line = list[tuple[str, int, int]]
 
 def _lines(messages: Iterable[Sent]) -> Mapping[tuple[str, str, str], Line]:
     """Per direction and line (messages about the round, messages of its protocol): kind, length and length of the
-    reply, in the order of their numbers. How the two lines interleave is a matter of timing."""
+    reply, in the order of their numbers. How the two lines interleave is a matter of timing, and so is where notes
+    about audit logs stand among the other notes: they count as a line of their own."""
     lines: dict[tuple[str, str, str], Line] = {}
     for one in sorted(messages, key=lambda one: one.envelope.sequence):
         line = "protocol" if one.envelope.sequence > PROTOCOL_LINE else "about"
+        if one.kind == "WITNESS":
+            line = "audit logs"
         place = (one.envelope.sender, one.envelope.recipient, line)
         lines.setdefault(place, []).append((one.kind, one.length, one.reply_length))
     return lines
