@@ -77,11 +77,15 @@ def rehash(connection: sqlite3.Connection, position: int, body: bytes) -> None:
     )
 
 
+ASIDE = 10**6
+"""A position that no entry of these logs has."""
+
+
 def swap(first: int, second: int) -> Change:
     def change(connection: sqlite3.Connection) -> None:
-        connection.execute("UPDATE audit_entries SET position = 999 WHERE position = ?", (first,))
+        connection.execute("UPDATE audit_entries SET position = ? WHERE position = ?", (ASIDE, first))
         connection.execute("UPDATE audit_entries SET position = ? WHERE position = ?", (first, second))
-        connection.execute("UPDATE audit_entries SET position = ? WHERE position = 999", (second,))
+        connection.execute("UPDATE audit_entries SET position = ? WHERE position = ?", (second, ASIDE))
 
     return change
 
