@@ -19,6 +19,7 @@ CLOCK = ManualClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
     handlers, level = logging.root.handlers[:], logging.root.level
+    before = structlog.get_config() if structlog.is_configured() else None
     stream = io.StringIO()
     logs.configure("json", CLOCK, stream)
     yield stream
@@ -26,6 +27,8 @@ def written() -> Iterator[io.StringIO]:
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
     structlog.reset_defaults()
+    if before is not None:  # the watch over the whole run (`canary_watch`) listens there
+        structlog.configure(**before)
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
