@@ -72,6 +72,7 @@ def test_urgent_danger_takes_a_second_person(state: Path, tmp_path: Path) -> Non
     assert (facts["by"], facts["second"], facts["urgent"]) == ("ana", "ben", 1)
 
 
+@pytest.mark.ci
 def test_a_data_set_is_refreshed_from_its_own_file_or_another(state: Path, tmp_path: Path) -> None:
     source = table(tmp_path, *ROWS)
     blindmatch("dataset", "add", source, "--name", "cases", *TERMS, *MAP, state=state)
@@ -90,6 +91,7 @@ def test_a_data_set_is_refreshed_from_its_own_file_or_another(state: Path, tmp_p
     assert "no such data set" in blindmatch("dataset", "refresh", "none", "--by", "ana", state=state).stderr
 
 
+@pytest.mark.ci
 def test_what_was_remembered_of_a_workbook_does_not_hinder_a_csv_file(state: Path, tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.create_sheet("Cases")
@@ -124,6 +126,7 @@ def test_rows_in_urgent_danger_are_not_lost_without_a_word(state: Path, tmp_path
     assert "took part" not in said
 
 
+@pytest.mark.ci
 def test_the_list_inside_a_record_is_named_on_the_command_line(state: Path, tmp_path: Path) -> None:
     path = tmp_path / "forms.jsonl"
     people = ({"phone": "+49 30 90180001"}, {"phone": "+49 30 90180002"})
@@ -163,6 +166,7 @@ def test_a_preview_says_of_how_many_rows_it_speaks_and_what_comes_next(state: Pa
     assert "--sheet 'Cases'" in said
 
 
+@pytest.mark.ci
 def test_a_stop_list_comes_from_a_file_or_standard_input(state: Path, tmp_path: Path) -> None:
     source = table(tmp_path, ROWS[0], "C-6,+49 30 90180006,yes,")
     blindmatch("dataset", "add", source, "--name", "stopped", *TERMS, *MAP, state=state)
@@ -213,6 +217,7 @@ def test_profiles_are_listed_with_what_is_not_known_of_them(state: Path) -> None
     assert all(f"{profile['name']}: " in shown for profile in listed)
 
 
+@pytest.mark.ci
 def test_a_profile_says_whose_records_these_are(state: Path, tmp_path: Path) -> None:
     path = tmp_path / "hotline.csv"
     path.write_text("a,b\n1,2\n")

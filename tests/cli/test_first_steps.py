@@ -123,6 +123,7 @@ def test_the_jobs_are_listed(state: Path) -> None:
     assert "J12, Joint action day: needs rounds of more than two members" in said
 
 
+@pytest.mark.ci
 def test_a_member_is_introduced_with_slips(state: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     assert blindmatch(*INIT, "--endpoint", "127.0.0.1:7444", "--no-passphrase", state=other).returncode == 0
