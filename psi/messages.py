@@ -266,9 +266,10 @@ def decode(data: bytes) -> Message:
     reader = Reader(data)
     version = reader.uint(1)
     if version != PROTOCOL_VERSION:
+        older = "This node has" if version > PROTOCOL_VERSION else "The other side has"
         raise VersionMismatch(
             f"The other side speaks protocol version {version}, this node speaks version {PROTOCOL_VERSION}.",
-            advice="The side with the older software should update it.",
+            advice=f"{older} the older software, which should be updated there; then propose the round again.",
         )
     read = _READERS.get(reader.uint(1))
     if read is None:

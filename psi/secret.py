@@ -7,9 +7,9 @@ A Python `bytes` or `int` cannot be erased: it is copied freely and lies in the 
         read_into(key.view())           # or hand key.address to a C function
     # zeros from here on
 
-The page is kept out of swap (`mlock`) and out of core dumps (`MADV_DONTDUMP`) where the system allows it, and is
-overwritten by `wipe()`, at the end of a `with` block, and when the object goes. Having its own page matters: page
-locks do not nest, so two secrets in one page would unlock each other.
+The page is kept out of swap (`mlock`; on Windows `VirtualLock`) and out of core dumps (`MADV_DONTDUMP`) where the
+system allows it, and is overwritten by `wipe()`, at the end of a `with` block, and when the object goes. Having its own
+page matters: page locks do not nest, so two secrets in one page would unlock each other.
 
 What this does not promise: that C code did not leave a copy on its stack, that a hypervisor, a hibernating laptop or
 a debugger saw nothing, or that the lock was granted (`locked` says so). A `SecretBytes` has no `bytes()`, `==`, hash,
@@ -18,6 +18,7 @@ pickle or copy, and its repr shows the size only, so a secret does not leave by 
 
 import ctypes
 import mmap
+import sys
 from contextlib import suppress
 from types import TracebackType
 from typing import NoReturn
@@ -29,8 +30,20 @@ __all__ = ["MAX_SECRET_BYTES", "SecretBytes"]
 MAX_SECRET_BYTES = 65_536
 """Largest secret, in bytes. Scalars have 32 and sealing keys 32; the rest is room for a passphrase or a key file."""
 
-# mlock and munlock, from the C library that the interpreter already runs on.
-_LIBC = ctypes.CDLL(None)
+_ANONYMOUS: int | None = getattr(mmap, "MAP_PRIVATE", 0) | getattr(mmap, "MAP_ANONYMOUS", 0) or None
+"""Private, not shared: a forked child that ends must not wipe its parent's secret. None on Windows: nothing forks."""
+
+
+def _page_locks() -> "tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPointer, bool]":
+    """What locks and unlocks pages, from a library that the interpreter already runs on; and what it says for yes."""
+    if sys.platform == "win32":
+        system = ctypes.WinDLL("kernel32")
+        return system.VirtualLock, system.VirtualUnlock, True
+    library = ctypes.CDLL(None)
+    return library.mlock, library.munlock, False
+
+
+_LOCK, _UNLOCK, _YES = _page_locks()
 
 # Bound once: a secret that lives until the interpreter ends is wiped when `ctypes` may be gone already.
 _memset = ctypes.memset
@@ -53,8 +66,7 @@ class SecretBytes:
         if not 1 <= size <= MAX_SECRET_BYTES:
             raise ValueError(f"a secret has 1 to {MAX_SECRET_BYTES} bytes")
         self._size = size
-        # Private, not shared: a forked child that ends must not wipe its parent's secret.
-        self._page = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._page = mmap.mmap(-1, size) if _ANONYMOUS is None else mmap.mmap(-1, size, flags=_ANONYMOUS)
         self._export = ctypes.c_char.from_buffer(self._page)
         self._address = ctypes.addressof(self._export)
         self._wiped = False
@@ -128,8 +140,8 @@ class SecretBytes:
 
 def _lock(address: int, size: int) -> bool:
     """Keep a page out of swap; False where the system refuses (its limit is `ulimit -l`)."""
-    return bool(_LIBC.mlock(ctypes.c_void_p(address), ctypes.c_size_t(size)) == 0)
+    return bool(_LOCK(ctypes.c_void_p(address), ctypes.c_size_t(size))) is _YES
 
 
 def _unlock(address: int, size: int) -> None:
-    _LIBC.munlock(ctypes.c_void_p(address), ctypes.c_size_t(size))
+    _UNLOCK(ctypes.c_void_p(address), ctypes.c_size_t(size))

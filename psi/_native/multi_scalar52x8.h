@@ -374,7 +374,9 @@ static ptrdiff_t add_many_var(extended *total, msm_space *m, const uint8_t *scal
 static ptrdiff_t multi_scalar_var(uint8_t out[ELEMENT_BYTES], const uint8_t *scalars, const uint8_t *elements, size_t n)
 {
     extended total = neutral();
-    msm_space *m = n > MSM_FEW ? aligned_alloc(64, (sizeof *m + 63) / 64 * 64) : NULL;
+    /* 63 bytes more than needed, to begin at a multiple of 64: Windows has no aligned_alloc. */
+    void *room = n > MSM_FEW ? malloc(sizeof(msm_space) + 63) : NULL;
+    msm_space *m = room ? (msm_space *)(((uintptr_t)room + 63) & ~(uintptr_t)63) : NULL;
     ptrdiff_t bad = ACCEPTED;
     for (size_t done = 0; done < n && bad == ACCEPTED; done += MSM_POINTS) {
         size_t count = n - done < MSM_POINTS ? n - done : MSM_POINTS;
@@ -384,7 +386,7 @@ static ptrdiff_t multi_scalar_var(uint8_t out[ELEMENT_BYTES], const uint8_t *sca
             bad += (ptrdiff_t)done;
         }
     }
-    free(m);
+    free(room);
     if (bad == ACCEPTED) {
         write_point(out, &total);
     }

@@ -54,7 +54,8 @@ def _open(side: Side, message: Open) -> bool:
         raise WrongParty("The other side opened the round under another agreement.")
     if message.suite != SUITE:
         raise VersionMismatch(
-            "The other side uses another cryptographic suite.", advice="Both sides need the same suite: update one."
+            "The other side uses another cryptographic suite.",
+            advice="Compare `blindmatch --version` on both sides: the one with the lower version should update it.",
         )
     if message.size != terms.peer_size:
         raise WrongCount("The other side opened the round with another list size than it signed.")
