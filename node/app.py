@@ -4,6 +4,7 @@
     run_node(folder, passphrase)       the same, serving peers and the command line until SIGTERM or SIGINT
     create_node(folder, profile, ...)  a new folder with keys, card, database and settings
     restore_node(file, folder, ...)    a folder put together from a backup
+    move_node(folder, ...)             its database moved to a server
 
 What a node is made of stands in `node.building`.
 """
@@ -22,6 +23,7 @@ from node.errors import Busy, NodeError, UserError
 from node.hardening import harden, until_told
 from node.identity.cards import Profile
 from node.identity.keys import Identity
+from node.keeping.moving import Moved, move_database, server_address, set_aside
 from node.keeping.restore import Restored, look_through, opened_backup, put_in_place, settle, staging, unpack
 from node.keeping.retention import RetentionWatch
 from node.keeping.sealedfile import Reader, damaged_backup, read_header
@@ -43,8 +45,9 @@ from node.staff.settings_noted import (
     remember_settings,
     settings_digest,
 )
-from node.store import LOOK_SECONDS, KeyRing, StateDir, Store
+from node.store import LOOK_SECONDS, KeyRing, StateDir, Store, UpgradeTold, untold
 from node.transport.collecting import Bell, Collecting, WaitingRoom
+from node.transport.visits import Visits
 from psi.identifiers import NORMALISER_VERSION
 from psi.messages import PROTOCOL_VERSION
 from psi.secret import SecretBytes
@@ -55,6 +58,7 @@ __all__ = [
     "create_node",
     "database_address",
     "harden",
+    "move_node",
     "open_node",
     "restore_node",
     "run_node",
@@ -92,6 +96,7 @@ def create_node(
     passphrase: SecretBytes | None,
     *,
     listen: str,
+    watch: str | None = None,
     database_file: Path | None = None,
     clock: Clock | None = None,
 ) -> str:
@@ -104,7 +109,7 @@ def create_node(
     new = not state.path.exists()
     state.create()
     try:
-        return _furnish(state, profile, passphrase, listen, database_file, clock or SystemClock())
+        return _furnish(state, profile, passphrase, listen, watch, database_file, clock or SystemClock())
     except BaseException:
         state.discard()
         if new:
@@ -117,6 +122,7 @@ def _furnish(
     profile: Profile,
     passphrase: SecretBytes | None,
     listen: str,
+    watch: str | None,
     database_file: Path | None,
     clock: Clock,
 ) -> str:
@@ -124,7 +130,7 @@ def _furnish(
         keys = KeyRing.create(state.key, passphrase, os.urandom)
         stack.callback(keys.close)
         named = None if database_file is None else str(database_file.absolute())
-        config.write_default(state.config, listen=listen, database_file=named)
+        config.write_default(state.config, listen=listen, watch=watch, database_file=named)
         store = Store.open(database_address(state, config.load(state.config)), keys, clock=clock)
         stack.callback(store.close)
         if not store.new:
@@ -147,16 +153,23 @@ def _furnish(
 
 @contextmanager
 def open_node(
-    folder: Path, passphrase: SecretBytes | None, *, clock: Clock | None = None, unlock: Unlock = KeyRing.open
+    folder: Path,
+    passphrase: SecretBytes | None,
+    *,
+    clock: Clock | None = None,
+    unlock: Unlock = KeyRing.open,
+    tell: UpgradeTold = untold,
 ) -> Iterator[Parts]:
     """The parts of a node, for as long as the block lasts. Busy if a node runs in this folder.
 
-    `unlock` opens the key file; it is given its place and `passphrase`.
+    `unlock` opens the key file; it is given its place and `passphrase`. `tell` hears of an upgrade of the database,
+    before it begins.
     """
     with ExitStack() as stack:
         state = StateDir(folder)
         stack.enter_context(state.lock())
-        parts = build(stack, state, passphrase, clock or SystemClock(), os.urandom, unlock)
+        parts = build(stack, state, passphrase, clock or SystemClock(), os.urandom, unlock, tell=tell)
+        _note_upgrade(parts)
         note_settings(parts.store, parts.audit, state.config)
         note_policy(parts.store, parts.audit, policy_digest(parts.policy))
         yield parts
@@ -195,6 +208,41 @@ def restore_node(
         return Restored(member, about, ended, until)
 
 
+def move_node(
+    folder: Path,
+    passphrase: SecretBytes | None,
+    database_file: Path,
+    *,
+    by: str,
+    clock: Clock | None = None,
+    progress: Progress = lambda _step: None,
+) -> Moved:
+    """Move the database of a stopped node to the server whose address `database_file` holds (`node.keeping.moving`)."""
+    clock = clock or SystemClock()
+    state = StateDir(folder)
+    with state.lock():
+        settings = config.load(state.config)
+        address = server_address(state, settings, database_file)
+        with ExitStack() as stack:
+            # Whatever the settings say by now: the database that is moved is the one in the folder.
+            parts = build(stack, state, passphrase, clock, os.urandom, address=state.database_url)
+            there = Store.open(address, parts.keys, clock=clock)
+            stack.callback(there.close)
+            moved = move_database(
+                state,
+                settings,
+                database_file,
+                here=parts.store,
+                log_here=parts.audit,
+                there=there,
+                log_there=audit_log(there, parts.identity, clock, os.urandom),
+                by=by,
+                progress=progress,
+            )
+        set_aside(state)
+        return moved
+
+
 @contextmanager
 def serving(
     folder: Path,
@@ -203,12 +251,15 @@ def serving(
     clock: Clock | None = None,
     random_bytes: Callable[[int], bytes] = os.urandom,
     adapt: Callable[[Parts], None] = lambda _parts: None,
+    tell: UpgradeTold = untold,
 ) -> Iterator[Parts]:
-    """A node that serves while the block lasts. `adapt` lets tests listen in or sabotage before it starts."""
+    """A node that serves while the block lasts. `adapt` lets tests listen in or sabotage before it starts; `tell` as
+    for `open_node`."""
     with ExitStack() as stack:
         state = StateDir(folder)
         stack.enter_context(state.lock())
-        parts = build(stack, state, passphrase, clock or SystemClock(), random_bytes)
+        parts = build(stack, state, passphrase, clock or SystemClock(), random_bytes, tell=tell)
+        _note_upgrade(parts)
         note_settings(parts.store, parts.audit, state.config)
         note_policy(parts.store, parts.audit, policy_digest(parts.policy))
         adapt(parts)
@@ -242,7 +293,7 @@ def serving(
         listens = parts.config.node.listen != config.NO_PORT
         control = ControlServer(state.path, Dispatcher(parts, OPERATIONS))
         clocks = ClockWatch(parts.engine.post.presence, parts.carrier.clock_ahead)
-        leaving = _watched(stack, parts, scheduler)
+        leaving = _watched(stack, parts, scheduler, visits)
         parts.port = server.start() if listens else None
         parts.running = True
         _note(parts, "node-started", version=__version__)
@@ -273,29 +324,41 @@ def run_node(
     folder: Path,
     passphrase: SecretBytes | None,
     *,
-    log_style: logs.Style = "console",
+    log_style: logs.Style | None = None,
     ready: Callable[[Parts], None],
     adapt: Callable[[Parts], None] = lambda _parts: None,
+    tell: UpgradeTold = untold,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called once everything listens; `adapt` as for `serving`."""
+    """Serve until SIGTERM or SIGINT. `ready` is called once everything listens; `adapt` and `tell` as for `serving`;
+    `log_style` goes before the settings."""
     clock = SystemClock()
     harden()
-    logs.configure(log_style, clock)
+    logs.configure(log_style or _style(folder), clock)
     stopping = until_told()
-    with serving(folder, passphrase, clock=clock, adapt=adapt) as parts:
+    with serving(folder, passphrase, clock=clock, adapt=adapt, tell=tell) as parts:
         _calm_collector()
         ready(parts)
+        log = logs.get("node")
+        log.info("node-started", version=__version__, **({} if parts.port is None else {"port": parts.port}))
         _look_after(parts, stopping)
+    log.info("node-stopped")
 
 
-def _watched(stack: ExitStack, parts: Parts, scheduler: Scheduler) -> Callable[[], None]:
+def _style(folder: Path) -> logs.Style:
+    """How the settings want the log; where they cannot be read, `serving` says so in a moment."""
+    with suppress(NodeError):
+        return config.load(StateDir(folder).config).node.log
+    return "console"
+
+
+def _watched(stack: ExitStack, parts: Parts, scheduler: Scheduler, visits: Visits) -> Callable[[], None]:
     """Answer those who watch this node, if the settings name an address for it; what to call when it begins to stop."""
     address = parts.config.node.watch
     if not address:
         return lambda: None
     from node.watch import WatchServer
 
-    watch = WatchServer(address, parts.clock, checks(parts, scheduler), refresher(parts, scheduler))
+    watch = WatchServer(address, parts.clock, checks(parts, scheduler), refresher(parts, scheduler, visits))
     parts.watch = watch.port
     watch.start()
     stack.callback(watch.stop)
@@ -310,6 +373,13 @@ def _look_after(parts: Parts, stopping: threading.Event) -> None:
         if now is not reached:
             log.warning("database-back" if now else "database-not-reached")
         reached = now
+
+
+def _note_upgrade(parts: Parts) -> None:
+    """The node was opened whole: the log says by which version, and nothing is left to go back to (see `upgrading`)."""
+    if parts.store.upgraded is not None:
+        _note(parts, "node-upgraded", version=__version__)
+    parts.store.settled()
 
 
 def _note_stop(parts: Parts) -> None:

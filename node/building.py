@@ -23,6 +23,7 @@ from node.datasets import DatasetBook
 from node.identity.keys import Identity
 from node.identity.members import MemberBook
 from node.ids import RandomBytes
+from node.keeping.moving import check_not_left, finish_move
 from node.operations import Parts
 from node.operations.budgets import grant_approved
 from node.operations.policies import children_approved
@@ -48,7 +49,7 @@ from node.rounds.tripwires import Tripwires
 from node.rounds.witnessing import Witnessing
 from node.rpc.refusals import RefusalLog
 from node.staff import Approvals, Roster, Subject
-from node.store import KeyRing, SpoolFolder, StateDir, Store, read_address
+from node.store import KeyRing, SpoolFolder, StateDir, Store, UpgradeTold, read_address, untold
 from node.transport.collecting import Bell
 from node.transport.direct import DirectCarrier
 from node.transport.door import Door
@@ -88,16 +89,23 @@ def build(
     unlock: Unlock = KeyRing.open,
     *,
     address: str | None = None,
+    tell: UpgradeTold = untold,
 ) -> Parts:
     """The parts of a node from its folder; `stack` closes them. Nothing runs yet. `address`: URL of the database, in
-    place of what the settings say."""
+    place of what the settings say; `tell` hears of an upgrade of it, which such a database gets without a copy."""
     settings, policy = config.load(state.config), load_policy(state.policy)
     backend = ParallelBackend(chosen_backend(), settings.limits.arithmetic_threads or usable_processors())
     stack.callback(backend.close)
     keys = unlock(state.key, passphrase)
     stack.callback(keys.close)
-    store = Store.open(address or database_address(state, settings), keys, clock=clock)
+    where = address or database_address(state, settings)
+    store = Store.open(where, keys, clock=clock, tell=tell, copy=address is None)
     stack.callback(store.close)
+    if address is None:
+        if not settings.store.database_file:
+            check_not_left(store)
+        elif state.database.exists():
+            finish_move(state, keys, store)
     identity = Identity.load(store)
     audit = audit_log(store, identity, clock, random_bytes)
     roster = Roster(store, audit, clock, random_bytes)

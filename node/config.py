@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,11 +26,13 @@ __all__ = [
     "ContactSection",
     "Limits",
     "Listen",
+    "LogStyle",
     "NodeSection",
     "Section",
     "Settings",
     "StoreSection",
     "TripwireSection",
+    "WatchAddress",
     "is_loopback",
     "load",
     "load_settings",
@@ -82,6 +84,8 @@ def _listen(value: str) -> str:
 
 Address = Annotated[str, Field(max_length=260), AfterValidator(_address)]
 Listen = Annotated[str, Field(max_length=260), AfterValidator(_listen)]
+WatchAddress = Annotated[str, Field(max_length=260), AfterValidator(_here)]
+LogStyle = Literal["console", "json"]
 
 
 class Section(BaseModel):
@@ -106,8 +110,10 @@ class NodeSection(Section):
 
     listen: Listen = "127.0.0.1:7443"
     """Where other members' nodes are answered (host:port; port 0: a free one), or "none": then it only calls others."""
-    watch: Annotated[str, Field(max_length=260), AfterValidator(_here)] = ""
+    watch: WatchAddress = ""
     """Address and port for health and figures over HTTP, such as 127.0.0.1:9464; "" for none. Loopback only."""
+    log: LogStyle = "console"
+    """What it says while it runs, on standard error: "console" for people, or "json", an object a line."""
 
 
 class StoreSection(Section):
@@ -210,13 +216,22 @@ def load_settings(path: Path, kind: type[_S]) -> _S:
 
 
 def write_default(
-    path: Path, *, listen: str | None = None, database_file: str | None = None, kind: type[Settings] = Config
+    path: Path,
+    *,
+    listen: str | None = None,
+    watch: str | None = None,
+    database_file: str | None = None,
+    kind: type[Settings] = Config,
 ) -> None:
     """Write a settings file with every setting, its default and its meaning, all commented out but what is given.
 
     UserError if there is a file already.
     """
-    given = {(kind.program, "listen"): listen, ("store", "database_file"): database_file}
+    given = {
+        (kind.program, "listen"): listen,
+        (kind.program, "watch"): watch,
+        ("store", "database_file"): database_file,
+    }
     lines = [f"# Settings of this blindmatch {kind.program}. Remove the # before a setting to change it.\n"]
     for name, section in _sections(kind):
         lines.append(f"\n[{name}]  # {section.__doc__}\n")
@@ -269,7 +284,10 @@ def _explained(path: Path, problem: Mapping[str, Any], kind: type[Settings]) -> 
     known = list(sections[table[0]].model_fields) if table else list(sections)
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
     nearest = f"{near} in [{table[0]}]" if table else f"[{near}]"
-    return UserError(f"There is no setting {name}; it stands in {path}.", advice=f"Did you mean {nearest}?")
+    return UserError(
+        f"There is no setting {name}; it stands in {path}.",
+        advice=f"Did you mean {nearest}? A newer blindmatch may have more settings than this one.",
+    )
 
 
 def _lower_first(text: str) -> str:

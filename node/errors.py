@@ -6,6 +6,7 @@
     ├── NotAllowed          this caller or person may not do that
     ├── RefusedByPolicy     the rules of this node or of the agreement say no
     ├── Busy                another process holds what is needed, or the queue is full
+    │   └── FolderInUse     ... the folder of this node
     ├── PeerUnreachable     the other node could not be reached or did not accept us
     ├── PeerRefused         the other node took our message and said no
     └── StateDamaged        files of this node are missing, altered or from a newer version
@@ -21,6 +22,7 @@ from typing import ClassVar
 
 __all__ = [
     "Busy",
+    "FolderInUse",
     "NodeError",
     "NotAllowed",
     "NotFound",
@@ -66,6 +68,10 @@ class RefusedByPolicy(NodeError):
 
 class Busy(NodeError):
     code = "busy"
+
+
+class FolderInUse(Busy):
+    """Another process holds the node's folder."""
 
 
 class PeerUnreachable(NodeError):

@@ -43,9 +43,17 @@ KEEPING = frozenset(
         "rotate.resealed",
         "rotate.noted",
         "rotate.dropped",
+        "upgrade.told",
+        "upgrade.before-commit",
+        "upgrade.committed",
+        "move.copied",
+        "move.settings-written",
+        "move.committed",
+        "move.set-aside",
     }
 )
-"""Steps of a restore and of a key rotation (node.keeping): the tests of these walk this list."""
+"""Steps of a restore, of a key rotation, of an upgrade of the database and of its move to a server (node.keeping,
+node.store.engine): the tests of these walk this list."""
 
 _armed: dict[str, Callable[[], None]] = {}
 

@@ -12,6 +12,8 @@ traceback may quote data. Messages of libraries are reduced to the library's nam
 import logging
 import re
 import sys
+import threading
+from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
 
@@ -21,12 +23,15 @@ from structlog.typing import FilteringBoundLogger, Processor
 from node.clock import Clock, timestamp
 from node.facts import check_fact
 
-__all__ = ["MAX_SECONDS", "Style", "configure", "get", "only_facts"]
+__all__ = ["MAX_SECONDS", "Style", "configure", "get", "only_facts", "said"]
 
 MAX_SECONDS = 10_000_000.0
 """Longest duration that may be stated, in seconds (about four months)."""
 
 Style = Literal["json", "console"]
+
+_said: Counter[str] = Counter(warning=0, error=0)
+_said_lock = threading.Lock()
 
 _EVENT = re.compile(r"[a-z]+(?:-[a-z]+){0,5}")
 _CLASS = re.compile(r"[A-Z][A-Za-z]{0,63}")
@@ -46,7 +51,7 @@ def configure(style: Style, clock: Clock, stream: TextIO | None = None) -> None:
     else:
         render = structlog.dev.ConsoleRenderer(colors=output.isatty(), timestamp_key="at")
     structlog.configure(
-        processors=[only_facts, structlog.processors.add_log_level, add_time, render],
+        processors=[only_facts, structlog.processors.add_log_level, _count, add_time, render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=output),
         cache_logger_on_first_use=False,
@@ -60,6 +65,19 @@ def get(part: str) -> FilteringBoundLogger:
     """The logger of a part of the node, such as "rounds"."""
     logger: FilteringBoundLogger = structlog.get_logger(part=part)
     return logger
+
+
+def said() -> dict[str, int]:
+    """How many lines of warnings and errors this process has written."""
+    with _said_lock:
+        return dict(_said)
+
+
+def _count(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if event["level"] in _said:
+        with _said_lock:
+            _said[event["level"]] += 1
+    return event
 
 
 def only_facts(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,4 +1,5 @@
-"""What a monitoring program on this computer may ask, over plain HTTP on a loopback address; off by default.
+"""What a monitoring program on this computer may ask a node or a relay, over plain HTTP on a loopback address; off by
+default.
 
     GET /health     200 "alive" as long as the process answers: restart it if it does not
     GET /ready      200, or 503 with the reasons, one word a line: starting, stopping, database, disk, disk-low, rounds
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from node.clock import Clock
 from node.config import is_loopback
 from node.errors import UserError
-from node.metrics import Metrics
+from node.metrics import NODE, Catalogue, Metrics
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["FIGURES_SECONDS", "MOST_REQUESTS", "REASONS", "REQUEST_SECONDS", "Readiness", "WatchServer"]
 
 REASONS = ("starting", "stopping", "database", "disk", "disk-low", "rounds")
-"""Why a node may not be ready: a closed list, in the order in which they are told."""
+"""Why a node or a relay may not be ready: a closed list, in the order in which they are told."""
 
 MOST_REQUESTS = 8
 """Requests served at a time, in number; one more is hung up on."""
@@ -44,7 +45,8 @@ FIGURES_SECONDS = 3.0
 
 
 class Readiness:
-    """Whether a node takes part in rounds. `checks`: reason -> whether it holds now; what raises, holds."""
+    """Whether a node takes part in rounds, or a relay carries. `checks`: reason -> whether it holds now; what raises,
+    holds."""
 
     def __init__(self, clock: Clock, checks: dict[str, Callable[[], bool]]) -> None:
         assert set(checks) <= set(REASONS)
@@ -90,17 +92,21 @@ class WatchServer(ThreadingHTTPServer):
         clock: Clock,
         checks: dict[str, Callable[[], bool]],
         refresh: Callable[[Metrics], None],
+        catalogue: Catalogue = NODE,
     ) -> None:
         host, _, port = address.rpartition(":")
+        setting = f"[{catalogue.program}] watch"
         if not is_loopback(host):  # the settings refuse it, too
-            raise UserError("The watch address is not one of this computer.", advice="Write [node] watch = ...")
+            raise UserError(
+                "The watch address is not one of this computer.", advice=f'Write {setting} = "127.0.0.1:9464", or "".'
+            )
         self.readiness = Readiness(clock, checks)
         self._clock = clock
         self._refresh = refresh
         self._making = threading.Lock()
         self._made: float | None = None
         self._page: bytes | None = None
-        self.metrics = Metrics(self._figures)
+        self.metrics = Metrics(self._figures, catalogue)
         self._slots = threading.BoundedSemaphore(MOST_REQUESTS)
         if ":" in host:
             self.address_family = AF_INET6
@@ -108,8 +114,8 @@ class WatchServer(ThreadingHTTPServer):
             super().__init__((host.strip("[]"), int(port)), _Answer)
         except OSError:
             raise UserError(
-                f"The node cannot answer at {address}, its watch address.",
-                advice="Another program may listen there: change [node] watch in its settings.",
+                f"The {catalogue.program} cannot answer at {address}, its watch address.",
+                advice=f"Another program may listen there: change {setting} in its settings.",
             ) from None
         self._thread = threading.Thread(target=self.serve_forever, args=(0.2,), name="watch", daemon=True)
 

@@ -37,14 +37,15 @@ from node.agreement.terms import (
 )
 from node.errors import NotFound, RefusedByPolicy
 from node.wire import strict_json
+from node.wire.older import mismatch, number_of, reader_is_older
 from psi.codec import length_prefixed
-from psi.errors import RefusedValue
+from psi.errors import RefusedValue, VersionMismatch
 from psi.identifiers import Rule
 from psi.padding import size_class
 from psi.protocol.limits import MAX_RELEASED
 from psi.transcript import Label, digest
 
-__all__ = ["FORMAT", "MAX_MANIFEST_BYTES", "MAX_MATCH_RULES", "REFUSE_LABEL", "SIGN_LABEL", "Manifest"]
+__all__ = ["FORMAT", "MAX_MANIFEST_BYTES", "MAX_MATCH_RULES", "REFUSE_LABEL", "SIGN_LABEL", "Manifest", "OtherForm"]
 
 FORMAT = "blindmatch-manifest/1"
 
@@ -57,9 +58,19 @@ REFUSE_LABEL = b"blindmatch/1 manifest refused"
 MAX_MANIFEST_BYTES = 64 * 1024
 """Longest manifest, in bytes. A manifest of two members is about 3 KiB."""
 
+_PROPOSE = "; then propose the round again"
+
 MAX_MATCH_RULES = 32
 MAX_TITLE_CHARACTERS = 120
 MAX_PURPOSE_CHARACTERS = 300
+
+
+class OtherForm(RefusedByPolicy):
+    """It was written by a newer or an older version; `mismatch` is what its sender is told."""
+
+    def __init__(self, mismatch: VersionMismatch) -> None:
+        super().__init__(mismatch.sentence, advice=mismatch.advice)
+        self.mismatch = mismatch
 
 
 class Manifest(Part):
@@ -129,12 +140,18 @@ class Manifest(Part):
     def parse(cls, data: bytes) -> Self:
         """The manifest of these bytes; RefusedByPolicy with a sentence for anything that is not its one byte form."""
         try:
-            strict_json.parse(data, max_bytes=MAX_MANIFEST_BYTES)
+            raw = strict_json.parse(data, max_bytes=MAX_MANIFEST_BYTES)
         except ValueError as error:
             _refuse(f"it is {error}")
+        _check_form(raw)
         try:
             manifest = cls.model_validate_json(data)
         except ValidationError as error:
+            if _unknown_field(error):
+                sentence = (
+                    "This agreement cannot be used: it has a field that the organisation that got it does not know yet."
+                )
+                raise OtherForm(mismatch(sentence, older_reader=True, then=_PROPOSE)) from None
             _refuse(_reason(error))
         except RefusedValue as error:
             raise RefusedByPolicy(f"This agreement cannot be used: {error.sentence}", advice=error.advice) from None
@@ -224,11 +241,29 @@ def _refuse(reason: str) -> NoReturn:
     ) from None
 
 
+def _check_form(raw: object) -> None:
+    """OtherForm for the agreement of another version; what is none at all is left to the model."""
+    number = number_of(raw.get("format"), FORMAT) if isinstance(raw, dict) else None
+    known = number_of(FORMAT, FORMAT)
+    if number is None or known is None or number == known:
+        return
+    raise OtherForm(
+        mismatch(
+            f"This agreement cannot be used: its format is {number}, and the organisation that got it reads format "
+            f"{known}.",
+            older_reader=reader_is_older(number, known),
+            then=_PROPOSE,
+        )
+    )
+
+
+def _unknown_field(error: ValidationError) -> bool:
+    return error.errors(include_url=False, include_input=False)[0]["type"] == "extra_forbidden"
+
+
 def _reason(error: ValidationError) -> str:
     """One sentence part for the first fault. Only names of our own fields are repeated, never what was sent."""
     first = error.errors(include_url=False, include_input=False)[0]
-    if first["type"] == "extra_forbidden":
-        return "it has a field that this version does not know"
     message = first["msg"].removeprefix("Value error, ")
     place = ".".join(str(step) for step in first["loc"] if isinstance(step, int) or step in _FIELDS)
     return f"{place}: {message}" if place else message

@@ -6,6 +6,7 @@ what contradicts another part, and `node.policy` what this node or this version 
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -63,7 +64,11 @@ Mode = Literal["ordered", "released", "count", "none"]
 CountForm = Literal["none", "yes_no", "banded", "exact"]
 Learns = Literal["own_rows", "released_rows", "count", "nothing"]
 
+_MOMENTS_KEPT = 1_000
+"""Times of manifests that are kept parsed, in number: every step of a round looks at its deadline."""
 
+
+@lru_cache(maxsize=_MOMENTS_KEPT)
 def moment(text: str) -> datetime:
     """The time behind a timestamp of a manifest, aware, in UTC; ValueError for any other spelling."""
     parsed = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

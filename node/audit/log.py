@@ -44,6 +44,9 @@ MAX_ENTRIES_READ = 1000
 SALT = "salt"
 """The fact that every entry has and that says nothing."""
 
+# Made once: every entry begins with it.
+_LAST = select(audit_entries.c.position, audit_entries.c.leaf_hash).order_by(audit_entries.c.position.desc()).limit(1)
+
 
 class Event(StrEnum):
     """Everything the log can say."""
@@ -52,6 +55,8 @@ class Event(StrEnum):
     NODE_STARTED = "node-started"
     NODE_STOPPED = "node-stopped"
     NODE_RESTORED = "node-restored"
+    NODE_UPGRADED = "node-upgraded"
+    DATABASE_MOVED = "database-moved"
     BACKUP_MADE = "backup-made"
     PASSPHRASE_CHANGED = "passphrase-changed"  # noqa: S105  the name of an event
     KEY_SPLIT = "key-split"
@@ -64,6 +69,7 @@ class Event(StrEnum):
     MEMBER_RENEWAL_ADDED = "member-renewal-added"
     MEMBER_RENEWED = "member-renewed"
     MEMBER_REMOVED = "member-removed"
+    MEMBER_LEFT = "member-left"
     MEMBER_REACH_SET = "member-reach-set"
     DATASET_ADDED = "dataset-added"
     DATASET_REFRESHED = "dataset-refreshed"
@@ -240,11 +246,7 @@ class AuditLog:
         The one in memory is right unless the transaction that wrote it was rolled back (or the node just started).
         Position and hash of the last entry tell: an entry holds its position and a log only grows.
         """
-        last = tx.execute(
-            select(audit_entries.c.position, audit_entries.c.leaf_hash)
-            .order_by(audit_entries.c.position.desc())
-            .limit(1)
-        ).first()
+        last = tx.execute(_LAST).first()
         found = (last.position + 1, last.leaf_hash) if last else (0, None)
         if found != (self._edge.size, self._last_leaf):
             edge = RightEdge()

@@ -25,6 +25,16 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Der Knoten wurde aus einer Sicherung wiederhergestellt[, durch {by}][; sein Protokoll hatte damals"
             " {tree_size} Einträge][, und {rounds} Runden waren offen].",
         ),
+        "node-upgraded": (
+            "The database of the node was brought to the form of a newer version[: {version}].",
+            "Die Datenbank des Knotens wurde in die Form einer neueren Version gebracht[: {version}].",
+        ),
+        "database-moved": (
+            "The database of the node was moved to a server[ by {by}][: {rows} rows][, {tree_size} of them entries"
+            " of this log].",
+            "Die Datenbank des Knotens wurde auf einen Server umgezogen[, durch {by}][: {rows} Zeilen]"
+            "[, davon {tree_size} Einträge dieses Protokolls].",
+        ),
         "backup-made": ("A backup was made[ by {by}].", "Eine Sicherung wurde erstellt[, durch {by}]."),
         "passphrase-changed": (
             "The passphrase of the node was changed[ by {by}].",
@@ -115,6 +125,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "[{member}: ]the member was removed[ by {by}].",
             "[{member}: ]das Mitglied wurde entfernt[, durch {by}].",
         ),
+        "member-left": (
+            "[{member}: ]this organisation left the consortium with this member[, by {by}][; rounds there ever were"
+            " with it: {rounds}][; of the end of {waiting} of them it has not heard yet].",
+            "[{member}: ]diese Organisation verließ den Verbund mit diesem Mitglied[, durch {by}]"
+            "[; Runden mit ihm insgesamt: {rounds}][; vom Ende von {waiting} davon hat es noch nichts gehört].",
+        ),
         "member-reach-set": (
             "[{member}: ]how the member is reached was set[ to: {mode}][, by {by}].",
             "[{member}: ]der Weg zu diesem Mitglied wurde festgelegt[: {mode}][, durch {by}].",
@@ -124,8 +140,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "[{member}: ]es wurde entschieden, ob das Mitglied an Runden über Kinder teilnehmen darf[, durch {by}].",
         ),
         "member-frozen": (
-            "[{member}: ]the member was frozen; no round with it goes on until two people decide.",
-            "[{member}: ]das Mitglied wurde gesperrt; keine Runde mit ihm geht weiter, bis zwei Personen entscheiden.",
+            "[{member}: ]the member was frozen[ by {by}]; no round with it goes on until two people decide.",
+            "[{member}: ]das Mitglied wurde gesperrt[, durch {by}]; keine Runde mit ihm geht weiter, bis zwei Personen"
+            " entscheiden.",
         ),
         "member-unfrozen": (
             "[{member}: ]the member was unfrozen[ by {by}][ and {second}].",

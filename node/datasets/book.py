@@ -345,13 +345,13 @@ class DatasetBook:
         rounds = [name for bit, name in enumerate(names) if any(mask >> bit & 1 for mask in masks)]
         return PreparedRecord.from_lines(lines), rounds
 
-    def held_by_rounds(self, wanted: frozenset[str]) -> set[str]:
-        """The versions that running rounds made their lists from and that hold one of these references."""
-        return {
-            version_id
-            for version_id in self._rows.versions_of_rounds()
-            if any(wanted.intersection(references(lines)) for lines in self._version(version_id))
-        }
+    def held_by_rounds(self, wanted: frozenset[str], looked: dict[str, bool]) -> set[str]:
+        """The versions that running rounds made their lists from and that hold one of these references. `looked`: what
+        is known of versions from an earlier look for the same references; what this one reads is added."""
+        running = self._rows.versions_of_rounds()
+        for version_id in running - set(looked):
+            looked[version_id] = any(wanted.intersection(references(lines)) for lines in self._version(version_id))
+        return {version_id for version_id in running if looked[version_id]}
 
     def _version(self, version_id: str) -> Iterator[Sequence[bytes]]:
         return read_blocks(self._folder, version_id, self._store.cells)
@@ -359,9 +359,14 @@ class DatasetBook:
     def exclude(self, name: str, wanted: frozenset[str], *, by: str, peer: str = EVERYBODY) -> int:
         """Keep the records of these references out of every list that is made from now on: withdrawn, or withheld from
         one member (member id); how many references that was not so of before. NotFound; UserError for too many."""
-        dataset = self.get(name)
         with self._store.transaction() as tx:
-            return self._exclude(tx, dataset.dataset_id, wanted, by, peer)
+            return self.exclude_in(tx, self.get(name), wanted, by=by, peer=peer)
+
+    def exclude_in(
+        self, tx: Connection, dataset: Dataset, wanted: frozenset[str], *, by: str, peer: str = EVERYBODY
+    ) -> int:
+        """`exclude` in the transaction of whoever does something else about these records with it."""
+        return self._exclude(tx, dataset.dataset_id, wanted, by, peer)
 
     def _exclude(self, tx: Connection, dataset_id: str, wanted: frozenset[str], by: str, peer: str) -> int:
         added = self.exclusions.add(tx, dataset_id, peer, wanted)

@@ -10,7 +10,7 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from node.clock import Clock, timestamp
 from node.datasets.dataset import Dataset
@@ -24,6 +24,9 @@ from psi.identifiers import NORMALISER_VERSION
 __all__ = ["DatasetRows", "changed_meanwhile", "name_taken"]
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+
+_NAMED = select(datasets).where(datasets.c.name == bindparam("wanted"))
+_BY_ID = select(datasets).where(datasets.c.dataset_id == bindparam("wanted"))
 
 
 class DatasetRows:
@@ -41,11 +44,11 @@ class DatasetRows:
 
     def by_name(self, name: str) -> Dataset:
         """NotFound."""
-        return self._find(datasets.c.name == name)
+        return self._find(_NAMED, name)
 
     def by_id(self, dataset_id: str) -> Dataset:
         """NotFound."""
-        return self._find(datasets.c.dataset_id == dataset_id)
+        return self._find(_BY_ID, dataset_id)
 
     def is_current(self, dataset: Dataset) -> bool:
         """Is this still the version that its row names?"""
@@ -127,9 +130,9 @@ class DatasetRows:
         """Was there still a row to delete?"""
         return bool(tx.execute(delete(datasets).where(datasets.c.dataset_id == dataset.dataset_id)).rowcount)
 
-    def _find(self, condition: ColumnElement[bool]) -> Dataset:
+    def _find(self, query: Select[Any], wanted: str) -> Dataset:
         with self._store.read() as connection:
-            row = connection.execute(select(datasets).where(condition)).one_or_none()
+            row = connection.execute(query, {"wanted": wanted}).one_or_none()
         if row is None:
             raise NotFound("There is no such data set.", advice="`blindmatch dataset list` shows all.")
         return self._dataset(row)

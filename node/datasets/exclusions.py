@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from node.clock import Clock, timestamp
 from node.errors import UserError
@@ -32,6 +32,11 @@ MAX_EXCLUDED_RECORDS = 200_000
 
 MAX_REFERENCES_BYTES = 4 * 1024 * 1024
 """Largest text of references that is read at once, in bytes."""
+
+
+_BODY = select(exclusions.c.body).where(
+    exclusions.c.dataset_id == bindparam("dataset"), exclusions.c.peer == bindparam("peer")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +109,7 @@ class Exclusions:
         return sum(self.remove(tx, row.dataset_id, row.peer, [reference]) for row in rows)
 
     def _references(self, connection: Connection, dataset_id: str, peer: str) -> frozenset[str]:
-        query = select(exclusions.c.body).where(exclusions.c.dataset_id == dataset_id, exclusions.c.peer == peer)
-        body = connection.execute(query).scalar_one_or_none()
+        body = connection.execute(_BODY, {"dataset": dataset_id, "peer": peer}).scalar_one_or_none()
         if body is None:
             return frozenset()
         return frozenset(json.loads(self._store.cells.unseal("exclusions", f"{dataset_id}/{peer}", "body", body)))

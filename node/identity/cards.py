@@ -30,6 +30,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from node.clock import timestamp
 from node.errors import UserError
 from node.identity.certificates import Certificate
+from node.wire.older import number_of, reader_is_older
 from node.wire.signing import SIGNATURE_BYTES, Signer, labelled, verify
 from node.wire.strict_json import canonical, parse
 
@@ -282,10 +283,7 @@ def parse_card(data: bytes) -> SignedCard:
         raise _refused("its signature is malformed")
     statement = document["card"]
     if isinstance(statement, dict) and statement.get("format") != FORMAT:
-        raise UserError(
-            "This card was made by another version of blindmatch.",
-            advice="Both organisations need the same version; then ask for a new card.",
-        )
+        raise _of_another_form(statement.get("format"))
     try:
         card = Card.model_validate_json(canonical(statement))
     except ValidationError as error:
@@ -296,6 +294,22 @@ def parse_card(data: bytes) -> SignedCard:
     if not verify(bytes.fromhex(card.identity_key), LABEL, card.to_bytes(), signed.signature):
         raise _refused("its signature does not fit its content")
     return signed
+
+
+def _of_another_form(found: object) -> UserError:
+    number, known = number_of(found, FORMAT), number_of(FORMAT, FORMAT)
+    assert known is not None
+    if number is None:
+        return _refused("it does not say that it is one")
+    if reader_is_older(number, known):
+        return UserError(
+            "This card was made by a newer blindmatch than this one, which cannot read it.",
+            advice="Update blindmatch at this node, then take in the same card.",
+        )
+    return UserError(
+        "This card was made by an older blindmatch, in a form that is not read any more.",
+        advice="The organisation that it is from should update blindmatch and send a new card.",
+    )
 
 
 def _refused(reason: str) -> UserError:
@@ -310,7 +324,10 @@ def _field_error(error: ValidationError) -> UserError:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     known = [str(part) for part in first["loc"] if part in Card.model_fields]
     if first["type"] == "extra_forbidden":
-        return UserError("The card has a field that this version of blindmatch does not know.")
+        return UserError(
+            "The card has a field that this version of blindmatch does not know.",
+            advice="It was made by a newer one: update blindmatch at this node, then take in the same card.",
+        )
     if not known:
         return UserError("The certificate in the card is not a valid one for its owner.", advice="Ask for a new card.")
     return UserError(

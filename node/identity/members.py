@@ -44,6 +44,7 @@ _CARDS_KEPT = 256
 
 # Made once: every call of a peer and every message to one asks for its member.
 _BY_KEY = select(members).where(members.c.tls_key_hash == bindparam("key_hash"))
+_NAMED = select(members).where(or_(members.c.alias == bindparam("name"), members.c.member_id == bindparam("name")))
 _BY_ID = select(members).where(members.c.member_id == bindparam("id"))
 
 
@@ -288,7 +289,8 @@ class MemberBook:
         return member if member is not None and member.state is MemberState.CONFIRMED else None
 
     def _named(self, tx: Connection, name: str) -> Member:
-        member = self._find(tx, or_(members.c.alias == name, members.c.member_id == name))
+        row = tx.execute(_NAMED, {"name": name}).mappings().first()
+        member = None if row is None else self._member(row)
         if member is None:
             raise NotFound("No member of that name is in the book.", advice="`blindmatch member list` shows who is.")
         return member

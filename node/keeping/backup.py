@@ -41,11 +41,12 @@ from node.keeping.dump import LEFT_OUT, rows_of, tables
 from node.keeping.local import local_settings
 from node.keeping.sealedfile import Writer
 from node.store import KeyRing, StateDir, Store
+from node.store.own_settings import read_own, write_own
 from node.store.revisions import revision_of
 from node.store.schema import audit_entries, datasets
 from node.store.sealed import check_cells
 
-__all__ = ["FORMAT", "Made", "check_sound", "write_backup"]
+__all__ = ["FORMAT", "Made", "check_sound", "finished_at", "note_finished", "write_backup"]
 
 FORMAT = 1
 """Format of what stands in the frames."""
@@ -55,6 +56,9 @@ PIECE_BYTES = 1024 * 1024
 
 VIEWS = 5
 """How often a newer view of the database is taken because a record file was gone."""
+
+_FINISHED = "last-backup"
+"""Under which a node keeps when it last finished one: its log only tells when one was begun."""
 
 _Progress = Callable[[Mapping[str, Any]], None]
 
@@ -120,6 +124,18 @@ def write_backup(
         _frame(writer, {"part": "end", "rows": counts, "files": digests}, last=True)
         digest = writer.finish()
     return Made(writer.bytes, digest, int(str(about["entries"])), len(files))
+
+
+def note_finished(store: Store) -> None:
+    """The file is written, all of it, now."""
+    with store.transaction() as tx:
+        write_own(store, tx, _FINISHED, timestamp(store.clock.now()).encode())
+
+
+def finished_at(store: Store, connection: Connection) -> str | None:
+    """When a backup was last finished (RFC 3339); None if none was."""
+    kept = read_own(store, connection, _FINISHED)
+    return None if kept is None else kept.decode()
 
 
 def _view(stack: ExitStack, store: Store, folder: Path) -> tuple[Connection, dict[str, BinaryIO]]:

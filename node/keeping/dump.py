@@ -22,7 +22,7 @@ from node.rounds.mailbox import PROTOCOL_LINE
 from node.rounds.states import ENDS
 from node.store.schema import metadata, rounds
 
-__all__ = ["BLOCK_BYTES", "LEFT_OUT", "insert_rows", "rows_of", "tables"]
+__all__ = ["BLOCK_BYTES", "LEFT_OUT", "insert_rows", "rows_of", "tables", "written"]
 
 BLOCK_BYTES = 256 * 1024
 """Bytes of rows after which a frame is closed."""
@@ -53,7 +53,7 @@ def rows_of(connection: Connection, table: Table) -> Iterator[tuple[int, bytes]]
     with connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}) as result:
         for row in result.mappings():
             line = json.dumps(
-                [_written(value) for value in _kept(table.name, dict(row), over)], ensure_ascii=False
+                [written(value) for value in _kept(table.name, dict(row), over)], ensure_ascii=False
             ).encode()
             lines.append(line)
             size += len(line)
@@ -88,7 +88,8 @@ def insert_rows(connection: Connection, shape: MetaData, name: str, columns: Seq
     return len(values)
 
 
-def _written(value: Any) -> Any:
+def written(value: Any) -> Any:
+    """A value of a cell as JSON takes it."""
     if isinstance(value, bytes | memoryview):
         return base64.b64encode(value).decode()
     return value

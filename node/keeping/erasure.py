@@ -124,10 +124,11 @@ class Erasing:
                 advice="Name the second person with --second: somebody other than --by.",
             )
         wanted = frozenset([reference])
-        self._no_running_round(wanted)
+        looked: dict[str, bool] = {}
+        self._no_running_round(wanted, looked)  # before anything is written; and again in the transaction
         cuts = [made for one in self._datasets.list() if (made := self._datasets.cut(one, wanted)) is not None]
         try:
-            past = self._erase(reference, wanted, cuts, by, second)
+            past = self._erase(reference, wanted, looked, cuts, by, second)
         finally:
             for made in cuts:
                 self._datasets.settle(made)
@@ -136,8 +137,8 @@ class Erasing:
             backups = connection.execute(query).scalar_one()
         return Erasure(past, self.counts(reference), _rounds(cuts, uses), int(backups))
 
-    def _no_running_round(self, wanted: frozenset[str]) -> None:
-        held = self._datasets.held_by_rounds(wanted)
+    def _no_running_round(self, wanted: frozenset[str], looked: dict[str, bool]) -> None:
+        held = self._datasets.held_by_rounds(wanted, looked)
         running = [one for one in self._book.all() if not one.over and one.version_id in held]
         if running:
             names = ", ".join(one.round_id[:8] for one in running)
@@ -147,8 +148,17 @@ class Erasing:
                 "for the end of the round, or cancel it, and erase again.",
             )
 
-    def _erase(self, reference: str, wanted: frozenset[str], cuts: Sequence[Cut], by: str, second: str) -> Past:
+    def _erase(
+        self,
+        reference: str,
+        wanted: frozenset[str],
+        looked: dict[str, bool],
+        cuts: Sequence[Cut],
+        by: str,
+        second: str,
+    ) -> Past:
         with self._store.transaction() as tx:
+            self._no_running_round(wanted, looked)  # a round may have stored its list since we looked first
             counts = dict.fromkeys(PLACES, 0)
             for made in cuts:
                 self._datasets.take(tx, made)

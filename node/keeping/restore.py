@@ -50,6 +50,7 @@ from node.rounds.ends import Ends
 from node.rounds.parties import RESTORED
 from node.store import StateDir, Store
 from node.store.files import FILE_MODE, FOLDER_MODE, NO_FOLDER_LOCKS, lock_file, replace_file, sync_folder
+from node.store.place import refuse_unfit
 from node.store.revisions import at_revision
 from node.store.schema import datasets
 from node.store.sealed import check_cells
@@ -163,6 +164,7 @@ def _clear(place: StateDir) -> None:
     """Take away what an earlier try left; the lock is ours."""
     try:
         place.path.chmod(FOLDER_MODE)
+        refuse_unfit(place.path)
         for path in place.path.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

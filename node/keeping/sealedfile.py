@@ -150,8 +150,8 @@ def read_header(file: BinaryIO) -> Header:
     if start != MAGIC:
         if start.startswith(_KIN):
             raise UserError(
-                "This backup has another format than this version of blindmatch reads.",
-                advice="Restore it with the version that made it, or a newer one.",
+                "This backup was made by a newer blindmatch, in a form that this one does not read.",
+                advice="Install that version, then restore it.",
             )
         raise UserError("This file is not a backup of a blindmatch node.", advice="Check the name of the file.")
     salt, length = file.read(SALT_BYTES), file.read(_LENGTH.size)

@@ -26,7 +26,7 @@ from node.rounds.states import RoundState
 from node.transport.file import Header, Item, Kind, LegReader, default_name, open_leg, write_leg
 from node.wire.envelope import Envelope
 from node.wire.receipts import Receipt, Receipts, Status, batches
-from psi.errors import PeerError
+from psi.errors import PeerError, VersionMismatch
 
 __all__ = [
     "OPERATIONS",
@@ -212,6 +212,8 @@ def _take_in(parts: Parts, leg: LegReader, progress: Progress) -> ImportReply:
             counts[_COUNTED[answer.status]] += 1
             if answer.status is Status.REFUSED:
                 refused.append(answer)
+    except VersionMismatch as error:
+        raise UserError(f"A message in the file cannot be read here: {error.sentence}", advice=error.advice) from None
     except PeerError as error:
         raise UserError(
             f"A message in the file is not what {sender.alias} wrote: {error.sentence}", advice=_ASK_AGAIN

@@ -7,6 +7,8 @@ holds it already, what can still be stopped is stopped:
     we release by hand, and give no count     the round goes on; the record cannot be released
     the answer is not given yet               the round is cancelled here; it can be proposed again
     we have answered                          nothing can be called back; the reply says so
+
+The record and the rounds are one transaction: no crash leaves a record that is withdrawn in a round that goes on.
 """
 
 import json
@@ -18,7 +20,7 @@ from sqlalchemy import select
 
 from node.datasets import Dataset, PreparedRecord
 from node.datasets.exclusions import EVERYBODY, read_references
-from node.errors import UserError
+from node.errors import StateDamaged, UserError
 from node.operations.datasets import uses_of
 from node.operations.parts import Parts, Progress
 from node.operations.round_forms import CoverageView
@@ -103,6 +105,9 @@ class CoverageReply(Reply):
     coverage: CoverageView
 
 
+_Versions = dict[str, list[PreparedRecord]]
+"""Version of a data set -> its records that are looked for."""
+
 FATES = {
     "over": "is over: what the other side learned cannot be called back. Speak to it if it has to forget the record.",
     "answered": "was answered already, with the record on its list: that cannot be called back.",
@@ -114,18 +119,34 @@ FATES = {
 
 
 def _withdraw(parts: Parts, request: WithdrawRequest, _progress: Progress) -> ExcludedReply:
-    wanted, dataset = read_references(request.text), parts.datasets.get(request.name)
-    changed = parts.datasets.exclude(request.name, wanted, by=request.by)
+    wanted = read_references(request.text)
+    try:
+        changed, touched = _withdraw_everywhere(parts, request, wanted)
+    except StateDamaged:
+        # A file of records that cannot be read keeps nobody from taking the consent back.
+        parts.datasets.exclude(request.name, wanted, by=request.by)
+        raise
+    for one in touched:
+        if one.fate == "cancelled":
+            parts.negotiation.wake(one.round_id)
+    return _reply(parts, parts.datasets.get(request.name), wanted, changed, touched)
+
+
+def _withdraw_everywhere(
+    parts: Parts, request: WithdrawRequest, wanted: frozenset[str]
+) -> tuple[int, list[TouchedView]]:
+    """How many references were not withdrawn before, and what became of the rounds that they are in."""
+    versions: _Versions = {}
+    list(_rounds_with(parts, parts.datasets.get(request.name), wanted, versions))  # read before anybody waits for us
     touched = []
-    for found in _rounds_with(parts, dataset, wanted):
-        fate = _fate(parts, found, wanted)
-        if fate == "cancelled":
-            try:
-                parts.negotiation.cancel(found, by=request.by)
-            except UserError:
-                fate = "over"  # it ended meanwhile
-        touched.append(_touched(found, fate))
-    return _reply(parts, dataset, wanted, changed, touched)
+    with parts.store.transaction() as tx:
+        dataset = parts.datasets.get(request.name)
+        changed = parts.datasets.exclude_in(tx, dataset, wanted, by=request.by)
+        for found in list(_rounds_with(parts, dataset, wanted, versions)):
+            if (fate := _fate(parts, found, wanted)) == "cancelled":
+                parts.negotiation.cancel_in(tx, found, by=request.by)
+            touched.append(_touched(found, fate))
+    return changed, touched
 
 
 def _withhold(parts: Parts, request: WithholdRequest, _progress: Progress) -> ExcludedReply:
@@ -133,7 +154,7 @@ def _withhold(parts: Parts, request: WithholdRequest, _progress: Progress) -> Ex
     peer = parts.members.get(request.peer).member_id
     changed = parts.datasets.exclude(request.name, wanted, by=request.by, peer=peer)
     touched = []
-    for found in _rounds_with(parts, dataset, wanted, peer):
+    for found in _rounds_with(parts, dataset, wanted, {}, peer):
         fate = _fate(parts, found, wanted)
         touched.append(_touched(found, "goes on" if fate == "cancelled" else fate))
     return _reply(parts, dataset, wanted, changed, touched)
@@ -146,9 +167,11 @@ def _readmit(parts: Parts, request: ReadmitRequest, _progress: Progress) -> Excl
     return _reply(parts, dataset, wanted, changed, [])
 
 
-def _rounds_with(parts: Parts, dataset: Dataset, wanted: frozenset[str], peer: str | None = None) -> Iterable[Round]:
-    """The rounds whose lists hold one of these records, as far as the versions they were made from are still there."""
-    versions: dict[str, list[PreparedRecord]] = {}
+def _rounds_with(
+    parts: Parts, dataset: Dataset, wanted: frozenset[str], versions: _Versions, peer: str | None = None
+) -> Iterable[Round]:
+    """The rounds whose lists hold one of these records, as far as the versions they were made from are still there.
+    `versions`: what an earlier look has read; what this one reads is added."""
     rounds = {found.round_id: found for found in parts.book.all()}
     for use in uses_of(parts, dataset):
         found = rounds[use.round_id]

@@ -5,7 +5,7 @@ from typing import Any
 
 from node.errors import UserError
 from node.identity.renewal import Renewals
-from node.keeping.backup import write_backup
+from node.keeping.backup import note_finished, write_backup
 from node.operations.members import CardView, card_view
 from node.operations.parts import Parts, Progress
 from node.operations.table import Operation, Reply, Request
@@ -73,6 +73,7 @@ def _backup(parts: Parts, request: BackupRequest, progress: Progress) -> BackupR
         by=request.by,
         progress=progress,
     )
+    note_finished(parts.store)
     return BackupReply(
         path=str(path),
         bytes=made.bytes,

@@ -15,6 +15,9 @@ from node.operations.parts import Parts, Progress
 from node.operations.policies import children_digest
 from node.operations.table import Nothing, Operation, Reply, Request
 from node.staff import Role, Subject
+from psi.identifiers import NORMALISER_VERSION
+from psi.identifiers.version import newer
+from psi.messages import PROTOCOL_VERSION
 
 __all__ = [
     "OPERATIONS",
@@ -53,7 +56,7 @@ class CardView(Reply):
 
 class MemberView(Reply):
     """`reach`: how it is reached, with the alias of the relay if there is one; empty for a relay itself. `frozen`:
-    since it asked about decoys nothing is exchanged with it. `children`: it may be in rounds about children."""
+    nothing is exchanged with it until two people here decide. `children`: it may be in rounds about children."""
 
     alias: str
     state: str
@@ -130,11 +133,14 @@ class ChildrenReply(Reply):
 
 
 class VersionsReply(Reply):
+    """`apart`: who has to update before there can be a round with it; empty if both have the same."""
+
     alias: str
     protocol: str
     normaliser: str
     software: str
     clock_ahead_seconds: float = Field(description="how far the other node's clock is ahead of ours")
+    apart: str
 
 
 def alias_of(parts: Parts, member_id: str) -> str:
@@ -268,7 +274,25 @@ def _check(parts: Parts, request: NameRequest, _progress: Progress) -> VersionsR
         normaliser=said.normaliser,
         software=said.software,
         clock_ahead_seconds=round(said.clock_ahead_seconds, 1),
+        apart="" if member.is_relay else _apart(member.alias, said.protocol, said.normaliser),
     )
+
+
+def _apart(alias: str, protocol: str, normaliser: str) -> str:
+    """A sentence on versions between which there can be no round (`node.policy.agreement.SameVersions`)."""
+    if protocol != str(PROTOCOL_VERSION) and protocol.isdecimal():
+        later = "first" if int(protocol) > PROTOCOL_VERSION else "second"
+    elif normaliser == NORMALISER_VERSION:
+        return ""
+    else:
+        later = newer(normaliser, NORMALISER_VERSION)
+    match later:
+        case "first":
+            return f"No round with {alias} until this node is updated: as they state it, it is the older one."
+        case "second":
+            return f"No round with {alias} until they update: their node is the older one."
+        case _:
+            return f"No round with {alias} until both sides update: each is older in some part."
 
 
 def _with_words(parts: Parts, member: Member) -> MemberReply:

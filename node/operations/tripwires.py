@@ -1,4 +1,4 @@
-"""Operations on tripwires: what happened with a member, and how two people let it go on."""
+"""Operations on frozen members: what happened, how one person stops everything with one, how two let it go on."""
 
 from typing import Any
 
@@ -8,12 +8,13 @@ from node.operations.parts import Parts, Progress
 from node.operations.table import Operation, Reply, Request
 from node.staff import Subject
 from node.tripwires import Freeze
-from node.tripwires.words import WHAT_NOW, frozen_sentence, hit_sentence
+from node.tripwires.words import WHAT_NOW, frozen_sentence, reason_sentence
 
 __all__ = [
     "OPERATIONS",
     "EvidenceReply",
     "EvidenceRequest",
+    "FreezeRequest",
     "FreezeView",
     "ShowMemberReply",
     "UnfreezeReply",
@@ -22,8 +23,9 @@ __all__ = [
 
 
 class FreezeView(Reply):
-    """One round that met decoys. `met` and `laid`: decoys by kind, in number; `free`: telephone numbers among them that
-    no operator has given out; `sentence`: the same in words."""
+    """One round that met decoys, or a stop by a person: then `by` says whose, and `round_id` is empty. `met`, `laid`:
+    decoys by kind, in number; `free`: telephone numbers among them that no operator has given out; `sentence`: the same
+    in words."""
 
     round_id: str
     frozen_at: str
@@ -32,6 +34,7 @@ class FreezeView(Reply):
     laid: dict[str, int]
     free: int
     sentence: str
+    by: str
     lifted_by: str | None
     lifted_second: str | None
     lifted_at: str | None
@@ -46,6 +49,11 @@ class ShowMemberReply(Reply):
     note: str
     waiting: str
     number: int | None
+
+
+class FreezeRequest(Request):
+    name: str
+    by: str
 
 
 class UnfreezeRequest(Request):
@@ -77,13 +85,14 @@ class EvidenceReply(Reply):
 def _view(parts: Parts, freeze: Freeze, name: str) -> FreezeView:
     hit = freeze.hit
     return FreezeView(
-        round_id=freeze.round_id,
+        round_id="" if hit.by else freeze.round_id,
         frozen_at=freeze.frozen_at,
         stands=freeze.stands,
         met=hit.met_by_kind,
         laid=dict(hit.laid),
         free=hit.free,
-        sentence=hit_sentence(name, hit),
+        sentence=reason_sentence(name, hit),
+        by=hit.by,
         lifted_by=freeze.lifted_by,
         lifted_second=freeze.lifted_second,
         lifted_at=freeze.lifted_at,
@@ -93,19 +102,26 @@ def _view(parts: Parts, freeze: Freeze, name: str) -> FreezeView:
 def _shown(parts: Parts, name: str) -> dict[str, Any]:
     member = parts.members.get(name)
     found = parts.freezes.of(member.member_id)
-    frozen = any(freeze.stands for freeze in found)
+    standing = [freeze for freeze in found if freeze.stands]
+    frozen = bool(standing)
+    what_now = WHAT_NOW if any(not freeze.hit.by for freeze in standing) else "Ring them, and ask."
     asked = parts.approvals.latest(Subject.UNFREEZE, member.member_id) if frozen else None
     asked = asked if asked is not None and asked.open else None
     return {
         "member": member_view(parts, member),
         "freezes": [_view(parts, freeze, member.name) for freeze in found],
-        "note": f"{frozen_sentence(member.name, member.alias)} {WHAT_NOW}" if frozen else "",
+        "note": f"{frozen_sentence(member.name, member.alias)} {what_now}" if frozen else "",
         "waiting": "" if asked is None else asked.asked_by,
         "number": None if asked is None else asked.number,
     }
 
 
 def _show(parts: Parts, request: NameRequest, _progress: Progress) -> ShowMemberReply:
+    return ShowMemberReply(**_shown(parts, request.name))
+
+
+def _freeze(parts: Parts, request: FreezeRequest, _progress: Progress) -> ShowMemberReply:
+    parts.freezes.hold(request.name, request.by)
     return ShowMemberReply(**_shown(parts, request.name))
 
 
@@ -132,6 +148,7 @@ def _evidence(parts: Parts, request: EvidenceRequest, _progress: Progress) -> Ev
 
 OPERATIONS: tuple[Operation[Any, Any], ...] = (
     Operation("member.show", NameRequest, _show),
+    Operation("member.freeze", FreezeRequest, _freeze),
     Operation("member.unfreeze", UnfreezeRequest, _unfreeze),
     Operation("member.evidence", EvidenceRequest, _evidence),
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from node.agreement.manifest import Manifest
 from node.agreement.terms import moment
@@ -89,26 +90,43 @@ class SameVersions(NamedRule):
             if asked != have:
                 return self._no(
                     f"The agreement asks for {what} version {asked}; this node has {have}.",
-                    _who_updates(manifest, what),
+                    self._who_updates(manifest, what, context.me),
                 )
         return self._yes()
 
-
-def _who_updates(manifest: Manifest, what: str) -> str:
-    """Whose software is the older one, as far as two versions of the normaliser can tell."""
-    again = "then propose the round again."
-    if what == "normaliser":
+    def _who_updates(self, manifest: Manifest, what: str, me: str) -> str:
+        """Whose software is the older one. An agreement keeps the versions of the day on which it was proposed."""
+        again = "then propose the round again."
         proposer = next(
             (one.name for one in manifest.members if one.member_id == manifest.convener), "whoever proposed the round"
         )
-        match newer(manifest.normaliser_version, NORMALISER_VERSION):
+        match self._newer(manifest, what):
             case "first":
                 return f"This node is the older one: update blindmatch here, `blindmatch dataset refresh`, {again}"
+            case "second" if manifest.convener == me:
+                return "This node was updated since it proposed the round: propose it again."
             case "second":
-                return f"The older one is that of {proposer}, who should update blindmatch; {again}"
-            case _:
+                return (
+                    f"The older one is that of {proposer}, who should update blindmatch, if that was not done since; "
+                    f"{again}"
+                )
+            case _ if what == "normaliser":
                 return f"Each is older in some part: both sides should update blindmatch; {again}"
-    return f"The side with the older software should update it; {again}"
+            case _:
+                return (
+                    f"Compare `blindmatch --version` with that of {proposer}: the side with the lower one should "
+                    f"update; {again}"
+                )
+
+    def _newer(self, manifest: Manifest, what: str) -> Literal["first", "second", "neither"]:
+        """Whether the agreement's version of something is the newer one ("first") or ours."""
+        match what:
+            case "normaliser":
+                return newer(manifest.normaliser_version, self.normaliser)
+            case "protocol":
+                return "first" if manifest.protocol_version > self.protocol else "second"
+            case _:
+                return "neither"  # suites have no order
 
 
 @dataclass(frozen=True)

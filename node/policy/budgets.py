@@ -29,10 +29,12 @@ forward, or sets it back while the node is stopped and right again later (that a
 
 import json
 from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from node.agreement.manifest import Manifest
 from node.clock import Clock, timestamp
@@ -44,13 +46,23 @@ from node.store import Store
 from node.store.entries import tells_of
 from node.store.schema import audit_entries, charges
 
-__all__ = ["ASK_FOR_GRANT", "SETTINGS_ID", "Budget", "BudgetSpent", "charge_for", "closed_sentence"]
+__all__ = ["ASK_FOR_GRANT", "SETTINGS_ID", "Budget", "BudgetSpent", "Usage", "charge_for", "closed_sentence"]
 
 SETTINGS_ID = "settings"
 """What the approval of the limits in the settings file is about, beside their digest."""
 
 ASK_FOR_GRANT = "ask for a grant (`blindmatch budget grant --help`), which a second person approves"
 """How a member gets more, as the end of an advice."""
+
+# Made once: all of them are asked for each time a person looks at a round.
+_LAST_CHARGED = select(func.max(charges.c.at))
+_LAST_AUDITED = select(audit_entries.c.at).order_by(audit_entries.c.position.desc()).limit(1)
+_SINCE = (
+    select((charges.c.elements - charges.c.granted).label("elements"), charges.c.at)
+    .where(charges.c.at >= bindparam("since"))
+    .order_by(charges.c.at)
+)
+_SINCE_OF_PEER = _SINCE.where(charges.c.peer == bindparam("peer"))
 
 
 class BudgetSpent(RefusedByPolicy):
@@ -59,6 +71,16 @@ class BudgetSpent(RefusedByPolicy):
     def __init__(self, sentence: str, *, advice: str, free_at: datetime) -> None:
         super().__init__(sentence, advice=advice)
         self.free_at = free_at
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How much of the budgets is used up, as shares of 1: of each member that was asked about, in no order, and of all
+    together; `closed_until` as for `Budget`."""
+
+    members: tuple[float, ...]
+    in_all: float
+    closed_until: datetime | None
 
 
 def closed_sentence(until: datetime) -> str:
@@ -171,6 +193,27 @@ class Budget:
         with self._store.read() as connection:
             return _spent(self._window(connection, self._now(connection), peer))
 
+    def usage(self, peers: Collection[str]) -> Usage:
+        """What is used up now of the budgets of these members, their open grants counted in, without saying whose."""
+        limits = self.limits
+        counted = func.sum(charges.c.elements - charges.c.granted)
+        with self._store.read() as connection:
+            now, restored = self._now(connection), self._restored_at(connection)
+            since = timestamp(now - timedelta(days=self._asked.days))
+            query = select(charges.c.peer, counted).where(charges.c.at >= since).group_by(charges.c.peer)
+            spent = {peer: int(elements) for peer, elements in connection.execute(query)}
+            closed = self._closed_until(connection, now)
+        granted: Counter[str] = Counter()
+        for grant in [] if self._grants is None else self._grants.current(now):
+            if grant.is_open(now, restored):
+                granted[grant.peer] += grant.left
+        whole = {peer: limits.elements_per_peer + granted[peer] for peer in peers}
+        return Usage(
+            tuple(min(1.0, spent.get(peer, 0) / whole[peer]) for peer in peers),
+            min(1.0, sum(spent.values()) / limits.elements_in_all),
+            closed,
+        )
+
     def grants_of(self, peer: str) -> list[tuple[Grant, str]]:
         """Every grant that was asked for, with its state in a word."""
         if self._grants is None:
@@ -217,9 +260,7 @@ class Budget:
         """The latest time that this node knows of; whole seconds."""
         started, ticks = self._started
         passed = started + timedelta(seconds=self._clock.monotonic() - ticks)
-        charged = select(func.max(charges.c.at))
-        audited = select(audit_entries.c.at).order_by(audit_entries.c.position.desc()).limit(1)
-        seen = [connection.execute(query).scalar() for query in (charged, audited)]
+        seen = [connection.execute(query).scalar() for query in (_LAST_CHARGED, _LAST_AUDITED)]
         latest = max(self._clock.now(), passed, *(_time(text) for text in seen if text is not None))
         return latest.replace(microsecond=0)
 
@@ -227,11 +268,8 @@ class Budget:
         """(elements, at) of every charge that still counts, oldest first, without what grants paid for. Whole seconds:
         the edge still counts."""
         since = timestamp(now - timedelta(days=self._asked.days))
-        counted = (charges.c.elements - charges.c.granted).label("elements")
-        query = select(counted, charges.c.at).where(charges.c.at >= since).order_by(charges.c.at)
-        if peer is not None:
-            query = query.where(charges.c.peer == peer)
-        return [(row.elements, row.at) for row in connection.execute(query)]
+        query, who = (_SINCE, {}) if peer is None else (_SINCE_OF_PEER, {"peer": peer})
+        return [(row.elements, row.at) for row in connection.execute(query, {"since": since, **who})]
 
     def _restored_at(self, connection: Connection) -> datetime | None:
         if self._restored is None:  # looked up once: a node is restored while it does not run

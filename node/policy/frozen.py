@@ -10,7 +10,7 @@ __all__ = ["NotFrozen"]
 
 @dataclass(frozen=True)
 class NotFrozen(NamedRule):
-    """No round with a member that asked about decoys, as long as nobody has spoken with it."""
+    """No round with a member that asked about decoys or that a person stopped, as long as nobody has spoken with it."""
 
     name = "not-frozen"
 
@@ -18,8 +18,9 @@ class NotFrozen(NamedRule):
         for member in manifest.members:
             if member.member_id in context.frozen:
                 return self._no(
-                    f"{member.name} is frozen at this node: in a round with it, decoys were met.",
-                    "Ring them and ask how their list was made. `blindmatch member show` says what happened; "
+                    f"{member.name} is frozen at this node: decoys were met in a round with it, or a person here "
+                    "stopped it.",
+                    "`blindmatch member show` says what happened. Ring them, and ask; "
                     "`blindmatch member unfreeze` and a second person end it.",
                 )
         return self._yes()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from node.clock import timestamp
 from node.errors import NotFound, UserError
@@ -33,6 +33,9 @@ LONGEST_GRANT_DAYS = 180
 
 MOST_GRANTED = 100_000_000
 """Elements of one grant, in number: the telephone numbers of a country."""
+
+_ORDER = (grants.c.valid_until, grants.c.asked_at, grants.c.grant_id)
+_OF_PEER = select(grants).where(grants.c.peer == bindparam("peer")).order_by(*_ORDER)
 
 
 @dataclass(frozen=True)
@@ -146,11 +149,16 @@ class GrantBook:
 
     def of(self, peer: str) -> list[Grant]:
         """All grants of a member; those that end first come first."""
-        return self._select(grants.c.peer == peer)
+        with self._store.read() as connection:
+            return [self._made(row) for row in connection.execute(_OF_PEER, {"peer": peer}).all()]
 
     def all(self) -> list[Grant]:
         """Every grant there ever was, in the same order."""
         return self._select()
+
+    def current(self, now: datetime) -> list[Grant]:
+        """Those whose last day is not over, whatever else became of them."""
+        return self._select(grants.c.valid_until >= timestamp(now))
 
     def find(self, beginning: str) -> Grant:
         """The grant whose id begins so; NotFound if it is none or not the only one."""
@@ -160,7 +168,7 @@ class GrantBook:
         return found[0]
 
     def _select(self, *conditions: Any) -> list[Grant]:
-        query = select(grants).where(*conditions).order_by(grants.c.valid_until, grants.c.asked_at, grants.c.grant_id)
+        query = select(grants).where(*conditions).order_by(*_ORDER)
         with self._store.read() as connection:
             return [self._made(row) for row in connection.execute(query).all()]
 

@@ -37,6 +37,7 @@ from node.identity.certificates import new_certificate, new_tls_key
 from node.ids import RandomBytes
 from node.relay.settings import RelaySettings
 from node.store.files import FILE_MODE, FOLDER_MODE, lock_file, replace_file, sync_folder
+from node.store.place import refuse_unfit
 from node.wire.signing import labelled
 
 __all__ = ["RelayFolder", "RelayKeys"]
@@ -72,7 +73,9 @@ class RelayFolder:
         self.database = path / "mail.db"
         self.lock_file = path / "lock"
 
-    def create(self, profile: Profile, *, listen: str, clock: Clock, random_bytes: RandomBytes) -> SignedCard:
+    def create(
+        self, profile: Profile, *, listen: str, clock: Clock, random_bytes: RandomBytes, watch: str | None = None
+    ) -> SignedCard:
         """Make the folder, the key and the card. `profile.member_class` must be relay. UserError if there is something
         in the folder already; if a step fails nothing stays."""
         new = not self.path.exists()
@@ -84,6 +87,7 @@ class RelayFolder:
                     advice="If a relay is in it, start that with `blindmatch relay run`; else choose a new folder.",
                 )
             self.path.chmod(FOLDER_MODE)
+            refuse_unfit(self.path, sockets=False)
         except OSError as error:
             raise UserError(
                 f"The folder {self.path} cannot be used: {error.strerror}.",
@@ -91,7 +95,7 @@ class RelayFolder:
             ) from None
         try:
             card, key = _new_card(profile, clock, random_bytes)
-            config.write_default(self.settings, listen=listen, kind=RelaySettings)
+            config.write_default(self.settings, listen=listen, watch=watch, kind=RelaySettings)
             config.load_settings(self.settings, RelaySettings)
             replace_file(self.card, card.to_bytes())
             self.lock_file.touch(mode=FILE_MODE)

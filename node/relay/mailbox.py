@@ -26,14 +26,12 @@ from node.relay.database import PARCEL_OVERHEAD_BYTES, STEP_PARCELS, RelayDataba
 from node.relay.settings import RelayLimits
 from node.wire.parcels import SealedParcel
 
-__all__ = ["KEEP_FREE_BYTES", "TAKE_BYTES", "Mailbox", "Totals", "Trouble"]
+__all__ = ["KEEP_FREE_BYTES", "TAKE_BYTES", "Fullness", "Mailbox", "Totals", "Trouble"]
 
 KEEP_FREE_BYTES = 256 * 1024 * 1024
 """Bytes of the disk that a relay leaves free; it takes nothing that would go below."""
 TAKE_BYTES = 16 * 1024 * 1024
 """Bytes after which one `take` ends, whatever its limit."""
-
-_DAY_SECONDS = 24 * 3600
 
 
 class Trouble(Enum):
@@ -51,6 +49,17 @@ class Totals:
 
     parcels: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fullness:
+    """How much of the room is taken, as shares of 1: of the fullest pair of sender and recipient, of the sender with
+    the most, and altogether; `oldest_seconds`: how long the oldest parcel has waited, 0 if there is none."""
+
+    pair: float
+    sender: float
+    total: float
+    oldest_seconds: float
 
 
 class Mailbox:
@@ -119,6 +128,27 @@ class Mailbox:
         with self._database.reading() as connection:
             return Totals(*connection.execute("SELECT parcels, bytes FROM totals").fetchone())
 
+    def fullness(self) -> Fullness:
+        """How full it is, without saying of whom."""
+        with self._database.reading() as connection:
+            parcels, size = connection.execute("SELECT max(parcels), max(bytes) FROM pairs").fetchone()
+            by_sender = "SELECT max(sent) FROM (SELECT sum(bytes) AS sent FROM pairs GROUP BY sender)"
+            (sent,) = connection.execute(by_sender).fetchone()
+            (total,) = connection.execute("SELECT bytes FROM totals").fetchone()
+            (oldest,) = connection.execute("SELECT min(arrived) FROM parcels").fetchone()
+        limits = self._limits
+        return Fullness(
+            max((parcels or 0) / limits.pair_parcels, (size or 0) / limits.pair_bytes),
+            (sent or 0) / limits.sender_bytes,
+            total / limits.total_bytes,
+            0.0 if oldest is None else max(0.0, float(self._now() - oldest)),
+        )
+
+    def free(self) -> int:
+        """Bytes that parcels could take, what has to stay free included; never less than 0."""
+        with self._database.reading() as connection:
+            return max(0, self._free(connection))
+
     def _room(self, connection: sqlite3.Connection, parcel: SealedParcel) -> Trouble | None:
         serves = "SELECT 1 FROM members WHERE member_id = ? AND state = 'confirmed'"
         if connection.execute(serves, (parcel.sender,)).fetchone() is None:
@@ -174,7 +204,7 @@ class Mailbox:
         return drop_step(connection, "arrived < ?", self._oldest_kept())
 
     def _oldest_kept(self) -> int:
-        return self._now() - self._limits.keep_days * _DAY_SECONDS
+        return self._now() - self._limits.keep_seconds
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())

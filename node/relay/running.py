@@ -12,7 +12,7 @@ to gRPC (whose connections to accept), and at once where it decides (who may cal
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from node.facts import MAX_COUNT, Fact
 from node.hardening import harden, until_told
 from node.identity.cards import Profile, SignedCard
 from node.relay.database import RelayDatabase
+from node.relay.figures import RELAY, checks, refresher
 from node.relay.folder import RelayFolder, RelayKeys
 from node.relay.mailbox import Mailbox
 from node.relay.members import RelayMembers
@@ -47,7 +48,7 @@ _log = logs.get("relay")
 
 @dataclass
 class RelayParts:
-    """The parts of a relay. `port` is set once it serves."""
+    """The parts of a relay. `port` is set once it serves, `watch` to the port of its figures."""
 
     folder: RelayFolder
     settings: RelaySettings
@@ -57,11 +58,16 @@ class RelayParts:
     mailbox: Mailbox
     counters: Counters = field(default_factory=Counters)
     port: int | None = None
+    watch: int | None = None
 
 
-def create_relay(folder: Path, profile: Profile, *, listen: str, clock: Clock | None = None) -> SignedCard:
+def create_relay(
+    folder: Path, profile: Profile, *, listen: str, watch: str | None = None, clock: Clock | None = None
+) -> SignedCard:
     """Make a relay's folder. Gives its card. UserError if there is something in it already."""
-    return RelayFolder(folder).create(profile, listen=listen, clock=clock or SystemClock(), random_bytes=os.urandom)
+    return RelayFolder(folder).create(
+        profile, listen=listen, watch=watch, clock=clock or SystemClock(), random_bytes=os.urandom
+    )
 
 
 @contextmanager
@@ -105,20 +111,41 @@ def serving(
         keeper.start()
         stack.callback(keeper.join, STOP_SECONDS)
         stack.callback(stopping.set)
+        _watched(stack, parts)
         yield parts
 
 
-def run_relay(folder: Path, *, log_style: logs.Style = "console", ready: Callable[[RelayParts], None]) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called once it listens."""
+def run_relay(folder: Path, *, log_style: logs.Style | None = None, ready: Callable[[RelayParts], None]) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` is called once it listens; `log_style` goes before the settings."""
     clock = SystemClock()
     harden()
-    logs.configure(log_style, clock)
+    logs.configure(log_style or _style(folder), clock)
     stopping = until_told()
     with serving(folder, clock=clock) as parts:
         _log.info("relay-started", version=__version__, port=parts.port)
         ready(parts)
         stopping.wait()
     _log.info("relay-stopped")
+
+
+def _style(folder: Path) -> logs.Style:
+    """How the settings want the log; where they cannot be read, `serving` says so in a moment."""
+    with suppress(NodeError):
+        return RelayFolder(folder).read_settings().relay.log
+    return "console"
+
+
+def _watched(stack: ExitStack, parts: RelayParts) -> None:
+    """Answer those who watch this relay, if the settings name an address for it; not ready as soon as it stops."""
+    if not parts.settings.relay.watch:
+        return
+    from node.watch import WatchServer
+
+    watch = WatchServer(parts.settings.relay.watch, parts.clock, checks(parts), refresher(parts), RELAY)
+    parts.watch = watch.port
+    watch.start()
+    stack.callback(watch.stop)
+    stack.callback(watch.readiness.stopping)
 
 
 def _keep(parts: RelayParts, stopping: threading.Event) -> None:
@@ -130,6 +157,7 @@ def _keep(parts: RelayParts, stopping: threading.Event) -> None:
             if parts.clock.monotonic() >= sweep_at:
                 sweep_at = parts.clock.monotonic() + SWEEP_SECONDS
                 expired, totals, done = parts.mailbox.expire(), parts.mailbox.totals(), parts.counters.as_dict()
+                parts.counters.add(expired=expired)
                 # Sums only: who wrote to whom is in the database as long as it must be, and in no log.
                 _log.info(
                     "relay-counted",

@@ -43,13 +43,15 @@ _TROUBLES = {
 
 @dataclass
 class Counters:
-    """What this process has done since it started, in parcels; `turned_away`: calls of `Put` that ended early."""
+    """What this process has done since it started, in parcels; `turned_away`: calls of `Put` that ended early;
+    `expired`: parcels that were thrown away at a sweep because nobody came for them."""
 
     stored: int = 0
     known: int = 0
     shown: int = 0
     done: int = 0
     turned_away: int = 0
+    expired: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, **more: int) -> None:
@@ -58,7 +60,7 @@ class Counters:
                 setattr(self, name, getattr(self, name) + number)
 
     def as_dict(self) -> dict[str, int]:
-        names = ("stored", "known", "shown", "done", "turned_away")
+        names = ("stored", "known", "shown", "done", "turned_away", "expired")
         with self._lock:
             return {name: getattr(self, name) for name in names}
 

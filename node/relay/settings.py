@@ -4,11 +4,12 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from node.config import Address, Section, Settings
+from node.config import Address, LogStyle, Section, Settings, WatchAddress
 
 __all__ = ["RelayLimits", "RelaySection", "RelaySettings"]
 
 _MIB = 1024 * 1024
+_DAY_SECONDS = 24 * 3600
 
 
 class RelaySection(Section):
@@ -16,6 +17,10 @@ class RelaySection(Section):
 
     listen: Address = "0.0.0.0:7444"
     """Address and port on which members' nodes are answered (host:port; port 0 takes a free one)."""
+    watch: WatchAddress = ""
+    """Address and port for health and figures over HTTP, such as 127.0.0.1:9465; "" for none. Loopback only."""
+    log: LogStyle = "console"
+    """What it says while it runs, on standard error: "console" for people, or "json", an object a line."""
 
 
 class RelayLimits(Section):
@@ -33,6 +38,10 @@ class RelayLimits(Section):
     """MiB of all parcels together."""
     workers: int = Field(default=8, ge=4, le=128)
     """Calls answered at the same time, in number (threads). Two of them are never given to streams."""
+
+    @property
+    def keep_seconds(self) -> int:
+        return self.keep_days * _DAY_SECONDS
 
     @property
     def pair_bytes(self) -> int:

@@ -35,6 +35,7 @@ _ROUND_SECRET = select(rounds.c.sealing_key).where(rounds.c.round_id == bindpara
 _ROUND_KEY = select(signatures.c.round_key).where(
     signatures.c.round_id == bindparam("round"), signatures.c.member_id == bindparam("member")
 )
+_VERDICTS = select(signatures).where(signatures.c.round_id == bindparam("round")).order_by(signatures.c.member_id)
 _CHANGED = rounds.update().where(rounds.c.round_id == bindparam("round"))
 
 
@@ -227,10 +228,9 @@ class RoundBook:
 
     def verdicts(self, round_id: str) -> list[Verdict]:
         with self._store.read() as connection:
-            query = select(signatures).where(signatures.c.round_id == round_id).order_by(signatures.c.member_id)
             return [
                 Verdict(row.member_id, row.verdict == "signed", row.signature, row.at, row.round_key)
-                for row in connection.execute(query)
+                for row in connection.execute(_VERDICTS, {"round": round_id})
             ]
 
     def round_key(self, tx: Connection, round_id: str, member_id: str) -> bytes | None:

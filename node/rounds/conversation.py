@@ -15,6 +15,7 @@ from node.errors import StateDamaged
 from node.ids import RandomBytes
 from node.rounds.book import Round, RoundBook
 from node.rounds.preparing import LINK_BYTES, Participation, Taking
+from node.rounds.seals import from_before_sealing
 from node.store import SealedSpool, SpoolFolder
 from psi.backend import Backend
 from psi.messages import RUN_BYTES
@@ -138,6 +139,10 @@ class Workshop:
 
     def resume(self, found: Round, voice: Voice) -> Conversation:
         """The session as its last stored snapshot left it."""
+        secret = self._book.round_secret(found.round_id)
+        if secret is None:  # before its lists are opened: these too have another form, and would count as damaged
+            raise from_before_sealing()
+        secret.wipe()
         snapshot = self._book.snapshot(found.round_id)
         if snapshot is None:
             raise StateDamaged(

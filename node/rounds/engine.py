@@ -37,7 +37,7 @@ from node.rounds.leads import LeadBook
 from node.rounds.mailbox import Inbox, Outbox, Unreadable
 from node.rounds.negotiation import Negotiation
 from node.rounds.opened import Opened
-from node.rounds.parties import known_code, peer_of
+from node.rounds.parties import peer_of, why
 from node.rounds.post import Post
 from node.rounds.reception import Reception
 from node.rounds.speaking import Speaking
@@ -69,6 +69,8 @@ class Step:
     moved: bool = False
     retry_in: float | None = None
     free_at: datetime | None = None
+    running: bool = False
+    """Whether the round was running when the step last looked at it."""
 
 
 @dataclass
@@ -150,7 +152,8 @@ class RoundEngine:
             self._reading.pop(round_id, None)
             while not self._stopping.is_set() and self._one(round_id, done):
                 done.moved = True
-            found = self.book.peek(round_id)
+            # Only this step begins to run a round, so one that was not running when it last looked rests.
+            found = self.book.peek(round_id) if done.running else None
             self._opened.settle(round_id, resting=found is None or found.state is not RoundState.RUNNING)
             if done.free_at is None:
                 self._waiting.pop(round_id, None)
@@ -203,6 +206,7 @@ class RoundEngine:
         """Send what waits, then do one thing; True if there may be more to do."""
         try:
             found = self.book.peek(round_id)
+            done.running = found is not None and found.state is RoundState.RUNNING
             if found is not None and not found.over and self._expired(found):
                 return True
             delivery = self.post.deliver(round_id)
@@ -259,8 +263,7 @@ class RoundEngine:
             member = self.members.confirmed(recipient)
             name = "The other side" if member is None else member.name
             reason = error.reason if isinstance(error, PeerRefused) else error.code
-            why = f" ({reason})" if known_code(reason) else ""
-            code, sentence = "refused-by-peer", f"{name} refused a message of this round{why}."
+            code, sentence = "refused-by-peer", f"{name} refused a message of this round{why(reason)}."
         self._ends.fail(found, code, sentence, peer=recipient, undeliverable=row)
 
     def _go_on(self, found: Round) -> bool:

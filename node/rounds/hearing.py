@@ -29,7 +29,7 @@ from node.rounds.leads import LeadBook
 from node.rounds.mailbox import Inbox, Letter, Outbox
 from node.rounds.negotiation import Negotiation
 from node.rounds.opened import Opened
-from node.rounds.parties import STOPPED, known_code, peer_of, read_note, require_member
+from node.rounds.parties import STOPPED, known_code, peer_of, read_note, require_member, why
 from node.rounds.results import find_leads
 from node.rounds.states import RoundState
 from node.rounds.tripwires import TripwireHit, Tripwires
@@ -158,7 +158,7 @@ class Hearing:
                 failure_sentence=(
                     stopped_sentence(name)
                     if code == STOPPED
-                    else f"{name} ended the round ({code or 'without a reason'})."
+                    else f"{name} ended the round{why(code) or ' (without a reason)'}."
                 ),
             )
         elif found.position == "none" and found.state in (RoundState.PREPARING, RoundState.RUNNING):

@@ -71,6 +71,7 @@ _UNREAD = (
     .order_by(inbox.c.sequence > PROTOCOL_LINE, inbox.c.id)
     .limit(MOST_AT_ONCE)
 )
+_ANY_UNREAD = select(inbox.c.id).where(inbox.c.round_id == bindparam("round"), inbox.c.processed.is_(False)).limit(1)
 _READ = inbox.update().where(inbox.c.id == bindparam("row"))
 _TO = (outbox.c.round_id == bindparam("round"), outbox.c.recipient == bindparam("to"))
 _LAST_SAID = select(func.max(outbox.c.sequence)).where(
@@ -182,8 +183,7 @@ class Inbox:
     def waits(self, round_id: str) -> bool:
         """Is anything of a round unread?"""
         with self._store.read() as connection:
-            query = select(inbox.c.id).where(inbox.c.round_id == round_id, inbox.c.processed.is_(False)).limit(1)
-            return connection.execute(query).first() is not None
+            return connection.execute(_ANY_UNREAD, {"round": round_id}).first() is not None
 
     def next(self, round_id: str, *, protocol: bool) -> list[Letter]:
         """The next unread envelopes of a round: one note, or without notes the messages of its protocol in the order in

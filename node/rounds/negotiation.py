@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from node.agreement.manifest import MAX_MANIFEST_BYTES, REFUSE_LABEL, SIGN_LABEL, Manifest
+from node.agreement.manifest import MAX_MANIFEST_BYTES, REFUSE_LABEL, SIGN_LABEL, Manifest, OtherForm
 from node.agreement.terms import moment
 from node.audit import AuditLog
 from node.clock import Clock, timestamp
@@ -273,14 +273,18 @@ class Negotiation:
     def cancel(self, found: Round, *, by: str) -> Round:
         """Call a round off, at any time before its end. What was already released cannot be called back."""
         with self.store.transaction() as tx:
-            now = self.book.get(found.round_id)
-            if now.over:
-                raise UserError(f"This round is over: {now.state}.")
-            self.audit.append(tx, "round-cancelled", round_id=found.round_id, by=by)
-            tell(tx, self.outbox, found, self.identity.member_id, EnvelopeKind.CANCEL, write_note("cancelled"))
-            end(tx, self.book, self.outbox, found.round_id, RoundState.CANCELLED)
+            self.cancel_in(tx, found, by=by)
         self.wake(found.round_id)
         return self.book.get(found.round_id)
+
+    def cancel_in(self, tx: Connection, found: Round, *, by: str) -> None:
+        """`cancel` in the transaction of whatever it is called off for; `wake` the round after it."""
+        now = self.book.get(found.round_id)
+        if now.over:
+            raise UserError(f"This round is over: {now.state}.")
+        self.audit.append(tx, "round-cancelled", round_id=found.round_id, by=by)
+        tell(tx, self.outbox, found, self.identity.member_id, EnvelopeKind.CANCEL, write_note("cancelled"))
+        end(tx, self.book, self.outbox, found.round_id, RoundState.CANCELLED)
 
     # What the others' envelopes do here, each in the transaction that marks the letter as read.
 
@@ -292,6 +296,8 @@ class Negotiation:
             if len(payload) > MAX_MANIFEST_BYTES:
                 raise RefusedByPolicy("This agreement is far too long.")
             manifest = Manifest.parse(payload)
+        except OtherForm as error:
+            raise error.mismatch from None
         except RefusedByPolicy as error:
             raise MalformedMessage(f"The other side proposed what is no agreement here. {error.sentence}") from None
         named = {member.member_id for member in manifest.members}

@@ -12,6 +12,7 @@ from node.identity.members import Member, MemberBook
 from node.rounds.book import Round
 from node.rounds.mailbox import Outbox
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
+from node.wire.older import OlderReader, OlderSender
 from psi.errors import MalformedMessage, PsiError
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "read_note",
     "require_member",
     "tell",
+    "why",
     "write_note",
 ]
 
@@ -110,6 +112,21 @@ _FIXED_CODES = frozenset(
     {"deadline", "ended-by-peer", "internal", "member-removed", "refused-by-peer", STOPPED, RESTORED}
 )
 """Reasons for which a round ends here that are no error's code."""
+
+
+_UPDATE = {
+    OlderReader.code: "it says that its blindmatch is the older one and has to be updated there",
+    OlderSender.code: "it says that the blindmatch here is the older one and has to be updated",
+}
+"""A peer's claim, and told as one: a dishonest one would like us to install something."""
+
+
+def why(code: str) -> str:
+    """For the end of a sentence about what another node refused: the code it gave, or who has to update. No word of a
+    peer's choice."""
+    if code in _UPDATE:
+        return f": {_UPDATE[code]}. Then propose the round again"
+    return f" ({code})" if known_code(code) else ""
 
 
 def known_code(code: str) -> bool:

@@ -2,7 +2,8 @@
 
 In memory, since the start: an old "answered yesterday" helps nobody, and nothing here decides anything. `Post` tells
 what its calls come to, `Reception` who talks to us; `ClockWatch` asks each node for its time once a connection, when
-one has come about. `node/operations/turns.py` and `node/metrics.py` read it.
+one has come about, and again after an hour in which it was heard of. `node/operations/turns.py` and
+`node/operations/figures.py` read it.
 
 A clock that is wrong by up to `TOLERATED_SKEW` costs nothing: agreements are accepted that much ahead of time. What is
 between `NOTICED_SKEW` and that is reported with advice. A time that a peer states is its word: it is shown, and counts
@@ -11,7 +12,7 @@ for nothing else.
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +25,8 @@ from node.policy.agreement import CLOCK_SKEW
 from node.wire.envelope import ReceiptKind
 
 __all__ = [
+    "CLOCK_AGAIN_SECONDS",
+    "CLOCK_KEPT_SECONDS",
     "CLOCK_PAUSE_SECONDS",
     "NOTICED_SKEW",
     "TOLERATED_SKEW",
@@ -40,6 +43,10 @@ NOTICED_SKEW = timedelta(minutes=1)
 """What is less is not worth a word: a line may take that long."""
 CLOCK_PAUSE_SECONDS = 5.0
 """How often it is looked whether there is a new connection to ask for the time."""
+CLOCK_AGAIN_SECONDS = 3600.0
+"""After so many seconds a node that was heard of meanwhile is asked again: a clock that was set right is to be seen."""
+CLOCK_KEPT_SECONDS = 86_400.0
+"""How long an answer counts in the figures: of a node that is not heard of any more nothing is known."""
 
 _OUTCOMES = {
     ReceiptKind.ACCEPTED: "accepted",
@@ -51,14 +58,17 @@ _OUTCOMES = {
 @dataclass(frozen=True)
 class Known:
     """`heard_at`: it last called us or answered us. `failing_since`: no call has come through since then, because of
-    `reason`, our own sentence. `next_try`: monotonic. `ahead`: its clock against ours; None if it was not asked."""
+    `reason`, our own sentence. `next_try`: monotonic. `ahead`: its clock against ours; None if it was not asked.
+    `asked`, `told`: when it was last asked for its time, and when it told it (monotonic); `met`: heard of since."""
 
     heard_at: datetime | None = None
     failing_since: datetime | None = None
     reason: str = ""
     next_try: float | None = None
     ahead: timedelta | None = None
-    asked: bool = False
+    asked: float | None = None
+    told: float | None = None
+    met: bool = False
 
 
 class Presence:
@@ -83,21 +93,23 @@ class Presence:
         """It called us, and what it said was in order."""
         with self._lock:
             known = self._known.get(member_id, Known())
-            self._set(member_id, known, heard_at=self._clock.now())
+            self._set(member_id, known, heard_at=self._clock.now(), met=True)
 
     def answered(self, member_id: str, receipt: ReceiptKind) -> None:
         """It took a call of ours."""
         with self._lock:
             self._outcomes[_OUTCOMES[receipt]] += 1
             known = self._known.get(member_id, Known())
-            self._set(member_id, known, heard_at=self._clock.now(), failing_since=None, reason="", next_try=None)
+            self._set(
+                member_id, known, heard_at=self._clock.now(), met=True, failing_since=None, reason="", next_try=None
+            )
 
     def refused(self, member_id: str) -> None:
         """It said no for good: it is there."""
         with self._lock:
             self._outcomes["refused"] += 1
             known = self._known.get(member_id, Known())
-            self._set(member_id, known, heard_at=self._clock.now(), next_try=None)
+            self._set(member_id, known, heard_at=self._clock.now(), met=True, next_try=None)
 
     def missed(self, member_id: str, error: NodeError, wait: float) -> None:
         """A call failed and is tried again in `wait` seconds. The next connection is another one, with another clock
@@ -111,22 +123,27 @@ class Presence:
                 failing_since=known.failing_since or self._clock.now(),
                 reason=error.sentence,
                 next_try=self._clock.monotonic() + wait,
-                asked=False,
+                asked=None,
             )
 
     def clock_of(self, member_id: str, ahead: timedelta | None) -> None:
         """Its clock against ours, as it said just now; None: it could not be asked."""
         with self._lock:
             known = self._known.get(member_id, Known())
-            self._set(member_id, known, asked=True, ahead=known.ahead if ahead is None else ahead)
+            now = self._clock.monotonic()
+            told = {} if ahead is None else {"ahead": ahead, "told": now}
+            self._set(member_id, known, asked=now, met=False, **told)
 
     def to_ask(self) -> list[str]:
-        """Whom a call reached since it was last asked for its time."""
+        """Whom a call reached since it was last asked for its time, or who was heard of an hour after that."""
         with self._lock:
+            old = self._clock.monotonic() - CLOCK_AGAIN_SECONDS
             return sorted(
                 member_id
                 for member_id, known in self._known.items()
-                if known.heard_at is not None and known.failing_since is None and not known.asked
+                if known.heard_at is not None
+                and known.failing_since is None
+                and (known.asked is None or (known.met and known.asked <= old))
             )
 
     def outcomes(self) -> dict[str, int]:
@@ -139,10 +156,23 @@ class Presence:
         with self._lock:
             return sum(known.failing_since is not None for known in self._known.values())
 
-    def widest_skew_seconds(self) -> float:
-        """How far the clock is away that is farthest from ours."""
+    def failing_seconds(self, among: Collection[str]) -> list[float]:
+        """Of these members, for how long no call has come through to each to whom none does."""
         with self._lock:
-            return max((abs(k.ahead.total_seconds()) for k in self._known.values() if k.ahead is not None), default=0.0)
+            now = self._clock.now()
+            since = [known.failing_since for member_id, known in self._known.items() if member_id in among]
+        return [max(0.0, (now - one).total_seconds()) for one in since if one is not None]
+
+    def skews_seconds(self, among: Collection[str]) -> list[float]:
+        """Of these members, how far each clock is away from ours, as far as it was told lately."""
+        with self._lock:
+            old = self._clock.monotonic() - CLOCK_KEPT_SECONDS
+            known = [one for member_id, one in self._known.items() if member_id in among]
+        return [
+            abs(one.ahead.total_seconds())
+            for one in known
+            if one.ahead is not None and one.told is not None and one.told >= old
+        ]
 
     def _set(self, member_id: str, known: Known, **changes: Any) -> None:
         self._known[member_id] = replace(known, **changes)

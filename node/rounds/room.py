@@ -18,7 +18,7 @@ rounds' messages and the system go on when a round does not fit.
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,6 +186,11 @@ class Room:
         """Why a round waits for room, as of its last try; empty if it does not."""
         with self._lock:
             return self._waiting.get(round_id, "")
+
+    def waiting(self, open_rounds: Collection[str]) -> int:
+        """How many of these rounds wait for room, as of their last try."""
+        with self._lock:
+            return sum(round_id in self._waiting for round_id in open_rounds)
 
     def _promised(self, but: str) -> int:
         """What the other rounds that are under way may still write: their needs without what they have."""

@@ -22,7 +22,7 @@ from node.wire.sealing import Place, SealBrokenError
 from psi.errors import MalformedMessage
 from psi.secret import SecretBytes
 
-__all__ = ["Seals"]
+__all__ = ["Seals", "from_before_sealing"]
 
 
 @dataclass
@@ -49,10 +49,7 @@ class Seals:
             return sealing.seal_note(bytes.fromhex(card.sealing_key), place, payload)
         key = self.book.round_key(tx, place.round_id, place.recipient)
         if key is None:
-            raise StateDamaged(
-                "This round was signed with an earlier version of blindmatch, which did not seal its messages.",
-                advice="Propose it again.",
-            )
+            raise from_before_sealing()
         return sealing.seal_message(key, place, payload)
 
     def open(self, envelope: Envelope) -> bytes:
@@ -75,3 +72,11 @@ class Seals:
             raise MalformedMessage("The other side sent a message that was not sealed for this round.") from None
         finally:
             secret.wipe()
+
+
+def from_before_sealing() -> StateDamaged:
+    """For a round that has no key: `node.store.migrations`, step 0004."""
+    return StateDamaged(
+        "This round was signed with an earlier version of blindmatch, which did not seal its messages.",
+        advice="Propose it again.",
+    )

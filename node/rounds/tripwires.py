@@ -94,6 +94,7 @@ class Tripwires:
             seen=walk.samples,
             region=None if found.dataset_id is None else self.datasets.by_id(found.dataset_id).region,
             peer_records=found.manifest.other(self.me).records,
+            peer_lays=found.manifest.mode == "ordered",
             room=room,
             draw=Draw(self.random_bytes),
         )

@@ -88,6 +88,11 @@ class _Refused(Exception):
         self.reason, self.error, self.member = reason, error, member
 
 
+class _NoMessage(Exception):
+    """The request ended before a message of it was here. To gRPC's server a connection that broke, a message over the
+    cap and one that is compressed look just so for a moment, so nobody is blamed for it."""
+
+
 class MembersOnly(grpc.ServerInterceptor):
     """Lets those whom `book` knows as confirmed call what the access table gives to `caller`; nobody else anything."""
 
@@ -177,8 +182,10 @@ class _Guard:
                 return self._behave(requests, context, member, alive)
         except _Refused as refused:
             return self._door.refused(self._method, context, refused)
-        except grpc.RpcError:
-            context.abort(grpc.StatusCode.CANCELLED, "")  # the caller left, or was cut off, before its request was here
+        except _NoMessage:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "")
+        except grpc.RpcError as error:
+            _cut_off(context, error)
         except Exception as error:  # noqa: BLE001  status.py decides what becomes of it
             return abort(context, error, short_name(self._method))
 
@@ -191,8 +198,10 @@ class _Guard:
                     yield answer  # comes back when the caller has room for the next one
         except _Refused as refused:
             self._door.refused(self._method, context, refused)
-        except grpc.RpcError:
-            context.abort(grpc.StatusCode.CANCELLED, "")
+        except _NoMessage:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "")
+        except grpc.RpcError as error:
+            _cut_off(context, error)
         except Exception as error:  # noqa: BLE001  as above
             abort(context, error, short_name(self._method))
 
@@ -205,7 +214,7 @@ class _Guard:
         each = self._each(requests, alive)
         message = each if handler.request_streaming else next(each, None)
         if message is None:
-            raise MalformedMessage("The call came without a message.")
+            raise _NoMessage
         # Not left open while a stream waits for its reader: who gives a stream asks for its caller before it begins.
         token = _calling.set(member)
         try:
@@ -227,6 +236,17 @@ class _Guard:
             raise MalformedMessage("The message is damaged or does not follow the protocol.") from None
 
 
+def _cut_off(context: grpc.ServicerContext, error: grpc.RpcError) -> NoReturn:
+    """The caller left, or was cut off, before its request was here.
+
+    gRPC keeps this error with the call, and the error's traceback keeps the call: a circle, which Python breaks some
+    day. Until then the call counts as open on its connection, and after MAX_CALLS_PER_CONNECTION of them every further
+    call on it would be refused.
+    """
+    error.__traceback__ = None
+    context.abort(grpc.StatusCode.CANCELLED, "")
+
+
 @contextmanager
 def _deadline(context: grpc.ServicerContext, stream: bool) -> Iterator[Callable[[], None]]:
     """Cancel the call when its time is up: its own deadline, or ours if it has none or a later one.
@@ -244,6 +264,10 @@ def _deadline(context: grpc.ServicerContext, stream: bool) -> Iterator[Callable[
         yield watch.moved
     finally:
         watch.stop()
+
+
+def _nothing() -> None:
+    pass
 
 
 class _Watch:
@@ -264,6 +288,7 @@ class _Watch:
     def stop(self) -> None:
         self._over = True
         self._timer.cancel()
+        self._cancel = _nothing  # watch and timer hold each other for a while; they are not to hold the call
 
     def _wind(self) -> None:
         self._timer = threading.Timer(self._left(), self._look)

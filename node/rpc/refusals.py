@@ -78,6 +78,9 @@ class Refusals:
         try:
             self._write_down(event, stated)
         except Exception as error:  # noqa: BLE001  the call is refused whether or not it can be written down
+            with self._lock:
+                # A later entry tells of it. The try counts, so that a flood makes no more of them.
+                self._windows[member_id].dropped += dropped + 1
             _log.error("refusal-not-audited", error=type(error).__name__)
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from node.clock import Clock, timestamp
 from node.errors import NotAllowed, NotFound, StateDamaged, UserError
@@ -33,6 +33,14 @@ __all__ = ["DIGEST_BYTES", "Approval", "Approvals", "AuditTrail", "Effect", "Hol
 
 DIGEST_BYTES = 32
 """Least length of a digest that is approved, in bytes; the log holds the first so many."""
+
+
+# Made once: every decision about a budget asks for what was approved.
+_OF_SUBJECT = (
+    select(approvals)
+    .where(approvals.c.subject == bindparam("subject"), approvals.c.subject_id == bindparam("id"))
+    .order_by(approvals.c.id)
+)
 
 
 class AuditTrail(Protocol):
@@ -135,7 +143,9 @@ class Approvals:
 
     def history(self, subject: str, subject_id: str) -> list[Approval]:
         """Everything that was ever asked about this, the oldest first."""
-        return self._select(approvals.c.subject == str(subject), approvals.c.subject_id == subject_id)
+        with self._store.read() as connection:
+            rows = connection.execute(_OF_SUBJECT, {"subject": str(subject), "id": subject_id}).mappings().all()
+            return [self._line(row) for row in rows]
 
     def latest(self, subject: str, subject_id: str) -> Approval | None:
         """The last that was asked about this, whatever became of it."""

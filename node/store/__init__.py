@@ -6,6 +6,7 @@ from node.store.engine import LOOK_SECONDS, Store
 from node.store.keyring import KeyRing, PassphraseCost
 from node.store.spool import SealedSpool, SpoolFolder
 from node.store.state_dir import StateDir
+from node.store.upgrading import Upgrade, UpgradeTold, untold
 
 __all__ = [
     "LOOK_SECONDS",
@@ -16,5 +17,8 @@ __all__ = [
     "SpoolFolder",
     "StateDir",
     "Store",
+    "Upgrade",
+    "UpgradeTold",
     "read_address",
+    "untold",
 ]

@@ -5,6 +5,7 @@ Everything else is portable SQL. A transaction of `writing` is all or nothing an
 """
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -22,6 +23,18 @@ class Database(Protocol):
     @property
     def own_tables(self) -> frozenset[str]:
         """Tables that the database's own module made, beside those of the schema."""
+        ...
+
+    def glance(self) -> AbstractContextManager[Connection]:
+        """A connection to read with before anything else is done: it leaves no trace, as far as the database can."""
+        ...
+
+    def keep_copy(self, revision: str) -> Path | None:
+        """Keep the database as it is, before its schema changes from `revision`; None where that is not possible."""
+        ...
+
+    def drop_copies(self) -> None:
+        """Delete what `keep_copy` kept."""
         ...
 
     def prepare(self) -> None:

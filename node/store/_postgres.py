@@ -31,7 +31,8 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -150,6 +151,16 @@ class PostgresDatabase:
             connect_args={**self._words, "application_name": self._name},
             **pool,
         )
+
+    def glance(self) -> AbstractContextManager[Connection]:
+        return self.reader.begin()
+
+    def keep_copy(self, revision: str) -> Path | None:
+        """None: dumps are the business of the server's administrator."""
+        return None
+
+    def drop_copies(self) -> None:
+        """Nothing: there are none."""
 
     def prepare(self) -> None:
         with self._writer.connect():

@@ -16,32 +16,26 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 
-import alembic.command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
 from sqlalchemy.engine import URL, Connection
 
+from node import failpoints
 from node.clock import Clock
 from node.errors import StateDamaged
 from node.ids import RandomBytes
+from node.store import migrations
 from node.store._database import Database
 from node.store._sqlite import SqliteDatabase
 from node.store.address import parsed
 from node.store.cells import Cells
 from node.store.keyring import KeyRing
 from node.store.schema import metadata
+from node.store.upgrading import LEFT, Upgrade, UpgradeTold, moved_away, seen, untold
 
 __all__ = ["LOOK_SECONDS", "Store", "look_at_server"]
 
 LOOK_SECONDS = 3.0
 """How often a running node looks after its database (`Store.keep`)."""
-
-# Alembic keeps its context in module globals: two stores of one process must not migrate at the same time.
-_migrating = threading.Lock()
 
 
 class Store:
@@ -49,11 +43,16 @@ class Store:
 
     new: bool
     """Whether the database was empty when it was opened."""
+    upgraded: Upgrade | None
+    """What was done to its schema when it was opened, if anything was."""
     reached = True
     """Whether the database was there when it was last looked after."""
 
-    def __init__(self, database: Database, cells: Cells, clock: Clock, *, new: bool) -> None:
+    def __init__(
+        self, database: Database, cells: Cells, clock: Clock, *, new: bool, upgraded: Upgrade | None = None
+    ) -> None:
         self.new = new
+        self.upgraded = upgraded
         self.cells = cells
         self.clock = clock
         self._database = database
@@ -61,24 +60,40 @@ class Store:
         self._own = threading.local()
 
     @classmethod
-    def open(cls, url: str, keys: KeyRing, *, clock: Clock, random_bytes: RandomBytes = os.urandom) -> "Store":
-        """Open the database, make it or bring it to the schema of this version.
+    def open(
+        cls,
+        url: str,
+        keys: KeyRing,
+        *,
+        clock: Clock,
+        random_bytes: RandomBytes = os.urandom,
+        tell: UpgradeTold = untold,
+        copy: bool = False,
+    ) -> "Store":
+        """Open the database, make it or bring it to the schema of this version. Before it does that, it keeps a `copy`
+        of a file, if there is room, and tells (`node.store.upgrading`).
 
         Raises UserError for an address that is none, or a server that does not let us in or does not keep what it is
         told; StateDamaged if the database is broken, is not ours, or was written by a newer blindmatch (then nothing
-        is changed); Busy if another process holds it or the server cannot be reached.
+        is changed, not even the time of a file); Busy if another process holds it or the server cannot be reached.
         """
         location = parsed(url)
-        database = _database(location)
+        database, cells = _database(location), Cells(keys, random_bytes)
         try:
             with database.readable_errors():
                 database.prepare()
-                new = _migrate(database)
+                upgrade = _needed(database, copy=copy, on_server=location.get_backend_name() != "sqlite")
+                new = upgrade is not None and upgrade.before is None
+                if upgrade is not None:
+                    if not new:
+                        tell(upgrade)
+                        failpoints.hit("upgrade.told")
+                    _upgrade(database, cells, check=not new)
                 database.ready()
         except BaseException:
             database.close()
             raise
-        return cls(database, Cells(keys, random_bytes), clock, new=new)
+        return cls(database, cells, clock, new=new, upgraded=None if new else upgrade)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -126,6 +141,10 @@ class Store:
         finally:
             self._turn.release()
 
+    def settled(self) -> None:
+        """The node was opened whole: what was kept for an upgrade that fails goes."""
+        self._database.drop_copies()
+
     def discard(self) -> None:
         """Take back what was made in a database that was `new`: every table."""
         with self.transaction() as tx:
@@ -169,29 +188,48 @@ def _database(location: URL) -> Database:
     return PostgresDatabase(location)
 
 
-def _migrate(database: Database) -> bool:
-    """Bring a database to the schema of this version; True if it was empty."""
-    with _migrating, resources.as_file(resources.files("node.store") / "migrations") as folder:
-        config = Config()
-        # Alembic's options treat % as a placeholder.
-        config.set_main_option("script_location", str(folder).replace("%", "%%"))
-        scripts = ScriptDirectory.from_config(config)
-        with database.reader.begin() as connection:
-            found = MigrationContext.configure(connection).get_current_heads()
-            tables = set(inspect(connection).get_table_names()) - database.own_tables
-        if any(revision not in {script.revision for script in scripts.walk_revisions()} for revision in found):
-            raise StateDamaged(
-                "This node's database was written by a newer blindmatch. Nothing was changed.",
-                advice="Install that version, or restore a backup made with this one.",
-            )
-        if tables and not found:
-            raise StateDamaged(
-                "This node's database was not made by blindmatch.",
-                advice="Move a file away and restore a backup; on a server, give the node a database of its own.",
-            )
-        if found == (scripts.get_current_head(),):
-            return False
-        with database.writing() as connection:
-            config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "head")
-    return not tables
+def _needed(database: Database, *, copy: bool, on_server: bool) -> Upgrade | None:
+    """What has to be done to bring a database to the schema of this version: None if nothing, `before` None if it is
+    empty. Keeps a `copy` of one that is not. StateDamaged, before anything is changed, for one that is not ours, or
+    that a newer version wrote."""
+    with database.glance() as connection:
+        found = seen(connection)
+    if found.revision == migrations.newest():
+        return None
+    if found.revision is None and found.tables - database.own_tables:
+        raise StateDamaged(
+            "This node's database was not made by blindmatch.",
+            advice="Move a file away and restore a backup; on a server, give the node a database of its own.",
+        )
+    if found.revision == LEFT:
+        raise moved_away()
+    if found.revision is not None and found.revision not in migrations.known():
+        raise StateDamaged(
+            "This node's database was written by a newer blindmatch. Nothing was changed.",
+            advice="Install that version, or restore a backup made with this one.",
+        )
+    kept = database.keep_copy(found.revision) if copy and found.revision is not None else None
+    return Upgrade(found.revision, migrations.newest(), found.backup, kept, on_server)
+
+
+def _upgrade(database: Database, cells: Cells, *, check: bool) -> None:
+    """Run the steps that are missing, all in one transaction, and `check` what they made before it is kept."""
+    with database.writing() as connection:
+        migrations.up_to(connection, migrations.newest())
+        if check:
+            from node.store.sealed import check_cells  # which imports this module
+
+            problems = database.check(connection)
+            try:
+                check_cells(connection, cells)
+            except StateDamaged as error:
+                problems.append(error.sentence)
+            if problems:
+                raise StateDamaged(
+                    f"This node's database is damaged, so it was not brought to the new schema. {problems[0]} Nothing "
+                    "was changed.",
+                    advice="Go on with the version that was installed before, or restore a backup from before the "
+                    "damage.",
+                )
+        failpoints.hit("upgrade.before-commit")
+    failpoints.hit("upgrade.committed")

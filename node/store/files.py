@@ -9,7 +9,6 @@ those who ask. It locks the folder itself besides the file in it, so that somebo
 """
 
 import errno
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -48,6 +47,8 @@ class NotFlushed(OSError):
 def lock_file(path: Path, taken: Busy) -> Iterator[None]:
     """Hold a lock file and the folder that it is in; `taken` is raised if another process holds one of them. The system
     lets go when the holder ends, however it ends."""
+    import fcntl  # not on Windows, where `blindmatch verify` must work all the same
+
     with ExitStack() as stack:
         try:
             folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -71,6 +72,8 @@ def lock_file(path: Path, taken: Busy) -> Iterator[None]:
 
 def _lock_folder(descriptor: int) -> None:
     """BlockingIOError if somebody has it. A file system that locks no folders says so; there the file has to do."""
+    import fcntl
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

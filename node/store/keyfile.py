@@ -23,6 +23,7 @@ from typing import Any
 
 from node.errors import NotFound, StateDamaged, UserError
 from node.store.files import FILE_MODE
+from node.store.place import NO_RIGHTS_HERE
 
 __all__ = [
     "KEY_BYTES",
@@ -113,7 +114,7 @@ def read(path: Path) -> KeyFile:
         if mode != FILE_MODE:
             raise StateDamaged(
                 f"The key file {path} has mode {mode:04o}: other accounts may have read it.",
-                advice=f"Find out who could, then close it: chmod 600 {path}",
+                advice=f"Find out who could, then close it: `chmod 600 {path}`. {NO_RIGHTS_HERE}",
             )
         data = file.read(MAX_KEY_FILE_BYTES + 1)
     return parse(path, data)
@@ -123,13 +124,24 @@ def parse(path: Path, data: bytes) -> KeyFile:
     try:
         if len(data) > MAX_KEY_FILE_BYTES:
             raise ValueError("too large")
-        return _load(data)
+        raw = json.loads(data)
+        if _is_newer(raw["format"]):
+            raise StateDamaged(
+                f"The key file {path} was written by a newer blindmatch. Nothing was changed.",
+                advice="Install that version again, or restore a backup made with this one.",
+            )
+        return _load(raw)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise damaged(path) from None
 
 
-def _load(data: bytes) -> KeyFile:
-    raw = json.loads(data)
+def _is_newer(form: str) -> bool:
+    stem, _, known = FORMAT.rpartition("/")
+    name, _, number = form.rpartition("/")
+    return name == stem and number.isascii() and number.isdecimal() and int(number) > int(known)
+
+
+def _load(raw: Any) -> KeyFile:
     if set(raw) - {"recovery", "retiring"} != {"format", "protection", "master", "data_keys"}:
         raise ValueError("not a key file")
     if raw["format"] != FORMAT:

@@ -5,7 +5,7 @@ sealed with its name as associated data, so that whoever writes the database wit
 one in another's place; he can delete it, and whoever reads it has to know what nothing means.
 """
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from node.ids import RandomBytes
 from node.store.engine import Store
@@ -14,9 +14,12 @@ from node.store.schema import settings
 __all__ = ["own_key", "read_own", "write_own"]
 
 
+_VALUE = select(settings.c.value).where(settings.c.key == bindparam("name"))
+
+
 def read_own(store: Store, connection: Connection, name: str) -> bytes | None:
     """What is kept under a name; None if nothing is. StateDamaged if it was changed."""
-    sealed = connection.execute(select(settings.c.value).where(settings.c.key == name)).scalar()
+    sealed = connection.execute(_VALUE, {"name": name}).scalar()
     return None if sealed is None else store.cells.unseal("settings", name, "value", sealed)
 
 

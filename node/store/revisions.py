@@ -6,24 +6,56 @@ very shape, which `Store.open` then brings to the shape of this version, with th
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
+from dataclasses import dataclass
+from pathlib import Path
 
-import alembic.command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy import text
+from sqlalchemy.engine import URL, Connection, make_url
 
 from node.errors import UserError
+from node.store import migrations
 from node.store._sqlite import SqliteDatabase
+from node.store.upgrading import LEFT, seen
 
-__all__ = ["at_revision", "revision_of"]
+__all__ = ["Looked", "at_revision", "look_at_file", "revision_of"]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look from outside found: the schema of a file (None: none of ours), today's, and when its last backup was
+    begun (RFC 3339)."""
+
+    revision: str | None
+    today: str
+    backup: str | None
+
+    @property
+    def left(self) -> bool:
+        return self.revision == LEFT
+
+    @property
+    def newer(self) -> bool:
+        return self.revision is not None and not self.left and self.revision not in migrations.known()
+
+    @property
+    def older(self) -> bool:
+        return self.revision in migrations.known()[:-1]
+
+
+def look_at_file(path: Path) -> Looked:
+    """Reads and changes nothing, whether or not a node runs on it. Raises as `Store.open` does for a damaged file."""
+    database = SqliteDatabase(URL.create("sqlite", database=str(path)))
+    try:
+        with database.readable_errors(), database.glance() as connection:
+            found = seen(connection)
+    finally:
+        database.close()
+    return Looked(found.revision, migrations.newest(), found.backup)
 
 
 def revision_of(connection: Connection) -> str:
     """The revision of a database that `Store.open` has opened."""
-    (revision,) = MigrationContext.configure(connection).get_current_heads()
-    return revision
+    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
 
 
 @contextmanager
@@ -32,19 +64,13 @@ def at_revision(url: str, revision: str) -> Iterator[Connection]:
 
     Raises UserError for a revision that this version does not know.
     """
+    if revision not in migrations.known():
+        raise UserError("This backup was made by a newer blindmatch.", advice="Install that version, then restore it.")
     database = SqliteDatabase(make_url(url))
     try:
-        with resources.as_file(resources.files("node.store") / "migrations") as folder:
-            config = Config()
-            config.set_main_option("script_location", str(folder).replace("%", "%%"))
-            if revision not in {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}:
-                raise UserError(
-                    "This backup was made by a newer blindmatch.", advice="Install that version, then restore it."
-                )
-            database.prepare()
-            with database.readable_errors(), database.writing() as connection:
-                config.attributes["connection"] = connection
-                alembic.command.upgrade(config, revision)
-                yield connection
+        database.prepare()
+        with database.readable_errors(), database.writing() as connection:
+            migrations.up_to(connection, revision)
+            yield connection
     finally:
         database.close()

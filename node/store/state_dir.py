@@ -5,6 +5,7 @@
       policy.toml        what this organisation allows less of (node.policy.narrowing); may be missing
       key                the key file (keyring.py), 0600
       db db-wal db-shm   the database: cells with personal data are sealed (cells.py)
+      db.schema-NNNN     the database before an upgrade, until the node was opened whole (upgrading.py)
       datasets/          prepared records (node.datasets.recordfile)
       spools/            lists too large for the database, sealed chunk by chunk (spool.py)
       control.sock       the local control service, while a node runs
@@ -21,8 +22,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from node.errors import Busy, NotFound, StateDamaged, UserError
+from node.errors import FolderInUse, NotFound, StateDamaged, UserError
 from node.store.files import FILE_MODE, FOLDER_MODE, lock_file, sync_folder
+from node.store.place import NO_RIGHTS_HERE, refuse_unfit
 
 __all__ = ["StateDir"]
 
@@ -47,7 +49,7 @@ class StateDir:
         return f"sqlite:///{self.database}"
 
     def create(self) -> None:
-        """Make the folder for a new node. UserError if there is something in it already."""
+        """Make the folder for a new node. UserError if there is something in it already, or its disk is not fit."""
         if self.holds_node():
             raise UserError(
                 f"There is already a node in the folder {self.path}.",
@@ -58,6 +60,7 @@ class StateDir:
             if any(self.path.iterdir()):
                 raise UserError(f"The folder {self.path} is not empty.", advice="Choose a new or an empty folder.")
             self.path.chmod(FOLDER_MODE)
+            refuse_unfit(self.path)
             self.spools.mkdir(mode=FOLDER_MODE)
             self.lock_file.touch(mode=FILE_MODE)
             sync_folder(self.path)
@@ -94,14 +97,15 @@ class StateDir:
             if stat.S_IMODE(details.st_mode) & 0o077:
                 raise StateDamaged(
                     f"Other accounts of this machine can enter the folder {path}.",
-                    advice=f"Check who has been in it, then close it: chmod 700 {path}",
+                    advice=f"Check who has been in it, then close it: `chmod 700 {path}`. {NO_RIGHTS_HERE}",
                 )
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder. Busy if another process has it; the system lets go when the holder ends, however it ends."""
+        """Hold the folder. FolderInUse if another process has it; the system lets go when the holder ends, however it
+        ends."""
         self.check()
-        taken = Busy(
+        taken = FolderInUse(
             f"Another blindmatch node is already using the folder {self.path}.",
             advice="Stop that one first, or give this node a folder of its own.",
         )

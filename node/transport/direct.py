@@ -33,7 +33,7 @@ from node.wire.services import COLLECT, DELIVER, HELLO
 
 __all__ = ["DirectCarrier", "PeerVersions"]
 
-MAX_VERSION_CHARACTERS = 64
+MAX_VERSION_CHARACTERS = 128
 
 _Reply = TypeVar("_Reply")
 

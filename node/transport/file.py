@@ -25,11 +25,13 @@ from typing import BinaryIO
 from node.errors import UserError
 from node.store.files import new_file
 from node.wire.envelope import MAX_ENVELOPE_OVERHEAD_BYTES, MAX_PAYLOAD_BYTES, MEMBER_ID_CHARACTERS, ROUND_ID_CHARACTERS
+from node.wire.older import reader_is_older
 from node.wire.receipts import MAX_RECEIPTS_BYTES
 
 __all__ = ["MAGIC", "Header", "Item", "Kind", "LegDamaged", "LegReader", "default_name", "open_leg", "write_leg"]
 
 MAGIC = b"blindmatch-leg/1\n"
+_NUMBER = 1
 _END = 0xFF
 _DIGEST_BYTES = 32
 _HEADER_BYTES = 2 * MEMBER_ID_CHARACTERS + ROUND_ID_CHARACTERS // 2 + 4
@@ -118,11 +120,8 @@ class LegReader:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._digest = hashlib.sha256()
-        if self._read(len(MAGIC)) != MAGIC:
-            raise UserError(
-                "This is not a file that `blindmatch round export` has written, or it is of another version.",
-                advice="Check that it is the right file, and that both organisations have the same version.",
-            )
+        if (first := self._read(len(MAGIC))) != MAGIC:
+            raise _other_file(first)
         head = self._read(_HEADER_BYTES)
         if len(head) < _HEADER_BYTES or not _MEMBER_CHARACTERS.issuperset(head[: 2 * MEMBER_ID_CHARACTERS]):
             raise _damaged("ends too early")
@@ -163,6 +162,25 @@ class LegReader:
             return self._file.read(size)
         except OSError as error:
             raise LegDamaged(f"The file cannot be read to its end: {error.strerror}.", advice=_AGAIN) from None
+
+
+def _other_file(first: bytes) -> UserError:
+    """`first`: as many bytes of it as a file of ours begins with."""
+    stem = MAGIC[: MAGIC.index(b"/") + 1]
+    number = first[len(stem) :].rstrip(b"\n")
+    if not first.startswith(stem) or not number.isdigit():
+        return UserError(
+            "This is not a file that `blindmatch round export` has written.", advice="Check that it is the right file."
+        )
+    if reader_is_older(int(number), _NUMBER):
+        return UserError(
+            "This file was written by a newer blindmatch than this one, which cannot read it.",
+            advice="Update blindmatch at this node, then import the file again.",
+        )
+    return UserError(
+        "This file was written by an older blindmatch, in a form that is not read any more.",
+        advice="The organisation that wrote it should update blindmatch and export the round again.",
+    )
 
 
 _AGAIN = (

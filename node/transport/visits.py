@@ -53,7 +53,7 @@ MOST_OWED = 256
 class _Errand:
     """To a member or a relay (`place`, a member id). `pause`: the last one, in seconds; `due`: when the next visit is
     (monotonic); `lines`: receipts to bring there, at most MOST_LINES, the newest; `owed`: member -> receipts that a
-    relay had no room for."""
+    relay had no room for; `failing_since`: since when no visit has come to its end (monotonic)."""
 
     place: str
     relay: bool
@@ -61,6 +61,7 @@ class _Errand:
     pause: float = 0.0
     under_way: bool = False
     again: bool = False
+    failing_since: float | None = None
     lines: list[Receipt] = field(default_factory=list)
     owed: dict[str, list[Receipt]] = field(default_factory=dict)
 
@@ -126,6 +127,16 @@ class Visits:
                 errand.due, errand.again = 0.0, True
                 self._changed.notify()
 
+    def failing_seconds(self, *, relay: bool) -> dict[str, float]:
+        """Relays, or members, with whom no visit comes to its end, each with for how long that is so."""
+        now = self._clock.monotonic()
+        with self._changed:
+            return {
+                one.place: now - one.failing_since
+                for one in self._errands.values()
+                if one.relay is relay and one.failing_since is not None
+            }
+
     def _look_at_book(self) -> None:
         """Who is to be visited, as the member book stands now."""
         known = [member for member in self._book.list() if member.state is MemberState.CONFIRMED]
@@ -145,17 +156,20 @@ class Visits:
 
     def _work(self) -> None:
         while (errand := self._take()) is not None:
+            began, pause = self._clock.monotonic(), None
             try:
                 pause = self._visit_relay(errand) if errand.relay else self._visit_member(errand)
             except NodeError:
-                pause = self._longer(errand, LONGEST_PAUSE_SECONDS)
+                pass
             except PeerError as error:
                 self._log.warning("visit-broken-off", peer=errand.place, code=error.code)
-                pause = self._longer(errand, LONGEST_PAUSE_SECONDS)
             except Exception as error:  # noqa: BLE001 - the next visit may go better, and other errands go on
                 self._log.error("visit-failed", error=type(error).__name__)
-                pause = self._longer(errand, LONGEST_PAUSE_SECONDS)
-            self._put_back(errand, pause)
+            if pause is not None:
+                errand.failing_since = None
+            elif errand.failing_since is None:
+                errand.failing_since = began
+            self._put_back(errand, self._longer(errand, LONGEST_PAUSE_SECONDS) if pause is None else pause)
 
     def _take(self) -> _Errand | None:
         with self._changed:

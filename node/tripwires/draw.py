@@ -4,7 +4,9 @@ Not `random`: whoever saw some of its numbers could work out the rest, and a dec
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from node.ids import RandomBytes
 
@@ -35,6 +37,18 @@ class Draw:
             self._at += _WORD_BYTES
             if word < fair:
                 return word % bound
+
+    def block_below(self, bound: int) -> Any:
+        """What calls of `below` would give until the block at hand is used up (a fresh one if it is): an array of
+        unsigned numbers, at most `_BLOCK_BYTES / _WORD_BYTES` of them. For those who draw many and keep few."""
+        largest = _WORDS - _WORDS % bound - 1
+        while True:
+            if self._at >= len(self._block):
+                self._block, self._at = self._random_bytes(_BLOCK_BYTES), 0
+            words = np.frombuffer(self._block, ">u8", offset=self._at).astype(np.uint64)
+            self._at = len(self._block)
+            if len(fair := words[words <= largest]):
+                return fair % np.uint64(bound)
 
     def one_of(self, choices: Sequence[T]) -> T:
         """One of these, of which there is at least one."""

@@ -1,10 +1,13 @@
 """Members that nothing is exchanged with, until two people have decided that it may go on.
 
-    hit in a round --freeze--> frozen --ask, by one person; approval, by another--> lifted
+    hit in a round  --freeze--+
+    one person      --hold----+--> frozen --ask, by one person; approval, by another--> lifted
 
-A freeze is a row for each round with a hit. Its evidence is sealed: the decoys that were met, how many were laid, and
-the opening by which the other side bound itself to its list. Who lifted it is sealed there, too: whoever can write the
-database, but has no key, unfreezes nobody; he can delete the row, and the audit log then shows what is missing.
+A freeze is a row for each round with a hit, or one that a person made on suspicion, with an id of its own in place of a
+round's: to stop takes one person, to go on takes two. The evidence of a hit is sealed: the decoys that were met, how
+many were laid, and the opening by which the other side bound itself to its list. Who made and who lifted a freeze is
+sealed there, too: whoever can write the database, but has no key, unfreezes nobody; he can delete the row, and the
+audit log then shows what is missing.
 
 What is approved is the digest of the freezes that stand: if one more comes before the second person has decided, it has
 to be asked for again.
@@ -21,17 +24,21 @@ from sqlalchemy import Connection, RowMapping, select
 
 from node.clock import Clock, timestamp
 from node.errors import StateDamaged, UserError
-from node.identity.members import Member, MemberBook
+from node.identity.admission import staff_label
+from node.identity.members import Member, MemberBook, MemberState
 from node.staff import Approval, Approvals, Subject
 from node.store import Store
 from node.store.schema import freezes
 from node.tripwires.decoys import Decoy
 from node.wire.strict_json import canonical
 
-__all__ = ["TRIPWIRE", "AuditTrail", "Freeze", "FreezeBook", "Hit"]
+__all__ = ["BY_HAND", "TRIPWIRE", "AuditTrail", "Freeze", "FreezeBook", "Hit"]
 
-TRIPWIRE = "tripwire-hit"
-"""Why a member is frozen: so far the only reason."""
+TRIPWIRE, BY_HAND = "tripwire-hit", "by-hand"
+"""Why a member is frozen: it asked about decoys, or a person here wants to ask first."""
+
+
+_ALL = select(freezes).order_by(freezes.c.id)  # made once: every step of a round asks
 
 
 class AuditTrail(Protocol):
@@ -49,6 +56,8 @@ class Hit:
     laid: Mapping[str, int]
     opening: bytes = field(default=b"", repr=False)
     answered: bool = False
+    by: str = ""
+    """Who froze the member where no round did; the rest is empty then."""
 
     @property
     def met_by_kind(self) -> dict[str, int]:
@@ -102,6 +111,26 @@ class FreezeBook:
         made = Freeze(member_id, round_id, TRIPWIRE, hit, timestamp(self._clock.now()), None, None, None)
         tx.execute(freezes.insert().values(**_columns(made), evidence=self._seal(made)))
 
+    def hold(self, name: str, by: str) -> Member:
+        """One person stops everything with a member; its rounds stay where they are. Raises NotFound for an unknown
+        member, UserError for one that is removed, is a relay, or is held already."""
+        person, now = staff_label(by), timestamp(self._clock.now())
+        with self._store.transaction() as tx:
+            member = self._members.get(name)
+            if member.state is MemberState.REMOVED or member.is_relay:
+                raise UserError(
+                    f"{member.alias} takes part in no round, so there is nothing to stop.",
+                    advice="`blindmatch member list` shows whom rounds can be with.",
+                )
+            if any(freeze.reason == BY_HAND for freeze in self._standing(tx, member.member_id)):
+                raise UserError(f"{member.alias} is frozen already.", advice="Nothing has to be done.")
+            named = canonical([member.member_id, person, now, len(self._select(tx))])
+            own_id = hashlib.sha256(b"blindmatch/freeze-by-hand/1" + named).hexdigest()[:32]
+            self._audit.append(tx, "member-frozen", member=member.member_id, reason=BY_HAND, by=person)
+            made = Freeze(member.member_id, own_id, BY_HAND, Hit((), {}, by=person), now, None, None, None)
+            tx.execute(freezes.insert().values(**_columns(made), evidence=self._seal(made)))
+        return member
+
     def frozen(self, tx: Connection | None = None) -> frozenset[str]:
         """The member ids of all that are frozen now."""
         return frozenset(freeze.member_id for freeze in self._select(tx) if freeze.stands)
@@ -132,7 +161,7 @@ class FreezeBook:
         standing = self._standing(tx, approval.subject_id)
         if not standing or _digest(standing) != approval.digest:
             raise UserError(
-                "Since this was asked for, another round met decoys, or it was lifted already.",
+                "Since this was asked for, another round met decoys, a person froze it, or it was lifted already.",
                 advice="Look at `blindmatch member show`, and ask again with `blindmatch member unfreeze`.",
             )
         second, now = str(approval.decided_by), timestamp(self._clock.now())
@@ -148,11 +177,10 @@ class FreezeBook:
         return [freeze for freeze in self._select(tx) if freeze.member_id == member_id and freeze.stands]
 
     def _select(self, tx: Connection | None = None) -> list[Freeze]:
-        query = select(freezes).order_by(freezes.c.id)
         if tx is not None:
-            return [self._freeze(row) for row in tx.execute(query).mappings().all()]
+            return [self._freeze(row) for row in tx.execute(_ALL).mappings().all()]
         with self._store.read() as connection:
-            return [self._freeze(row) for row in connection.execute(query).mappings().all()]
+            return [self._freeze(row) for row in connection.execute(_ALL).mappings().all()]
 
     def _freeze(self, row: RowMapping) -> Freeze:
         place = f"{row['member_id']}/{row['round_id']}"
@@ -184,12 +212,13 @@ def _said(hit: Hit) -> dict[str, Any]:
         "laid": dict(hit.laid),
         "opening": hit.opening.hex(),
         "answered": hit.answered,
+        **({"by": hit.by} if hit.by else {}),  # rows of decoys stay as they were sealed before there was another reason
     }
 
 
 def _hit(said: Mapping[str, Any]) -> Hit:
     met = tuple(Decoy(*row) for row in said["met"])
-    return Hit(met, said["laid"], bytes.fromhex(said["opening"]), said["answered"])
+    return Hit(met, said["laid"], bytes.fromhex(said["opening"]), said["answered"], said.get("by", ""))
 
 
 def _digest(standing: Sequence[Freeze]) -> bytes:

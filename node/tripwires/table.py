@@ -140,7 +140,9 @@ NOTES = (
     f"of them are laid, so that this happens at most once in {HONEST_ROUNDS:,} rounds for each kind. Figures for a "
     f"country with {PLAN:,} numbers in use. Whoever walks ranges in use only is caught as seldom as an honest list of "
     "that length is stopped: decoys cannot tell the two apart. Decoys in ranges that no operator "
-    "has given out meet an honest list only by a typing mistake.",
+    "has given out meet an honest list only by a typing mistake, or, where answers go both ways and both sides lay "
+    "decoys, those of the other side: in a small country fewer are laid then, so that this, too, is once in "
+    f"{HONEST_ROUNDS:,} rounds at most.",
     "Decoys see broad sweeps by an unmodified program. They never see single guesses, nor a list of real numbers that "
     "somebody bought or collected. What limits those is the budget.",
 )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from node.tripwires.decoys import HONEST_ROUNDS
 from node.tripwires.freezes import Hit
 
-__all__ = ["WHAT_NOW", "frozen_sentence", "hit_sentence", "kinds_words", "stopped_sentence"]
+__all__ = ["WHAT_NOW", "frozen_sentence", "hit_sentence", "kinds_words", "reason_sentence", "stopped_sentence"]
 
 WHAT_NOW = (
     "That is a reason to stop and ask, not proof: by chance an honest list meets a decoy too, about once in "
@@ -27,11 +27,18 @@ def hit_sentence(name: str, hit: Hit) -> str:
     )
 
 
+def reason_sentence(name: str, hit: Hit) -> str:
+    """Why a member was frozen: by a person, or by what a round met."""
+    if not hit.by:
+        return hit_sentence(name, hit)
+    return f"{hit.by} stopped everything with {name}. Its open rounds stay where they are, until their deadlines."
+
+
 def frozen_sentence(name: str, alias: str) -> str:
     """Why nothing goes on with a frozen member."""
     return (
-        f"{name} is frozen at this node since it asked about decoys: nothing is signed, started or answered until two "
-        f"people here have decided. `blindmatch member show {alias}` says what happened."
+        f"{name} is frozen at this node: nothing is signed, started or answered until two people here have decided. "
+        f"`blindmatch member show {alias}` says what happened."
     )
 
 

@@ -19,10 +19,11 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from node.wire import peer_pb2
+from node.wire.older import mismatch, reader_is_older
 from node.wire.sealing import Place
 from node.wire.signing import SIGNATURE_BYTES, Signer, verify
 from psi.codec import length_prefixed
-from psi.errors import BadSignature, MalformedMessage, VersionMismatch
+from psi.errors import BadSignature, MalformedMessage
 
 __all__ = [
     "FORMAT",
@@ -150,15 +151,19 @@ class Envelope:
     def from_proto(cls, message: peer_pb2.Envelope) -> "Envelope":
         """Read what came. Raises VersionMismatch or MalformedMessage; the signature is not checked here."""
         if message.format != FORMAT:
-            raise VersionMismatch(
-                "The message has a format that this version of blindmatch does not know.",
-                advice="Both organisations need the same version of blindmatch.",
+            raise mismatch(
+                f"The message has format {message.format}, and the organisation that got it reads format {FORMAT}.",
+                older_reader=reader_is_older(message.format, FORMAT),
             )
         _check(not _has_unknown_fields(message), "a message without unknown fields")
         _check(message.HasField("sequence"), "a sequence number")
         try:
             kind = EnvelopeKind(message.kind)
         except ValueError:
+            if message.kind > max(EnvelopeKind):
+                raise mismatch(
+                    "The message is of a kind that the organisation that got it does not know yet.", older_reader=True
+                ) from None
             raise _malformed("a kind of message") from None
         return cls(
             message.round_id.hex(),

@@ -45,8 +45,9 @@ WORKERS = 8
 MAX_CONCURRENT_CALLS = 32
 """Calls accepted at once; one more is told RESOURCE_EXHAUSTED and tries again."""
 MAX_CALLS_PER_CONNECTION = 16
-DEFAULT_CALL_SECONDS = 30
-"""Deadline of a call to or from a peer. A caller that sets none, or a longer one, is cut off after this."""
+DEFAULT_CALL_SECONDS = 25
+"""Deadline of a call to or from a peer. A caller that sets none, or a longer one, is cut off after this; the thread
+that served it is free within 30 seconds."""
 STREAM_CALL_SECONDS = 300
 """The same for a call that carries a stream of messages; nothing moving for DEFAULT_CALL_SECONDS ends it, too."""
 DELIVERY_SECONDS = 10

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from node.wire.envelope import MAX_SEQUENCE, MEMBER_ID_CHARACTERS, ROUND_ID_CHARACTERS, Envelope, ReceiptKind
+from node.wire.older import mismatch, reader_is_older
 from node.wire.signing import SIGNATURE_BYTES, Signer, verify
 from psi.codec import Reader, Writer
-from psi.errors import BadSignature, MalformedMessage, VersionMismatch
+from psi.errors import BadSignature, MalformedMessage
 
 __all__ = [
     "DIGEST_BYTES",
@@ -127,10 +128,10 @@ class Receipts:
         """The reverse of `to_bytes`. Raises VersionMismatch or MalformedMessage; the signature is not checked here."""
         _check(len(data) <= MAX_RECEIPTS_BYTES, "receipts of permitted size")
         read = Reader(data)
-        if read.uint(4) != FORMAT:
-            raise VersionMismatch(
-                "The receipts have a format that this version of blindmatch does not know.",
-                advice="Both organisations need the same version of blindmatch.",
+        if (found := read.uint(4)) != FORMAT:
+            raise mismatch(
+                f"The list of receipts has format {found}, and the organisation that got it reads format {FORMAT}.",
+                older_reader=reader_is_older(found, FORMAT),
             )
         sender, recipient = _word(read.fixed(MEMBER_ID_CHARACTERS)), _word(read.fixed(MEMBER_ID_CHARACTERS))
         for name in (sender, recipient):
