@@ -40,7 +40,7 @@ MEANINGS: Mapping[Exit, str] = MappingProxyType(
         Exit.BUSY: "something else holds what is needed, or it takes too long; try again",
         Exit.UNREACHABLE: "a node could not be reached, or broke off",
         Exit.DAMAGED: "files of the node, or the installation, are damaged or unsafe",
-        Exit.NOT_VERIFIED: "a check failed: the audit log, or what another member sent",
+        Exit.NOT_VERIFIED: "a check failed: the audit log, old papers, or what a member sent",
         Exit.INTERRUPTED: "stopped by Ctrl-C",
         Exit.TERMINATED: "stopped by SIGTERM",
     }
@@ -77,6 +77,8 @@ _BY_CODE: Mapping[str, Exit] = MappingProxyType(
         "peer": Exit.NOT_VERIFIED,
         "malformed-message": Exit.NOT_VERIFIED,
         "version-mismatch": Exit.NOT_VERIFIED,
+        "older-reader": Exit.NOT_VERIFIED,
+        "older-sender": Exit.NOT_VERIFIED,
         "unexpected-message": Exit.NOT_VERIFIED,
         "wrong-party": Exit.NOT_VERIFIED,
         "invalid-element": Exit.NOT_VERIFIED,

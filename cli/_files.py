@@ -2,11 +2,12 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from node.errors import UserError
 
-__all__ = ["read_text", "write_new"]
+__all__ = ["read_text", "write_folder", "write_new"]
 
 
 def read_text(path: Path, *, what: str, max_bytes: int) -> str:
@@ -30,8 +31,7 @@ def read_text(path: Path, *, what: str, max_bytes: int) -> str:
 def write_new(path: Path, data: bytes) -> None:
     """Write a file that does not exist yet. UserError otherwise."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        with os.fdopen(descriptor, "wb") as file:
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o644)) as file:
             file.write(data)
     except FileExistsError:
         raise UserError(f"There is already a file {path}.", advice="Choose another name, or remove it.") from None
@@ -39,3 +39,17 @@ def write_new(path: Path, data: bytes) -> None:
         raise UserError(
             f"The file {path} cannot be written: {error.strerror}.", advice="Choose another place."
         ) from None
+
+
+def write_folder(path: Path, texts: Mapping[str, str]) -> None:
+    """Make a folder that does not exist yet, readable by its owner alone, with these files. UserError otherwise."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        raise UserError(f"There is already something named {path}.", advice="Choose another name.") from None
+    except OSError as error:
+        raise UserError(
+            f"The folder {path} cannot be made: {error.strerror}.", advice="Choose another place."
+        ) from None
+    for name, text in texts.items():
+        write_new(path / name, text.encode())

@@ -10,7 +10,6 @@ only the service can enter, and there the group bits of the mode are the mask of
 import hmac
 import os
 import stat
-import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +43,9 @@ def read_file(path: Path) -> SecretBytes:
         if stat.S_IMODE(details.st_mode) & (0o007 if _is_credential(path) else 0o077):
             raise UserError(
                 f"Other accounts of this machine may read the passphrase file {path}, so it was not used.",
-                advice=f"Close it: chmod 600 {path}. If others have been able to read it, choose another passphrase.",
+                advice=f"Close it: `chmod 600 {path}`. If chmod changes nothing, that disk keeps no access rights (a "
+                "Windows disk, a memory stick): put the file elsewhere. If others have been able to read it, choose "
+                "another passphrase.",
             )
         return _line(descriptor)
     except OSError as error:
@@ -103,6 +104,8 @@ def _silent_terminal() -> Iterator[int]:
         raise UserError(
             "There is no terminal to ask for the passphrase.", advice="Name a private file with --passphrase-file."
         ) from None
+    import termios  # not on Windows, where `blindmatch --help` must work all the same
+
     try:
         before = termios.tcgetattr(terminal)
         silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]

@@ -15,7 +15,7 @@ from node.errors import UserError
 if TYPE_CHECKING:
     from node.identity.cards import Profile
 
-__all__ = ["CLASSES", "listen_for", "profile_of"]
+__all__ = ["CLASSES", "check_watch", "listen_for", "profile_of"]
 
 CLASSES = (
     "ngo, shelter, hotline, police, prosecutor, labour_inspectorate, immigration, financial, platform, research, "
@@ -58,6 +58,20 @@ def listen_for(endpoint: str) -> str:
     host, _, port = endpoint.rpartition(":")
     loopback = endpoint == "none" or host in ("localhost", "[::1]") or host.startswith("127.")
     return endpoint if loopback else f"0.0.0.0:{port}"
+
+
+def check_watch(address: str) -> None:
+    """Refuse an address for --watch that the settings would refuse, before anything is made."""
+    from pydantic import ValidationError
+
+    from node.config import NodeSection
+
+    try:
+        NodeSection(watch=address)
+    except ValidationError:
+        raise typer.BadParameter(
+            "Write an address of this computer, for example 127.0.0.1:9464.", param_hint="--watch"
+        ) from None
 
 
 def _ask(field: str) -> object:

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli import _own, _passphrase
-from node.errors import Busy, NodeError, UserError
+from cli import _own, _passphrase, _upgrade
+from node.errors import Busy, FolderInUse, NodeError, UserError
 from psi.secret import SecretBytes
 
 __all__ = ["DEFAULT_FOLDER", "FOLDER_WAIT_SECONDS", "POLL_SECONDS", "Ask", "Reply", "Session"]
 
 DEFAULT_FOLDER = "~/.local/share/blindmatch"
-FOLDER_WAIT_SECONDS = 5.0
+FOLDER_WAIT_SECONDS = 15.0
 """How long a command waits for a folder that another command, or a starting node, holds. In seconds."""
 POLL_SECONDS = 0.2
 """How often it looks, in seconds."""
@@ -106,10 +106,15 @@ class Session:
                         clients.pop().close()
                     try:
                         opened.append(stack.enter_context(self._opened(progress, new)))
-                    except Busy:
+                    except Busy as busy:
                         # Held by another command, or by a node that starts and will answer in a moment.
                         if time.monotonic() > until:
-                            raise
+                            if not isinstance(busy, FolderInUse):
+                                raise
+                            raise Busy(
+                                f"A node that still starts, or another command, is using the folder {self.folder}.",
+                                advice="Nothing was done. Wait a minute, then give the command again.",
+                            ) from None
                         time.sleep(POLL_SECONDS)
 
             yield ask_or_open
@@ -172,7 +177,7 @@ class Session:
         with (
             self.passphrase() or nullcontext() as passphrase,
             self.naming_the_file(),
-            open_node(self.folder, passphrase) as parts,
+            open_node(self.folder, passphrase, tell=_upgrade.tell) as parts,
         ):
             dispatcher = Dispatcher(parts, OPERATIONS)
 

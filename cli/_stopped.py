@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import _passphrase
+from cli import _passphrase, _upgrade
 from cli._session import Progress, Session
 from node.errors import Busy, UserError
 from psi.secret import SecretBytes
@@ -37,7 +37,7 @@ def stopped_node(session: Session) -> Iterator[tuple["Parts", SecretBytes | None
     with (
         session.passphrase() or nullcontext() as passphrase,
         session.naming_the_file(),
-        open_node(session.folder, passphrase) as parts,
+        open_node(session.folder, passphrase, tell=_upgrade.tell) as parts,
     ):
         yield parts, passphrase
 
@@ -53,7 +53,7 @@ def check_stopped(session: Session) -> None:
             pass
     except Busy:
         raise Busy(
-            "The node is running, and its keys can only be changed while it is stopped.",
+            "The node is running, and this can only be done while it is stopped.",
             advice="Stop it (Ctrl-C, or systemctl stop blindmatch), run this, and start it again. Open rounds wait.",
         ) from None
 

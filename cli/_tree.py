@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli import _keeping as _keeping
+from cli import _node_moves as _node_moves
 from cli import (
     _own,
     approval,
@@ -28,6 +29,7 @@ from cli import (
     staff,
     tripwire,
 )
+from cli._elsewhere import refuse_elsewhere
 from cli._exit import explained
 from cli.backup import backup, restore
 from cli.demo.command import demo
@@ -46,6 +48,10 @@ BLINDMATCH_STATE names the node's folder, BLINDMATCH_PASSPHRASE_FILE the file wi
 """
 
 
+_HELP_OPTIONS = frozenset({"--help", "-h"})
+_ASKS_FOR_HELP = "cli.asks-for-help"
+
+
 class _InOrder(TyperGroup):
     """Lists commands in the order in which they are needed, not the single ones first."""
 
@@ -56,6 +62,10 @@ class _InOrder(TyperGroup):
             "doctor",
         ]  # fmt: skip
 
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        ctx.meta[_ASKS_FOR_HELP] = not _HELP_OPTIONS.isdisjoint(args)
+        return super().parse_args(ctx, args)
+
 
 app = typer.Typer(
     name="blindmatch",
@@ -65,7 +75,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
+    context_settings={"help_option_names": sorted(_HELP_OPTIONS)},
 )
 for group in (
     node, card, member, dataset, policy, budget, round, lead,
@@ -88,6 +98,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
@@ -102,4 +113,6 @@ def _root(
     ] = None,
 ) -> None:
     """Find which records two organisations both hold, and learn nothing else."""
+    if not context.meta[_ASKS_FOR_HELP]:
+        refuse_elsewhere(context.invoked_subcommand)
     _own.choose(own_passphrase_file)

@@ -27,7 +27,7 @@ def show_log(
     ] = None,
     member: Annotated[str | None, typer.Option(metavar="ALIAS", help="Only what names this member.")] = None,
     round_id: Annotated[str | None, typer.Option("--round", metavar="ROUND", help="Only this round.")] = None,
-    staff: Annotated[str | None, typer.Option("--by", metavar="LABEL", help="Only what this person did.")] = None,
+    staff: Annotated[str | None, typer.Option("--staff", metavar="LABEL", help="Only what this person did.")] = None,
     since: Annotated[
         str | None, typer.Option(metavar="DAY", help="From this day or time on, in UTC: 2026-01-31.")
     ] = None,

@@ -11,41 +11,28 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from cli import _node_checks
+from cli._elsewhere import nodes_run_here, system_name
 from cli._exit import Exit
+from cli._node_checks import Check
 from cli._options import AsJson, Folder
 from cli._output import Printer, show, working
 from cli._session import Session
 from node import __version__
 from node.errors import NodeError
 from psi.errors import BackendUnavailable, PsiError
+from psi.group import Backend
 
 __all__ = ["Check", "doctor", "examine"]
 
-MOST_CALLS = 4
-"""Members that are called at a time, in number: half of what the node's control service takes."""
-
-CALL_SECONDS = 45
-"""How long one member is waited for: a little longer than the node itself waits."""
-
 MEASURED_ELEMENTS = 1_000
 """Multiplications measured: some 50 ms on an old laptop."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """`ok` is None where a check does not apply or could not be made."""
-
-    name: str
-    ok: bool | None
-    says: str
-    advice: str = ""
 
 
 def doctor(folder: Folder = None, as_json: AsJson = False) -> None:
@@ -72,8 +59,10 @@ def examine(folder: Path | None) -> Iterator[Check]:
         ("phone numbers", _phone_numbers),
         ("unicode", _unicode),
     ]
-    place = _node_folder(folder)
-    if place is None or not any(_entries(place)):
+    place = _node_folder(folder) if nodes_run_here() else None
+    if not nodes_run_here():
+        pass  # "system" has said so
+    elif place is None or not any(_entries(place)):
         checks.append(("node", lambda: _no_node(place)))
     else:
         checks += [
@@ -81,8 +70,9 @@ def examine(folder: Path | None) -> Iterator[Check]:
             ("key file", lambda: _key_file(place)),
             ("settings", lambda: _settings(place)),
             ("database", lambda: _database(place)),
-            ("node", lambda: _node(place)),
-            ("certificate", lambda: _certificate(place)),
+            ("node", lambda: _node_checks.running(place)),
+            ("watching", lambda: _node_checks.watching(place)),
+            ("certificate", lambda: _node_checks.certificate(place)),
         ]
     for name, check in checks:
         try:
@@ -92,7 +82,7 @@ def examine(folder: Path | None) -> Iterator[Check]:
         except Exception as error:  # noqa: BLE001  a doctor reports, whatever is wrong
             yield Check(name, False, f"The check itself failed ({type(error).__name__}).", "Please report this.")
     if place is not None and any(_entries(place)):
-        yield from _members(place)
+        yield from _node_checks.members(place)
 
 
 def _python() -> Check:
@@ -101,7 +91,21 @@ def _python() -> Check:
 
 
 def _system() -> Check:
-    return Check("system", True, f"{platform.system()} {platform.release()}, {platform.machine()}")
+    says = f"{platform.system()} {platform.release()}, {platform.machine()}"
+    if nodes_run_here():
+        return Check("system", True, says)
+    return Check("system", None, f"{says}; a node does not run on {system_name()}.", "`blindmatch verify` does.")
+
+
+def _chosen_backend() -> Backend:
+    """The arithmetic that a node would take here; on a computer that runs none, the best one."""
+    if not nodes_run_here():
+        from psi.backend import choose
+
+        return choose()
+    from node.app import chosen_backend
+
+    return chosen_backend()
 
 
 def _memory_files() -> Check:
@@ -115,14 +119,11 @@ def _memory_files() -> Check:
 
 
 def _backend() -> Check:
-    from node.app import chosen_backend
-
-    return Check("backend", True, f"{chosen_backend().name}; its self-test agrees with RFC 9496")
+    return Check("backend", True, f"{_chosen_backend().name}; its self-test agrees with RFC 9496")
 
 
 def _curve_core() -> Check:
     """Whether the fastest arithmetic could run here; not which one was chosen."""
-    from node.app import chosen_backend
     from psi.backend import built_with, shortfall
 
     built = built_with()
@@ -132,7 +133,7 @@ def _curve_core() -> Check:
         return Check("curve core", True, how)
     sentence, advice = short
     try:
-        chosen_backend()
+        _chosen_backend()
     except BackendUnavailable as refusal:
         if advice in refusal.advice:  # one cause, and said once
             return Check("curve core", None, 'The fastest one does not run here; see "backend".', how)
@@ -140,11 +141,10 @@ def _curve_core() -> Check:
 
 
 def _speed() -> Check:
-    from node.app import chosen_backend
     from psi.group import GENERATOR
 
     try:
-        backend = chosen_backend()
+        backend = _chosen_backend()
     except BackendUnavailable:
         return Check("speed", None, 'Not measured: see "backend".')
     with backend.new_scalar() as scalar:
@@ -237,6 +237,8 @@ def _database(place: Path) -> Check:
         return Check("database", False, "The database is missing.", "Restore the folder from a backup.")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         return Check("database", False, "Other accounts could read the database.", f"Close it: chmod 600 {path}")
+    if schema := _schema(place):
+        return schema
     # Without its companion file SQLite would make one, so then the file is read as one that nobody changes.
     mode = "mode=ro" if path.with_name("db-shm").exists() else "mode=ro&immutable=1"
     connection = sqlite3.connect(f"file:{_quoted(path)}?{mode}", uri=True)
@@ -251,6 +253,26 @@ def _database(place: Path) -> Check:
     return Check("database", True, "SQLite finds it sound; `blindmatch audit verify` checks what stands in it")
 
 
+def _schema(place: Path) -> Check | None:
+    """Whether the next start changes the shape of the database, or cannot open it at all; None if it is today's."""
+    from cli._upgrade import the_way_back
+    from node.store import StateDir
+    from node.store.revisions import look_at_file
+    from node.store.upgrading import moved_away
+
+    found = look_at_file(StateDir(place).database)
+    if found.left:
+        moved = moved_away()
+        return Check("database", False, moved.sentence, moved.advice)
+    if found.newer:
+        return Check("database", False, "A newer blindmatch wrote it, and this one cannot open it.",
+                     "Install that version again, or restore a backup made with this one.")  # fmt: skip
+    if found.older:
+        says = f"of an older version: the next start brings schema {found.revision} to {found.today}"
+        return Check("database", None, says, the_way_back(found.backup))
+    return None
+
+
 def _server(place: Path, settings: Any) -> Check:
     """A look from outside: takes no lock and writes nothing."""
     from node.app import database_address
@@ -258,67 +280,6 @@ def _server(place: Path, settings: Any) -> Check:
     from node.store.engine import look_at_server
 
     return Check("database", True, look_at_server(database_address(StateDir(place), settings)))
-
-
-def _node(place: Path) -> Check:
-    from node.rpc.control_client import ControlClient, NodeNotRunning
-
-    with ControlClient(place) as client:
-        try:
-            reply = client.call("node.status", {}, timeout_seconds=10)
-        except NodeNotRunning:
-            return Check("node", None, "does not run")
-    return Check("node", True, f"runs on port {reply['port']}, version {reply['versions']['software']}")
-
-
-def _certificate(place: Path) -> Check:
-    from datetime import UTC, datetime
-
-    from node.rpc.control_client import ControlClient, NodeNotRunning
-
-    with ControlClient(place) as client:
-        try:
-            expires = client.call("card.show", {}, timeout_seconds=10)["card"]["expires_at"]
-        except NodeNotRunning:
-            return Check("certificate", None, "not looked at: it is sealed while the node does not run")
-    days = (datetime.strptime(expires, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC) - datetime.now(UTC)).days
-    soon = "" if days > 30 else "Make a new card soon and exchange it with every member."
-    return Check("certificate", days >= 0, f"valid for {days} more days", soon)
-
-
-def _members(place: Path) -> Iterator[Check]:
-    """One row for each confirmed member: whether its node answers, and if not, why. Nothing if no node runs here."""
-    from node.rpc.control_client import ControlClient, NodeNotRunning
-
-    try:
-        with ControlClient(place) as client:
-            members = client.call("member.list", {}, timeout_seconds=10)["members"]
-    except (NodeNotRunning, NodeError):
-        return  # the row about the node has said so
-    confirmed = [member["alias"] for member in members if member["state"] == "confirmed"]
-    # Each may take as long as a call may: one that hangs is no reason to wait for the next.
-    with ThreadPoolExecutor(MOST_CALLS) as pool:
-        yield from pool.map(lambda alias: _member(place, alias), confirmed)
-
-
-def _member(place: Path, alias: str) -> Check:
-    from node.rpc.control_client import ControlClient
-
-    name = f"member {alias}"
-    try:
-        with ControlClient(place) as client:
-            said = client.call("member.check", {"name": alias}, timeout_seconds=CALL_SECONDS)
-    except NodeError as error:
-        return Check(name, None, error.sentence, error.advice)
-    from datetime import timedelta
-
-    from node.rounds.presence import TOLERATED_SKEW, skew_sentence
-
-    ahead = timedelta(seconds=said["clock_ahead_seconds"])
-    versions = f"answers; version {said['software']}"
-    if clock := skew_sentence(alias, ahead):
-        return Check(name, abs(ahead) <= TOLERATED_SKEW, versions, clock)
-    return Check(name, True, versions)
 
 
 def _quoted(path: Path) -> str:

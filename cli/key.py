@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli import _upgrade
 from cli._options import AsJson, By, Folder, PassphraseFile
 from cli._output import Printer, note, show, working
 from cli._session import Session
@@ -91,7 +92,7 @@ def recover(
     with (
         combine(read_shares(share), recovery) as secret,
         new_passphrase(new_passphrase_file) as chosen,
-        open_node(session.folder, secret, unlock=_recovered) as parts,
+        open_node(session.folder, secret, unlock=_recovered, tell=_upgrade.tell) as parts,
     ):
         assert recovery is not None
         note_recovery(parts.store, parts.audit, recovery, by)

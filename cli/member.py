@@ -108,8 +108,16 @@ def children(
 def show_member(
     name: _Alias, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
 ) -> None:
-    """Show one member, and whether it is frozen because it asked about decoys: what happened, and what to do now."""
+    """Show one member, and whether it is frozen: what happened, and what to do now."""
     show(Session(folder, passphrase_file).call("member.show", {"name": name}), as_json, _shown)
+
+
+@app.command()
+def freeze(
+    name: _Alias, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
+) -> None:
+    """Stop everything with a member at once, on suspicion. One person is enough; to go on takes two."""
+    show(Session(folder, passphrase_file).call("member.freeze", {"name": name, "by": by}), as_json, _shown)
 
 
 @app.command()
@@ -121,9 +129,16 @@ def unfreeze(
 
 
 @app.command("list")
-def list_members(folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False) -> None:
+def list_members(
+    contacts: Annotated[
+        bool, typer.Option("--contacts", help="Show whom to ring, as their cards say: a list to print and keep.")
+    ] = False,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: AsJson = False,
+) -> None:
     """List every member this node knows."""
-    show(Session(folder, passphrase_file).call("member.list", {}), as_json, _list)
+    show(Session(folder, passphrase_file).call("member.list", {}), as_json, _contacts if contacts else _list)
 
 
 @app.command()
@@ -183,7 +198,8 @@ def _shown(printer: Printer, reply: dict[str, Any]) -> None:
     printer.facts({"alias": member["alias"], "state": _state(member), **card_facts(member["card"])})
     for freeze in reply["freezes"]:
         printer.line()
-        printer.line(f"Round {freeze['round_id'][:8]}, {freeze['frozen_at']}: {freeze['sentence']}")
+        where = f"Round {freeze['round_id'][:8]}, " if freeze["round_id"] else ""
+        printer.line(f"{where}{freeze['frozen_at']}: {freeze['sentence']}")
         if not freeze["stands"]:
             people = f"{freeze['lifted_by']} and {freeze['lifted_second']}"
             printer.line(f"Rounds may go on since {freeze['lifted_at']}: {people} decided it.")
@@ -216,6 +232,16 @@ def _list(printer: Printer, reply: dict[str, Any]) -> None:
     )
 
 
+def _contacts(printer: Printer, reply: dict[str, Any]) -> None:
+    rows = [
+        (m["alias"], m["card"]["name"], m["card"]["contact"], " ".join(m["card"]["languages"]))
+        for m in reply["members"]
+        if m["state"] == "confirmed"
+    ]
+    head = ["alias", "name", "contact", "speaks"]
+    printer.table(head, rows, empty="No member is confirmed yet.", whole=["alias", "contact"])
+
+
 def _check(printer: Printer, reply: dict[str, Any]) -> None:
     ahead = reply["clock_ahead_seconds"]
     printer.line(f"{reply['alias']} answers.")
@@ -227,3 +253,5 @@ def _check(printer: Printer, reply: dict[str, Any]) -> None:
             "clock": f"{abs(ahead)} seconds {'ahead of' if ahead > 0 else 'behind'} ours",
         }
     )
+    if apart := reply.get("apart"):
+        printer.line(apart, style="yellow")

@@ -11,10 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
-from cli._options import AsJson, Folder, PassphraseFile
+from cli import _upgrade
+from cli._options import AsJson, Folder, LogStyle, PassphraseFile, log_style
 from cli._output import Printer, note, show
-from cli._profile import CLASSES, listen_for, profile_of
+from cli._profile import CLASSES, check_watch, listen_for, profile_of
 from cli._session import FOLDER_WAIT_SECONDS, POLL_SECONDS, Session
+from cli._supervisor import tell_ready
 from node.errors import Busy, UserError
 
 __all__ = ["app"]
@@ -36,6 +38,10 @@ def init(
     listen: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="Where to listen, if it differs from the endpoint."),
+    ] = None,
+    watch: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Answer health and figures there, on this computer only."),
     ] = None,
     dial_out_only: Annotated[
         bool,
@@ -78,6 +84,8 @@ def init(
         endpoint = listen = "none"
     if listen is not None:
         _check_listen(listen)
+    if watch is not None:
+        check_watch(watch)
     checked = profile_of(
         {
             "name": name,
@@ -92,7 +100,7 @@ def init(
     address = listen or listen_for(checked.endpoint)
     if no_passphrase:
         note("Warning: without a passphrase, whoever copies the folder can read everything in it.")
-        member_id = create_node(place, checked, None, listen=address, database_file=database_file)
+        member_id = create_node(place, checked, None, listen=address, watch=watch, database_file=database_file)
     else:
         with (
             _passphrase.read_file(passphrase_file)
@@ -106,7 +114,9 @@ def init(
                     f"The passphrase is too short: {MIN_PASSPHRASE_BYTES} characters at least.",
                     advice="Four or five random words make a good one.",
                 )
-            member_id = create_node(place, checked, passphrase, listen=address, database_file=database_file)
+            member_id = create_node(
+                place, checked, passphrase, listen=address, watch=watch, database_file=database_file
+            )
     show({"member_id": member_id, "folder": str(place), "listen": address}, as_json, _made)
 
 
@@ -114,13 +124,10 @@ def init(
 def run(
     folder: Folder = None,
     passphrase_file: PassphraseFile = None,
-    log: Annotated[
-        str, typer.Option(metavar="STYLE", help="How to log on standard error: console or json.")
-    ] = "console",
+    log: LogStyle = None,
 ) -> None:
     """Run the node until Ctrl-C or SIGTERM."""
-    if log not in ("console", "json"):
-        raise typer.BadParameter("Say console or json.", param_hint="--log")
+    style = log_style(log)
     from node.app import run_node
     from node.operations import Parts
     from node.policy import Limits
@@ -131,12 +138,15 @@ def run(
     def ready(parts: Parts) -> None:
         nonlocal started
         started = True
+        people_read = (style or parts.config.node.log) == "console"
         name = parts.identity.signed_card.card.name
         where = (
             f" at {parts.config.node.listen.rpartition(':')[0]}:{parts.port}" if parts.port else ", and opens no port"
         )
-        note(f"{name} is running{where}. Ctrl-C stops it.")
-        if parts.budget.asked != Limits():
+        if people_read:
+            note(f"{name} is running{where}. Ctrl-C stops it.")
+        tell_ready()
+        if people_read and parts.budget.asked != Limits():
             note(parts.budget.sentence())
 
     # Until it serves, SIGTERM simply ends this process; then run_node takes the signals over.
@@ -146,7 +156,7 @@ def run(
         while not started:
             try:
                 with session.naming_the_file():
-                    run_node(session.folder, passphrase, log_style="json" if log == "json" else "console", ready=ready)
+                    run_node(session.folder, passphrase, log_style=style, ready=ready, tell=_upgrade.tell)
             except Busy:
                 # Another command may have the folder for a moment; another node keeps it.
                 if started or session.node_answers() or time.monotonic() > until:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli._files import read_text, write_new
-from cli._options import AsJson
+from cli._options import AsJson, LogStyle, log_style
 from cli._output import Printer, note, show
-from cli._profile import listen_for, profile_of
+from cli._profile import check_watch, listen_for, profile_of
+from cli._supervisor import tell_ready
 from cli.card import card_facts
 from node.errors import UserError
 
@@ -63,6 +64,10 @@ def init(
     listen: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Where to listen, if it differs from the endpoint.")
     ] = None,
+    watch: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Answer health and figures there, on this computer only."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a new relay: its folder, its key and its card. Asks for what is not given."""
@@ -91,7 +96,9 @@ def init(
             "A relay without an address is of no use to anybody.", advice="Give the host:port where nodes reach it."
         )
     address = _checked(listen) if listen is not None else listen_for(profile.endpoint)
-    card = create_relay(place, profile, listen=address).card
+    if watch is not None:
+        check_watch(watch)
+    card = create_relay(place, profile, listen=address, watch=watch).card
     reply = {"member_id": card.member_id, "folder": str(place), "listen": address}
     show(reply, as_json, _made)
 
@@ -161,21 +168,20 @@ def members(folder: _Folder = None, as_json: AsJson = False) -> None:
 @app.command()
 def run(
     folder: _Folder = None,
-    log: Annotated[
-        str, typer.Option(metavar="STYLE", help="How to log on standard error: console or json.")
-    ] = "console",
+    log: LogStyle = None,
 ) -> None:
     """Run the relay until Ctrl-C or SIGTERM. It asks for nothing, so that it can start by itself."""
-    if log not in ("console", "json"):
-        raise typer.BadParameter("Say console or json.", param_hint="--log")
+    style = log_style(log)
     from node.relay.running import run_relay
 
     def ready(parts: "RelayParts") -> None:
         name, listen = parts.keys.signed_card.card.name, parts.settings.relay.listen
-        note(f"{name} relays at {listen.rpartition(':')[0]}:{parts.port}. Ctrl-C stops it.")
+        if (style or parts.settings.relay.log) == "console":
+            note(f"{name} relays at {listen.rpartition(':')[0]}:{parts.port}. Ctrl-C stops it.")
+        tell_ready()
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    run_relay(_place(folder), log_style="json" if log == "json" else "console", ready=ready)
+    run_relay(_place(folder), log_style=style, ready=ready)
 
 
 def _place(folder: Path | None) -> Path:

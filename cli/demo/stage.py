@@ -56,9 +56,19 @@ class Signals:
     def caught(self) -> Iterator[None]:
         """While the block lasts."""
         before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        report = sys.unraisablehook
+
+        def quiet(args: "sys.UnraisableHookArgs") -> None:
+            # A signal that strikes in a destructor or a weakref's callback cannot be raised from there. It is not lost:
+            # `check` raises it at the next step.
+            if not isinstance(args.exc_value, Stopped):
+                report(args)
+
+        sys.unraisablehook = quiet
         try:
             yield
         finally:
+            sys.unraisablehook = report
             for number, handler in before.items():
                 signal.signal(number, handler)
 
