@@ -70,6 +70,47 @@ wire: env-dev ## Generate node/wire from protos/
 wheel-check: env-dev ## Build the wheel twice, install it clean, run it outside the checkout
 	@$(VENV_PYTHON) .ci/wheel_check.py
 
+# BASE= and BUILDER= name other images than deploy/Containerfile does, by digest; IMAGE= what the result is called;
+# ENGINE= podman, docker or buildah; ARGS= more words for the build.
+.PHONY: image
+image: python ## Build the container image (deploy/Containerfile; needs podman, docker or buildah)
+	@BASE='$(BASE)' BUILDER='$(BUILDER)' IMAGE='$(IMAGE)' ENGINE='$(ENGINE)' "$(PYTHON)" .ci/image.py $(ARGS)
+
+# A release, and what belongs to one: deploy/release/README.md. Without a day in CHANGELOG.md, a clean checkout and KEY it is
+# refused; TRIAL=1 goes through the same steps all the same. WITHOUT_ADVISORIES='why' where nobody can be asked.
+KEY ?=
+TRIAL ?=
+WITHOUT_ADVISORIES ?=
+RELEASE_PYTHON := build/release-env/bin/python
+
+.PHONY: env-release
+env-release: env-runtime
+	@"$(PYTHON)" .ci/release_environment.py
+
+.PHONY: release
+release: env-release ## Sources and wheels for all systems, SBOM, licences, signed checksums (KEY=FILE or TRIAL=1)
+	@$(RELEASE_PYTHON) .ci/release.py $(if $(KEY),--key '$(KEY)') $(if $(TRIAL),--trial) \
+	  $(if $(WITHOUT_ADVISORIES),--without-advisories '$(WITHOUT_ADVISORIES)')
+
+.PHONY: sbom
+sbom: env-release ## The bill of materials, as CycloneDX; writes build/sbom
+	@$(RELEASE_PYTHON) .ci/sbom.py build/sbom/blindmatch.cdx.json
+
+.PHONY: licences
+licences: env-release ## Write deploy/release/LICENCES.md; fails at a licence that is unknown or not accepted
+	@$(RELEASE_PYTHON) .ci/licences.py --write
+
+.PHONY: advisories
+advisories: env-release ## Ask for known weaknesses of the locked packages (pip-audit; needs the network)
+	@$(RELEASE_PYTHON) .ci/advisories.py
+
+# FOR= names the Python that the package is for, WHEEL= a wheel that is there already (deploy/debian/README.md).
+FOR ?= /usr/bin/python3
+WHEEL ?=
+.PHONY: deb
+deb: env-dev ## Build the Debian package (deploy/debian; needs dpkg-deb)
+	@$(VENV_PYTHON) .ci/debian.py --python '$(FOR)' $(if $(WHEEL),--wheel '$(WHEEL)')
+
 # FEBRL: a wheel of which only the CSV files are read, so it lies outside .venv, without what it depends on.
 build/data/stamp: requirements-febrl.lock | env-dev
 	@rm -rf build/data
@@ -109,12 +150,14 @@ lock: python ## Refresh the hash-pinned locks (7 days cool-down; needs uv)
 	compile="uv pip compile --quiet --upgrade --universal --python-version 3.11 --exclude-newer $$before --generate-hashes" && \
 	$$compile pyproject.toml -o requirements.lock >/dev/null && \
 	$$compile pyproject.toml --group dev -o requirements-dev.lock >/dev/null && \
+	$$compile --group release -o requirements-release.lock >/dev/null && \
 	$$compile --no-deps --group febrl -o requirements-febrl.lock >/dev/null && \
 	$$compile tests/bench/peers/openmined.in -o tests/bench/peers/openmined.lock >/dev/null && \
 	$$compile --no-deps tests/bench/peers/spu.in -o tests/bench/peers/spu.lock >/dev/null && \
 	$$compile tests/quality/peers/openlinktoken.in -o tests/quality/peers/openlinktoken.lock >/dev/null && \
-	$$compile tests/quality/peers/spindle.in -o tests/quality/peers/spindle.lock >/dev/null
-	-@git --no-pager diff --stat -- requirements.lock requirements-dev.lock requirements-febrl.lock tests/bench/peers tests/quality/peers
+	$$compile tests/quality/peers/spindle.in -o tests/quality/peers/spindle.lock >/dev/null && \
+	$$compile --no-deps tests/deploy/helm.in -o tests/deploy/helm.lock >/dev/null
+	-@git --no-pager diff --stat -- 'requirements*.lock' tests/bench/peers tests/quality/peers tests/deploy
 
 .PHONY: clean
 clean: ## Remove what make, the tests and the tools left, and .venv

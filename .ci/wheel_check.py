@@ -104,7 +104,7 @@ def check_sources(archive: Path, files: list[Path]) -> None:
 
 
 def make_environment(folder: Path) -> Path:
-    """A clean environment with the locked packages, as deploy/README.md says: its Python."""
+    """A clean environment with the locked packages, as deploy/systemd/README.md says: its Python."""
     run(sys.executable, "-m", "venv", folder, cwd=folder.parent)
     python = folder / "bin" / "python"
     lock = ROOT / "requirements.lock"
