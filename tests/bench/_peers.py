@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.bench._bench import ROOT
 from tests.support.node_process import Relay
-from tests.support.nodes import free_port
+from tests.support.ports import free_port
 
 __all__ = ["PEERS", "Absent", "PeerCost", "run"]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli._exit import Exit
+from node.store import StateDir
 from tests.support.commands import INIT, blindmatch, node_process
 
 CANARY = "CANARY-REF-7741"
@@ -140,6 +141,12 @@ def test_a_passphrase_is_asked_for_told_wrong_and_taken(tmp_path: Path) -> None:
 
 def test_a_second_node_on_the_same_folder(running: Path) -> None:
     assert_told(blindmatch("node", "run", state=running), Exit.BUSY, "Another blindmatch node")
+
+
+def test_a_folder_that_somebody_holds_for_long(made: Path) -> None:
+    """A node that takes long to start, for example: it is no second node that the person should look for."""
+    with StateDir(made).lock():
+        assert_told(blindmatch("node", "status", state=made), Exit.BUSY, "still starts, or another command")
 
 
 def test_a_busy_port(made: Path) -> None:

@@ -15,11 +15,11 @@ from node.identity.cards import MemberClass
 from tests.support.commands import blindmatch
 
 COMMANDS = {
-    "node": ["handover", "init", "run", "status"],
+    "node": ["handover", "init", "leave", "move", "run", "status"],
     "card": ["export", "renew", "show"],
     "member": [
-        "accept", "add", "check", "children", "confirm", "list", "reach", "remove", "renew", "show", "unfreeze",
-        "words",
+        "accept", "add", "check", "children", "confirm", "freeze", "list", "reach", "remove", "renew", "show",
+        "unfreeze", "words",
     ],
     "dataset": [
         "add", "list", "preview", "profiles", "readmit", "refresh", "remove", "report", "withdraw", "withhold",
@@ -38,7 +38,7 @@ COMMANDS = {
     "approval": ["approve", "decline", "list"],
     "tripwire": ["evidence", "table"],
     "audit": ["certificate", "export", "reconcile", "share", "show", "timestamp", "verify", "witness"],
-    "report": ["period", "person", "round"],
+    "report": ["dpia", "period", "person", "round"],
     "key": ["passphrase", "recover", "rotate", "split"],
     "retention": ["run", "show"],
     "relay": ["admit", "card", "init", "members", "remove", "run"],

@@ -125,7 +125,7 @@ def test_a_running_node_is_backed_up_and_its_keys_are_left_alone(tmp_path: Path)
         assert ended.returncode == 0
         assert "whoever has the backup can read everything" in ended.stderr
         for words in (("key", "rotate"), ("card", "renew"), ("key", "passphrase")):
-            assert "only be changed while it is stopped" in said(Exit.BUSY, *words, "--by", "ada", state=node)
+            assert "only be done while it is stopped" in said(Exit.BUSY, *words, "--by", "ada", state=node)
         assert "is running in" in said(Exit.BUSY, "restore", tmp_path / "backup", tmp_path / "again", "--by", "ada")
     told = blindmatch("restore", tmp_path / "backup", tmp_path / "again", "--by", "ada")
     assert told.returncode == 0

@@ -13,7 +13,8 @@ import pytest
 from cli._exit import Exit
 from cli.main import main
 from node.identity.cards import parse_card
-from tests.support.offices import free_port, office
+from tests.support.offices import office
+from tests.support.ports import free_port
 from tests.support.tree import ROOT
 
 INIT = ("relay", "init", "--name", "Joint Relay", "--country", "BE", "--language", "en", "--contact", "The desk")

@@ -14,6 +14,7 @@ from cli._exit import Exit
 from cli.main import main
 from node.app import create_node
 from node.identity.cards import Profile
+from node.impact.names import FACTS_FILE
 from node.wire.strict_json import canonical
 from tests.support.certified import Stage
 from tests.support.tree import ROOT
@@ -122,9 +123,23 @@ def test_a_reference_is_asked_for_and_not_said_back(
     assert main(["report", "person", "--record", "-", "--by", "dora"]) == Exit.OK
     said = capsys.readouterr().out
     assert "This node holds nothing under this number." in said
-    assert "4711" not in said
+    assert "S-4711" not in said
     assert main(["report", "period", "--from", "2000-01-01", "--to", "2999-01-01", "--by", "dora"]) == Exit.OK
     assert "Nobody learned anything" in capsys.readouterr().out
+
+
+def test_papers_that_are_out_of_date_have_an_exit_code(
+    node: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    papers = tmp_path / "dpia"
+    assert main(["report", "dpia", str(papers), "--by", "dora"]) == Exit.OK
+    compare = ["report", "dpia", "--compare", str(papers), "--by", "dora"]
+    assert main(compare) == Exit.OK
+    assert "has changed" in capsys.readouterr().out
+    facts = papers / FACTS_FILE
+    facts.write_text(json.dumps(json.loads(facts.read_text()) | {"decoys": 8}))
+    assert main(compare) == Exit.NOT_VERIFIED
+    assert "decoys: was 8, is 32" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00\xff", b"{}", b'{"format":"blindmatch-audit/1"}\n'])

@@ -19,7 +19,8 @@ from node.clock import ManualClock
 from node.errors import NodeError
 from node.transport import direct
 from node.transport.direct import DirectCarrier
-from tests.support.offices import Office, Pigeonhole, free_port, office, serving
+from tests.support.offices import Office, Pigeonhole, office, serving
+from tests.support.ports import free_port
 from tests.support.tls_stage import DAY, Stage, now, staged
 
 FROM_GRPC = ("Socket closed", "UNAVAILABLE", "recvmsg", "SSL_", "errno", "ipv4:", "Connection refused")

@@ -205,6 +205,36 @@ def test_nothing_is_erased_while_a_running_round_has_the_record(pair: Pair) -> N
 
 
 @pytest.mark.tm("TM-237")
+def test_a_round_that_begins_while_a_record_is_being_erased_keeps_it(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its list is stored behind the first look at the running rounds, and before the transaction."""
+    shelter, police, _folder, _round_id = pair
+    wanted = OURS[2]
+    round_id = agree(shelter, shelter, police)
+    real, begun = Erasing._erase, []
+
+    def later(*arguments: Any) -> Any:
+        if not begun:
+            begun.append(round_id)
+            go(shelter, round_id)
+            wait_for(lambda: shelter.state(round_id) == "deciding")
+        return real(*arguments)
+
+    monkeypatch.setattr(Erasing, "_erase", later)
+    before = places_of(shelter.parts, wanted)
+    files = {path.name for path in shelter.parts.folder.records.iterdir()}
+    with pytest.raises(UserError, match="running has sent a list"):
+        erase(shelter, wanted)
+    assert begun == [round_id]
+    assert places_of(shelter.parts, wanted) == before != set()
+    assert {path.name for path in shelter.parts.folder.records.iterdir()} == files
+    shelter.ask("round.cancel", round=round_id, by="ada")
+    assert erase(shelter, wanted)["done"] is True
+    assert places_of(shelter.parts, wanted) == set()
+
+
+@pytest.mark.tm("TM-237")
 def test_a_fault_in_the_middle_erases_nothing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     shelter, _police, _folder, _round_id = pair
     before = places_of(shelter.parts, OURS[0])

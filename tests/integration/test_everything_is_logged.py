@@ -43,6 +43,7 @@ TOLD: dict[str, str] = {
     "member.children": "approval-asked",
     "member.renew": "member-renewal-added",
     "member.accept": "member-renewed",
+    "member.freeze": "member-frozen",
     "member.unfreeze": "approval-asked",
     "member.evidence": "results-read",
     "dataset.add": "dataset-added",
@@ -73,9 +74,11 @@ TOLD: dict[str, str] = {
     "lead.different": "different-noted",
     "lead.feedback": "feedback-sent",
     "node.backup": "backup-made",
+    "node.leave": "member-left",
     "report.person": "report-made",
     "report.round": "report-made",
     "report.period": "report-made",
+    "report.dpia": "report-made",
     "retention.run": "results-erased",
     "record.erase": "record-erased",
 }
@@ -126,7 +129,7 @@ ELSEWHERE: dict[str, str] = {
 
 DISCLOSES = (
     "audit.show", "audit.export", "audit.share", "audit.certificate", "round.results", "round.contacts", "lead.list",
-    "stop-list.show", "report.person", "report.round", "report.period",
+    "stop-list.show", "report.person", "report.round", "report.period", "report.dpia",
 )  # fmt: skip
 """What gives something out: nothing is, if it cannot be noted."""
 
@@ -200,6 +203,7 @@ class Scenario:
         ask(shelter, "report.person", record="S-9", by="rita")
         ask(shelter, "report.round", round=round_id, by="rita")
         ask(shelter, "report.period", since="2020-01-01", until="2100-01-01", by="rita")
+        ask(shelter, "report.dpia", by="rita")
         ask(shelter, "audit.show", by="rita")
         ask(shelter, "audit.export", file=str(self.folder / "whole.jsonl"), by="rita")
         ask(police, "audit.share", member="shelter", file=str(self.folder / "police.jsonl"), by="rita")
@@ -219,6 +223,7 @@ class Scenario:
         with police.parts.store.transaction() as tx:
             police.parts.freezes.freeze(tx, self.shelter.parts.identity.member_id, round_id, Hit((), {}))
         ask(police, "member.evidence", round=round_id, by="ada")
+        ask(police, "member.freeze", name="shelter", by="ada")
         asked = ask(police, "member.unfreeze", name="shelter", by="ada")
         ask(police, "approval.decline", number=asked["number"], by="ben")
         asked = ask(police, "member.unfreeze", name="shelter", by="ada")
@@ -290,13 +295,19 @@ class Scenario:
             self.ask(self.shelter, name, round=proposed["round"]["round_id"], by="ada")
 
     def _members(self) -> None:
-        shelter, police, ask = self.shelter, self.police, self.ask
+        shelter, ask = self.shelter, self.ask
         until = (shelter.parts.clock.now() + timedelta(days=30)).date().isoformat()
         grant = ask(shelter, "budget.grant", member="police", elements=1000, until=until, by="ada")["grant"]
         ask(shelter, "budget.revoke", grant=grant["grant_id"], by="ben")
         ask(shelter, "member.reach", name="police", reach="collects", by="ada")
         ask(shelter, "member.children", name="police", allowed=True, by="ada")
+        ask(shelter, "node.leave", members=["police"], by="ada", now=True)
+        self._again()
         ask(shelter, "member.remove", name="police", by="ada")
-        card = police.ask("card.show")["file"]
-        words = ask(shelter, "member.add", file=card, by="ada", alias="police")["words"]
-        ask(shelter, "member.confirm", name="police", words=" ".join(words), by="ben")
+        self._again()
+
+    def _again(self) -> None:
+        """The shelter takes the police in, which it had removed."""
+        card = self.police.ask("card.show")["file"]
+        words = self.ask(self.shelter, "member.add", file=card, by="ada", alias="police")["words"]
+        self.ask(self.shelter, "member.confirm", name="police", words=" ".join(words), by="ben")

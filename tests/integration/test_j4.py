@@ -21,6 +21,10 @@ from tests.support.commands import blindmatch
 from tests.support.processes import Office, World, three_processes, wait_until
 from tests.support.tap import Caught, sent
 
+# No twins here: the nodes are processes, seen from outside. The defences have theirs where they can be taken out: cards
+# in `security/test_hostile_followers.py`, replies and counts in `security/test_disclosure.py`. What must be absent is
+# also looked for where it must be: in a round with a hit, inside an envelope, in its owner's settings.
+
 pytestmark = pytest.mark.ci
 
 SETTINGS = '[contact]\ndesk = "Case desk of {alias}"\nphone = "+49 30 90180001"\nhours = "weekdays, 8 to 18 CET"\n'

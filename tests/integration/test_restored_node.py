@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from node.app import open_node, restore_node
+from node.clock import SystemClock, timestamp
 from node.errors import RefusedByPolicy, UserError
 from node.identity.renewal import renew
 from node.rounds.reception import Reception
@@ -113,6 +114,8 @@ def test_a_round_goes_on_over_a_renewed_card(tmp_path: Path) -> None:
             go(police, round_id)
             wait_for(lambda: shelter.state(round_id) == "deciding")
             before = shelter.ask("card.show")
+        # A newer card is one of a later second.
+        wait_for(lambda: timestamp(SystemClock().now()) > before["card"]["issued_at"])
         renewed(tmp_path / "shelter")
         with run(tmp_path / "shelter", "shelter") as shelter:
             now = shelter.ask("card.show")

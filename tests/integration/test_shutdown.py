@@ -20,7 +20,8 @@ from node.rpc.control_client import ControlClient
 from node.wire.envelope import Envelope, ReceiptKind
 from node.wire.sealing import round_key
 from tests.support.killable import Killable, killable_pair
-from tests.support.nodes import free_port, wait_for
+from tests.support.nodes import wait_for
+from tests.support.ports import free_port
 from tests.support.small_rounds import SETTINGS, agree, check, decide, go, write_numbers
 
 STOP_SECONDS = 10.0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from node.datasets.exclusions import Excluded, Exclusions
-from node.errors import RefusedByPolicy, UserError
+from node.errors import RefusedByPolicy, StateDamaged, UserError
 from tests.support.nodes import Running, wait_for
 from tests.support.signing import sign
 from tests.support.small_rounds import (
@@ -158,6 +158,52 @@ def test_a_round_that_would_answer_by_itself_is_cancelled(pair: Pair) -> None:
     assert {one["fate"] for one in told["rounds"] if one["round_id"] == round_id} == {"cancelled"}
     wait_for(lambda: shelter.state(round_id) == police.state(round_id) == "cancelled")
     assert learned(police, round_id) == []
+
+
+@pytest.mark.tm("TM-193")
+def test_a_record_is_withdrawn_and_its_round_cancelled_in_one_transaction(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends the process between the two leaves neither: the person who was told nothing says it again."""
+    shelter, police = pair
+    round_id = agree(shelter, shelter, police)
+    go(shelter, round_id)
+    wait_for(lambda: shelter.state(round_id) == "deciding")
+    dataset, append = shelter.parts.datasets.get("cases"), type(shelter.parts.audit).append
+
+    def dies(self: Any, tx: Any, event: str, **facts: Any) -> int:
+        if event == "round-cancelled":
+            raise RuntimeError("the power is gone")
+        return append(self, tx, event, **facts)
+
+    before = shelter.parts.audit.size()
+    with monkeypatch.context() as patch:
+        patch.setattr(type(shelter.parts.audit), "append", dies)
+        with pytest.raises(RuntimeError, match="power"):
+            shelter.ask("dataset.withdraw", name="cases", text="S-7", by="ada")
+    assert shelter.state(round_id) == "deciding"
+    assert "S-7" not in shelter.parts.datasets.exclusions.of(dataset.dataset_id, "")
+    assert "consent-withdrawn" not in [one.event for one in shelter.parts.audit.entries(first=before)]
+
+    told = shelter.ask("dataset.withdraw", name="cases", text="S-7", by="ada")
+    assert {one["fate"] for one in told["rounds"] if one["round_id"] == round_id} == {"cancelled"}
+    assert "S-7" in shelter.parts.datasets.exclusions.of(dataset.dataset_id, "")
+    wait_for(lambda: shelter.state(round_id) == police.state(round_id) == "cancelled")
+
+
+@pytest.mark.tm("TM-193")
+def test_a_damaged_file_of_records_keeps_nobody_from_withdrawing(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelter, _police = pair
+    dataset = shelter.parts.datasets.get("cases")
+
+    def damaged(*_arguments: Any) -> Any:
+        raise StateDamaged("A file of records is damaged.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("node.operations.consent._rounds_with", damaged)
+        with pytest.raises(StateDamaged):
+            shelter.ask("dataset.withdraw", name="cases", text="S-6", by="ada")
+    assert "S-6" in shelter.parts.datasets.exclusions.of(dataset.dataset_id, "")
 
 
 def test_what_stands_in_other_data_sets_is_told(pair: Pair, tmp_path: Path) -> None:

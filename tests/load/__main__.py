@@ -1,8 +1,9 @@
-"""`python -m tests.load [--nodes N] [--hub ROUNDS] [--folder PLACE]`: what N nodes on this machine bear.
+"""`python -m tests.load [--nodes N] [--hub ROUNDS] [--at-once K] [--folder PLACE]`: what N nodes on this machine bear.
 
-First all pairs of the N nodes at once, N(N-1)/2 rounds; then ROUNDS rounds of the first node with the others at once.
-Prints the figures and adds them to build/load.json, under the number of nodes. Ends with exit code 1 if a round did not
-finish, or has another result than the true one, or charged anything twice. Memory: some 100 MiB for each node.
+First all pairs of the N nodes, N(N-1)/2 rounds, all at once or K open at a time; then ROUNDS rounds of the first node
+with the others at once. Prints the figures and adds them to build/load.json, under the number of nodes. Ends with exit
+code 1 if a round did not finish, or has another result than the true one, or charged anything twice. Memory: some 100
+MiB for each node.
 """
 
 import argparse
@@ -20,7 +21,7 @@ SECONDS_PER_ROUND = 10.0
 LEAST_SECONDS = 300.0
 
 
-def measure(nodes: int, hub: int, folder: Path) -> dict[str, object]:
+def measure(nodes: int, hub: int, at_once: int, folder: Path) -> dict[str, object]:
     """The figures of one run, as they go into the file."""
     report: dict[str, object] = {"nodes": nodes, "version": __version__, "python": platform.python_version()}
     with fleet(folder, nodes) as running:
@@ -28,7 +29,8 @@ def measure(nodes: int, hub: int, folder: Path) -> dict[str, object]:
         report["started_seconds"] = round(running.started_seconds, 1)
         for name, pairs in (("all_pairs", all_pairs(running.nodes)), ("hub", hub_rounds(running.nodes, hub))):
             if pairs:
-                seen = carry_out(running.nodes, pairs, seconds=max(LEAST_SECONDS, SECONDS_PER_ROUND * len(pairs)))
+                limit = max(LEAST_SECONDS, SECONDS_PER_ROUND * len(pairs))
+                seen = carry_out(running.nodes, pairs, seconds=limit, at_once=at_once)
                 report[name] = seen.as_dict()
                 show(name, seen)
     return report
@@ -52,10 +54,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.load", description="Many nodes on one machine.")
     parser.add_argument("--nodes", type=int, default=6, help="how many nodes (default 6)")
     parser.add_argument("--hub", type=int, default=200, help="rounds of the first node at once (default 200; 0: none)")
+    parser.add_argument("--at-once", type=int, default=0, help="how many rounds are open at a time (default 0: all)")
     parser.add_argument("--folder", type=Path, help="where their folders are made (default: a temporary place)")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.folder) as place:
-        report = measure(asked.nodes, asked.hub, Path(place))
+        report = measure(asked.nodes, asked.hub, asked.at_once, Path(place))
     path = ROOT / "build" / "load.json"
     path.parent.mkdir(exist_ok=True)
     known = json.loads(path.read_text()) if path.exists() else {}

@@ -29,7 +29,8 @@ from typing import Any
 from unittest import mock
 
 from node.app import open_node
-from node.rpc.control_client import ControlClient, NodeNotRunning
+from node.errors import Busy
+from node.rpc.control_client import ControlClient, NodeNotRunning, RemoteError
 from tests.support.nodes import Running, make_folder
 
 __all__ = ["Fleet", "Node", "Seen", "all_pairs", "carry_out", "check", "fleet", "hub_rounds"]
@@ -43,6 +44,8 @@ START_SECONDS = 300.0
 AT_A_TIME = 4
 """Nodes that are started, and calls that are under way, at the same time."""
 LOOK_SECONDS = 0.5
+ASK_SECONDS = 600.0
+"""How long a command may take, and how long it is repeated while the node is busy."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 Pair = tuple[int, int]
@@ -68,7 +71,15 @@ class Node:
         return alias(self.number)
 
     def ask(self, operation: str, **request: Any) -> Any:
-        return self.client.call(operation, request, timeout_seconds=600)
+        """Asked again while the node is busy with other commands, as it tells people to."""
+        limit = time.monotonic() + ASK_SECONDS
+        while True:
+            try:
+                return self.client.call(operation, request, timeout_seconds=ASK_SECONDS)
+            except RemoteError as error:
+                if error.code != Busy.code or time.monotonic() > limit:
+                    raise
+                time.sleep(LOOK_SECONDS)
 
     def start(self) -> None:
         with self.folder.with_suffix(".log").open("ab") as log:
@@ -232,30 +243,34 @@ def _furnish(node: Running, number: int, cards: Sequence[Any]) -> None:
     )
 
 
-def carry_out(nodes: Sequence[Node], pairs: Sequence[Pair], *, seconds: float) -> Seen:
-    """All these rounds, proposed at once. `seconds`: give up after this."""
+def carry_out(nodes: Sequence[Node], pairs: Sequence[Pair], *, seconds: float, at_once: int = 0) -> Seen:
+    """All these rounds. `at_once`: so many are open at a time (0: all of them). `seconds`: give up after this."""
     before = [node.cpu_seconds() for node in nodes]
     began = time.monotonic()
     rounds: dict[str, Pair] = {}
     done: set[tuple[str, str]] = set()
     total = 0.0
     most_open = 0
+    states: dict[str, tuple[str, ...]] = {}
+    waiting = list(reversed(pairs))
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for round_id, pair in pool.map(lambda pair: (_propose(nodes, pair), pair), pairs):
-            rounds[round_id] = pair
-        assert len(rounds) == len(pairs)
         while time.monotonic() - began < seconds:
+            room = max(0, (at_once or len(pairs)) - sum(not _over(one) for one in states.values()))
+            begun = [waiting.pop() for _ in range(min(room, len(waiting)))]
+            for round_id, pair in pool.map(lambda pair: (_propose(nodes, pair), pair), begun):
+                rounds[round_id] = pair
             for node in nodes:
                 node.look()
             total = max(total, sum(node.own_mib() for node in nodes))
             states = {name: tuple(nodes[at].states.get(name, "") for at in pair) for name, pair in rounds.items()}
             most_open = max(most_open, sum(one != ("finished", "finished") for one in states.values()))
-            if all(one in ("finished", "failed", "cancelled", "refused") for both in states.values() for one in both):
+            if not waiting and all(map(_over, states.values())):
                 break
             steps = [step for name, pair in rounds.items() for step in _steps(nodes, pair, name, states[name], done)]
             list(pool.map(lambda step: step(), steps))
             if not steps:
                 time.sleep(LOOK_SECONDS)
+        assert len(rounds) == len(pairs) - len(waiting)
         spent = time.monotonic() - began
         cpu = [node.cpu_seconds() - was for node, was in zip(nodes, before, strict=True)]
         finished = sum(one == ("finished", "finished") for one in states.values())
@@ -289,6 +304,10 @@ def _propose(nodes: Sequence[Node], pair: Pair) -> str:
         by="carl",
     )
     return str(proposed["round"]["round_id"])
+
+
+def _over(states: Sequence[str]) -> bool:
+    return all(one in ("finished", "failed", "cancelled", "refused") for one in states)
 
 
 def _steps(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from node.datasets import Consent, Mapping, PreparedRecord, open_table, suggest
@@ -114,6 +114,8 @@ def test_any_bytes_after_the_mark_of_a_workbook_or_a_parquet_file_are_a_sentence
 @settings(max_examples=200, deadline=None)
 @given(tables, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"]))
 def test_a_written_table_is_read_back_cell_by_cell(rows, mark, encoding):
+    # A row of known column names below one of unknown words is taken for the header: that is wanted, and tested there.
+    assume(all(len(suggest(row)) < 2 for row in rows))
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=mark, quoting=csv.QUOTE_ALL).writerows([["h"] * len(rows[0]), *rows])
     table, found = read(text.getvalue().encode(encoding), encoding=encoding, delimiter=mark)

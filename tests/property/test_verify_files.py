@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cli.verify import check_file
+from node.audit import certificate
 from node.audit.certificate import verify_certificate
 from node.audit.verdicts import certificate_page
 from node.wire.strict_json import canonical
@@ -69,6 +70,19 @@ def test_one_other_byte_is_found(at: int, byte: int) -> None:
     assert verify_certificate(bytes(changed)).ok is (bytes(changed) == CERTIFICATE)
 
 
+@pytest.mark.tm("TM-222")
+def test_without_its_checks_another_byte_would_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sabotaged twin: only the form is read. The first check alone, the owner's signature, finds it."""
+    at = CERTIFICATE.index(b"2026-03-02T10:00:00Z") + 3
+    changed = CERTIFICATE[:at] + b"5" + CERTIFICATE[at + 1 :]
+    checks = certificate.CHECKS
+    monkeypatch.setattr(certificate, "CHECKS", ())
+    assert verify_certificate(changed).ok
+    monkeypatch.setattr(certificate, "CHECKS", checks[:1])
+    assert verify_certificate(changed).problems == ["not-signed"]
+
+
+# No twin: what is cut off is no JSON, and the parser is the standard library's. The same goes for any bytes, above.
 @pytest.mark.tm("TM-222")
 @SMALL
 @given(length=st.integers(0, len(CERTIFICATE) - 1))

@@ -193,6 +193,7 @@ def test_every_file_and_folder_is_closed_to_others(tmp_path: Path) -> None:
 def test_twin_files_made_with_the_usual_mode_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("node.store._sqlite.FILE_MODE", 0o644)
     monkeypatch.setattr("node.store.state_dir.FOLDER_MODE", 0o755)
+    monkeypatch.setattr("node.store.place.FOLDER_MODE", 0o755)
     with small_node(tmp_path / "state") as node:
         fill(node)
         assert open_to_others(node.state.path) >= {"state", "db", "db-wal"}

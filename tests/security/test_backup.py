@@ -484,7 +484,7 @@ def test_a_damaged_backup_puts_nothing_in_place(backup: Path, tmp_path: Path) ->
         bad.write_bytes(data[:cut])
         refused(bad, tmp_path / "node", StateDamaged, "not whole")
     bad.write_bytes(data.replace(b"backup/1", b"backup/9", 1))
-    refused(bad, tmp_path / "node", UserError, "another format")
+    refused(bad, tmp_path / "node", UserError, "made by a newer blindmatch")
     bad.write_bytes(b"")
     refused(bad, tmp_path / "node", UserError, "not a backup")
 

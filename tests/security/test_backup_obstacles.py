@@ -295,7 +295,7 @@ def test_a_second_restore_to_one_folder_waits_and_takes_nothing_away(
     seen: list[Exception] = []
     second_meanwhile(monkeypatch, tmp_path / "again", seen)
     if twin:
-        monkeypatch.setattr("node.store.files.fcntl.flock", lambda *_: None)
+        monkeypatch.setattr("fcntl.flock", lambda *_: None)
         with pytest.raises((UserError, StateDamaged, OSError)):
             restore(backup, tmp_path / "again")
         return

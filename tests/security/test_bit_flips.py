@@ -16,10 +16,12 @@ from functools import cache
 import pytest
 
 from psi import dleq
+from psi.codec import Reader
 from psi.errors import PeerError
 from psi.messages import Message, decode
 from psi.protocol import receiving
 from psi.protocol.states import Place, Reply
+from tests.support.attacks import no_check, take_any_closing
 from tests.support.pairs import Side, make_pair, run
 
 SIZE = 4
@@ -193,6 +195,30 @@ def test_a_message_of_another_round_is_refused_wherever_it_stands() -> None:
         assert len(foreign) == len(recorded(reply))
         for number, data in enumerate(foreign):
             assert outcome(reply, {number: data}) == "refused", (reply, number)
+
+
+@pytest.mark.tm("TM-150")
+@pytest.mark.parametrize("reply", Reply)
+def test_with_any_closing_taken_some_of_these_go_through(reply: Reply, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sabotaged twin of the three above: nobody compares what was said, and a message may end anywhere."""
+    take_any_closing(monkeypatch)
+    said = recorded(reply)
+    last = len(said) - 1
+    assert outcome(reply, {last - 1: said[last], last: said[last - 1]}) == "same"  # in each other's place
+    first, second = make_pair(
+        THEIRS, MINE, reply, first_size=SIZE, second_size=SIZE, bands=((0, 0), (1, SIZE)), seed="other"
+    )
+    assert outcome(reply, {last: said_in(first, second)[last]}) == "same"  # of another round
+    monkeypatch.setattr(Reader, "finish", no_check)
+    monkeypatch.setattr(Reader, "_take", take_what_is_there)
+    assert not unreadable(said[last] + b"\0")
+    assert outcome(reply, {last: said[last][:-1]}) == "same"  # cut off
+
+
+def take_what_is_there(reader: Reader, size: int) -> bytes:
+    taken = reader._data[reader._at : reader._at + size]
+    reader._at += size
+    return taken.ljust(size, b"\0")
 
 
 def test_the_honest_round_is_not_refused() -> None:

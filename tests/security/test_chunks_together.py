@@ -7,13 +7,17 @@ lie there together.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from node.rounds.hearing import Hearing
 from node.rounds.mailbox import Letter
+from node.rounds.opened import Opened
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from psi.messages import Blinded, decode
+from psi.protocol import receiving
+from tests.support.attacks import no_check
 from tests.support.carriers import meddle
 from tests.support.inside import by_hand, inside
 from tests.support.nodes import Running, wait_for
@@ -65,18 +69,38 @@ def spoil(police: Running, bad: int) -> Callable[[Envelope, Callable[[Envelope],
 @pytest.mark.tm("TM-07")
 @pytest.mark.parametrize("bad", [0, 2, 3])
 def test_a_bad_chunk_among_good_ones_is_blamed(bad: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("node.identity.words.SCRYPT_COST", 2)
-    with two(tmp_path) as (shelter, police):
+    blames, police, taken = blames_for(bad, tmp_path, monkeypatch)
+    assert [(blame["code"], blame["peer"]) for blame in blames] == [("list-out-of-order", police)]
+    assert taken[0] == CHUNKS
+
+
+@pytest.mark.tm("TM-07")
+@pytest.mark.parametrize("defence", ["the order", "hearing anew"])
+def test_without_it_a_bad_chunk_is_not_blamed_for_what_it_is(
+    defence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sabotaged twin: nobody looks at the order, and only the commitment tells; or the good chunks before the bad
+    one are not heard again without it, and what is stored does not fit what was said."""
+    if defence == "the order":
+        monkeypatch.setattr(receiving, "first_disorder", no_check)
+    else:
+        monkeypatch.setattr(Opened, "let_go", no_check)
+    with pytest.raises(AssertionError):
+        test_a_bad_chunk_among_good_ones_is_blamed(2, tmp_path, monkeypatch)
+
+
+def blames_for(bad: int, folder: Path, patch: pytest.MonkeyPatch) -> tuple[list[dict[str, Any]], str, list[int]]:
+    """What stands in the shelter's log, the police unit's member id, and how many chunks it took at a time."""
+    patch.setattr("node.identity.words.SCRYPT_COST", 2)
+    with two(folder) as (shelter, police):
         round_id = agree(police, shelter, police, **LARGE)
-        taken = together(monkeypatch, shelter)
+        taken = together(patch, shelter)
         meddle(police.parts, spoil(police, bad))
         go(police, round_id)
         wait_for(lambda: shelter.state(round_id) == "failed")
         entries = shelter.ask("audit.show", limit=1000)["entries"]
-        (blame,) = [entry["facts"] for entry in entries if entry["event"] == "peer-blamed"]
-        assert blame["code"] == "list-out-of-order"
-        assert blame["peer"] == police.parts.identity.member_id
-        assert taken[0] == CHUNKS
+        blames = [entry["facts"] for entry in entries if entry["event"] == "peer-blamed"]
+        return blames, police.parts.identity.member_id, taken
 
 
 def test_good_chunks_together_give_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

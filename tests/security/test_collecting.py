@@ -25,7 +25,8 @@ from node.wire.envelope import Envelope, ReceiptKind
 from node.wire.receipts import Receipt, Receipts, Status
 from node.wire.services import COLLECT, HELLO
 from tests.support.nodes import wait_for
-from tests.support.offices import Office, Pigeonhole, free_port, office
+from tests.support.offices import Office, Pigeonhole, office
+from tests.support.ports import free_port
 from tests.support.tls_stage import Stage, now, status_of
 
 WORKERS = 4

@@ -5,7 +5,7 @@ The observer also knows the *evaluated* elements of the first learner (what it m
 own key) and looks for them in what it sent, whole or as a tag. Each promise has a sabotaged twin that must be caught.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -87,6 +87,18 @@ def test_only_released_rows_can_be_opened(lab: Lab, rounds: dict[str, str], mode
 
 
 @pytest.mark.tm("TM-35")
+def test_a_node_that_releases_what_nobody_chose_is_caught(lab: Lab) -> None:
+    """The sabotaged twin: with two records chosen, it lets go all that agree."""
+    round_id = lab.begin("released")
+    wait_for(lambda: lab.shelter.state(round_id) == "deciding")
+    lab.shelter.ask("round.release", round=round_id, everything=True, by="ada")
+    lab.wait(round_id, "finished")
+    with pytest.raises(AssertionError):
+        test_only_released_rows_can_be_opened(lab, {"released": round_id}, "released")
+    assert len(disclosed(lab, round_id)) == len(lab.leads(lab.police, round_id)) == SHARED
+
+
+@pytest.mark.tm("TM-35")
 @pytest.mark.parametrize("mode", MODES)
 def test_the_second_side_knows_what_it_was_given(lab: Lab, rounds: dict[str, str], mode: str) -> None:
     results = lab.police.ask("round.results", round=rounds[mode])
@@ -114,6 +126,23 @@ def test_a_count_crosses_as_a_signed_band_and_nothing_finer(lab: Lab, rounds: di
     assert verify(identity.public_key, Label.SIGN_COUNT, data, message.signature)
     finer = signed_count(lab.evaluations[rounds[mode]].context, identity.member_id, SHARED, SHARED)
     assert not verify(identity.public_key, Label.SIGN_COUNT, finer, message.signature)
+
+
+@pytest.mark.tm("TM-36")
+def test_a_node_that_counts_exactly_is_caught(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sabotaged twin: it knows of no bands, and signs the very number. The other side, which does, refuses it."""
+    me = lab.shelter.parts.identity.member_id
+
+    def without(manifest: Manifest, who: str) -> PairTerms:
+        honest = _honest_terms(manifest, who)
+        return replace(honest, bands=()) if who == me else honest
+
+    monkeypatch.setattr(conversation, "pair_terms", without)
+    round_id = lab.begin("count")
+    lab.wait(round_id, "failed")
+    (one,) = [one for one in lab.said(round_id, lab.shelter) if one.kind == "Count"]
+    assert isinstance(one.message, Count)
+    assert (one.message.low, one.message.high) == (SHARED, SHARED)
 
 
 def playing_ordered(manifest: Manifest, me: str) -> PairTerms:
@@ -187,13 +216,15 @@ def test_the_entry_stands_before_anything_is_disclosed(lab: Lab, rounds: dict[st
     assert kinds >= {"Evaluated", "Close"} | MODES[mode][2]
 
 
-def keeping_silent(monkeypatch: pytest.MonkeyPatch, node: Running) -> list[tuple[str, dict[str, Any]]]:
-    """From now on a node does not note what it sends; what it should have noted."""
+def keeping_silent(
+    monkeypatch: pytest.MonkeyPatch, node: Running, events: Collection[str] = tuple(ENTRY_OF.values())
+) -> list[tuple[str, dict[str, Any]]]:
+    """From now on a node does not note what it sends, or other events; what it should have noted."""
     append = AuditLog.append
     unsaid: list[tuple[str, dict[str, Any]]] = []
 
     def silent(self: AuditLog, tx: Any, event: str, **facts: Any) -> int:
-        if self is node.parts.audit and event in ENTRY_OF.values():
+        if self is node.parts.audit and event in events:
             unsaid.append((event, facts))
             return 0
         return append(self, tx, event, **facts)
@@ -204,6 +235,7 @@ def keeping_silent(monkeypatch: pytest.MonkeyPatch, node: Running) -> list[tuple
 
 @pytest.mark.tm("TM-38")
 def test_a_node_that_notes_nothing_is_caught(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sabotaged twin, also of what cannot be noted: an entry that is not written stops nothing here."""
     keeping_silent(monkeypatch, lab.shelter)
     round_id = lab.run("count+released")
     findings = entry_findings(lab.said(round_id, lab.shelter), lab.shelter, round_id)
@@ -212,6 +244,7 @@ def test_a_node_that_notes_nothing_is_caught(lab: Lab, monkeypatch: pytest.Monke
 
 @pytest.mark.tm("TM-38")
 def test_a_node_that_notes_too_late_is_caught(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sabotaged twin of the order."""
     unsaid = keeping_silent(monkeypatch, lab.shelter)
     round_id = lab.run("count")
     monkeypatch.undo()
@@ -279,6 +312,22 @@ def test_leads_that_cannot_be_noted_are_not_kept(lab: Lab, monkeypatch: pytest.M
     assert lab.leads(lab.shelter, round_id) == set()
 
 
+@pytest.mark.tm("TM-38")
+def test_a_node_that_goes_on_without_the_entry_keeps_and_shows_them(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sabotaged twin of both."""
+    unsaid = keeping_silent(monkeypatch, lab.shelter, ("overlap-learned", "results-read"))
+    round_id = lab.run("none")
+    assert len(lab.leads(lab.shelter, round_id)) == SHARED
+    assert {"overlap-learned", "results-read"} == {event for event, _ in unsaid}
+    assert round_id not in [
+        entry.facts.get("round_id")
+        for entry in lab.shelter.parts.audit.entries()
+        if entry.event in ("overlap-learned", "results-read")
+    ]
+
+
+# That both have signed one transcript is enforced by the protocol: the twin is in `test_forged_ends`, where a closing
+# over another one is taken.
 @pytest.mark.tm("TM-39")
 @pytest.mark.parametrize("mode", MODES)
 def test_both_ends_close_with_the_same_transcript(lab: Lab, rounds: dict[str, str], mode: str) -> None:
@@ -324,3 +373,14 @@ def test_a_log_that_was_cut_off_no_longer_fits_what_the_other_end_keeps(lab: Lab
     assert lab.shelter.parts.audit.verify([kept]).ok
     for other in (longer, changed):
         assert not lab.shelter.parts.audit.verify([other]).ok
+
+
+@pytest.mark.tm("TM-39")
+def test_without_what_the_other_end_keeps_it_would_pass(
+    lab: Lab, rounds: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sabotaged twin: the log is only held against itself."""
+    honest = AuditLog.verify
+    monkeypatch.setattr(AuditLog, "verify", lambda log, _kept: honest(log, []))
+    with pytest.raises(AssertionError):
+        test_a_log_that_was_cut_off_no_longer_fits_what_the_other_end_keeps(lab, rounds)

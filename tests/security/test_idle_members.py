@@ -13,8 +13,12 @@ import pytest
 from node.agreement.manifest import Manifest
 from node.clock import timestamp
 from node.config import Limits
-from node.rounds.book import round_id_of
+from node.rounds import negotiation
+from node.rounds.book import Round, round_id_of
+from node.rounds.ends import Ends
+from node.rounds.parties import tell, write_note
 from node.rounds.post import Post
+from node.rounds.states import RoundState
 from node.rounds.templates import build
 from node.transport.explain import PeerRefused
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
@@ -29,7 +33,8 @@ Trio = tuple[Running, Running, Running]
 
 
 @pytest.fixture
-def trio(tmp_path: Path) -> Iterator[Trio]:
+def trio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Trio]:
+    monkeypatch.setattr("node.identity.words.SCRYPT_COST", 2)
     with three(tmp_path) as (shelter, police, board):
         plant(tmp_path, shelter, police)
         yield shelter, police, board
@@ -128,6 +133,24 @@ def test_a_round_that_was_never_signed_here_is_reported_to_its_convener_only(tri
     assert {sent.recipient for sent in link.sent} == {board.parts.identity.member_id}
 
 
+def test_a_report_to_all_parties_would_reach_one_that_never_heard_of_it(
+    trio: Trio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sabotaged twin: it is not asked whether this member has signed."""
+
+    def to_all(self: Ends, tx: Any, found: Round, state: RoundState, code: str = "") -> None:
+        tell(tx, self.outbox, found, self.identity.member_id, EnvelopeKind.STATUS, write_note(state.value, code))
+
+    monkeypatch.setattr(Ends, "report", to_all)
+    shelter, police, board = trio
+    link = meddle(shelter.parts)
+    round_id, envelope = proposal(trio, seconds=2.5)
+    board.parts.carrier.deliver(envelope)
+    wait_for(lambda: shelter.parts.book.peek(round_id) is not None)
+    wait_for(lambda: shelter.parts.engine.step(round_id) is not None and shelter.state(round_id) == "failed")
+    wait_for(lambda: police.parts.identity.member_id in {sent.recipient for sent in list(link.sent)})
+
+
 @pytest.mark.parametrize(
     ("seconds", "days"), [(2.5, 30), (3600, 182), (3600, 2_900_000)], ids=["over", "too-long", "for-ever"]
 )
@@ -143,6 +166,15 @@ def test_a_proposal_that_is_over_or_holds_for_too_long_is_refused_at_the_door(
     assert caught.value.reason == "refused-by-policy"
     assert shelter.parts.book.peek(round_id) is None
     assert not shelter.parts.engine.inbox.waits(round_id)
+
+
+def test_without_a_look_at_its_dates_it_would_be_in_the_book(trio: Trio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sabotaged twin: every date of an agreement is soon."""
+    monkeypatch.setattr(negotiation, "moment", lambda _text: datetime.now(UTC) + timedelta(hours=1))
+    shelter, _police, board = trio
+    round_id, envelope = proposal(trio, seconds=3600, expires=datetime.now(UTC) + timedelta(days=182))
+    assert board.parts.carrier.deliver(envelope) is ReceiptKind.ACCEPTED
+    wait_for(lambda: shelter.parts.book.peek(round_id) is not None)
 
 
 def test_a_defect_that_a_letter_brings_to_light_carries_its_senders_name(

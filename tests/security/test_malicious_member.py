@@ -123,7 +123,7 @@ def test_guesses_within_the_budget_are_answered_counted_and_told_beforehand(pair
 
 def lay(node: Running, numbers: list[str]) -> None:
     decoys = [Decoy("phone", "phone", number, free=True) for number in numbers]
-    node.parts.engine.tripwires.draw = lambda _found, _walk, room: decoys[:room]  # type: ignore
+    node.parts.engine.tripwires.draw = lambda _found, _walk, room: decoys[:room]  # type: ignore[assignment, method-assign]
 
 
 SWEPT = [f"+49309018{number:04}" for number in (11, 12, 13)]

@@ -100,9 +100,22 @@ def test_reflection_is_refused_at_the_proof(monkeypatch: Patch) -> None:
 
 @pytest.mark.tm("TM-04")
 def test_with_all_four_checks_gone_the_mirror_holds_everything(monkeypatch: Patch) -> None:
+    """The sabotaged twin of all above. Each of these takes away the checks before the one that it shows; here the
+    commitment is the mirror's own, and the three others are gone."""
     mirror = Mirror(own_commitment=True)
     monkeypatch.setattr(receiving, "_check_key", no_check)
     monkeypatch.setattr(receiving, "shared_row", no_check)
     monkeypatch.setattr(dleq, "verify_batch", no_check)
     mirror.play()
     assert mirror.victim.session.record.matches == 64  # even the padding "agrees"
+
+
+@pytest.mark.tm("TM-04")
+def test_with_a_commitment_that_nobody_opens_the_mirror_needs_no_oracle(monkeypatch: Patch) -> None:
+    """The sabotaged twin of the commitment: a mirror that knows nothing beforehand passes, too."""
+    mirror = Mirror(own_key=True)
+    monkeypatch.setattr(receiving, "commitment", lambda opening, _root: opening.commitment)
+    monkeypatch.setattr(receiving, "shared_row", no_check)
+    monkeypatch.setattr(dleq, "verify_batch", no_check)
+    mirror.play()
+    assert mirror.victim.session.record.matches == 64

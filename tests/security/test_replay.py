@@ -9,13 +9,17 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from node.rounds.mailbox import Inbox
+from node.rpc import peer
 from node.transport.explain import PeerRefused
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
 from psi.messages import Open, decode
+from psi.protocol import receiving
+from tests.support.attacks import no_check
 from tests.support.carriers import meddle
 from tests.support.inside import by_hand, inside
 from tests.support.nodes import Running, introduce, make_folder, run, wait_for
@@ -86,8 +90,42 @@ def test_to_somebody_else(recorded: Recording) -> None:
 
 
 @pytest.mark.tm("TM-55")
+def test_without_the_check_of_its_frame_one_would_be_taken(
+    recorded: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sabotaged twin: for whom an envelope is, and what its signature is over, does not count. Then one from its
+    sender's own node is known by its digest where it was before, and nowhere else."""
+    monkeypatch.setattr(peer, "check_frame", no_check)
+    (proposal,) = [one for one in recorded.envelopes if one.kind is EnvelopeKind.PROPOSAL]
+    elsewhere = dataclasses.replace(proposal, sequence=2)  # its own signature is over number 1
+    carrier = recorded.police.parts.carrier
+    assert carrier.deliver(proposal) is ReceiptKind.ALREADY
+    assert carrier.deliver(dataclasses.replace(elsewhere, round_id="0" * 32)) is ReceiptKind.RETRY_LATER
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        test_to_somebody_else(recorded)
+
+
+@pytest.mark.tm("TM-55")
 def test_in_another_round_under_a_new_signature(recorded: Recording) -> None:
     """The sender itself repeats the opening of an old round in a new one: it names the old agreement."""
+    assert [blame["code"] for blame in blames_of_a_repeated_opening(recorded)] == ["wrong-party"]
+
+
+@pytest.mark.tm("TM-55")
+def test_without_the_check_of_openings_only_its_checkpoint_would_tell(
+    recorded: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sabotaged twin: the opening is taken, and the log that it tells of is shorter than one seen since."""
+
+    def take(side: Any, message: Open) -> bool:
+        side.record.openings[side.terms.place.other] = message.encode()
+        return True
+
+    monkeypatch.setitem(receiving.TAKERS, Open, (receiving.TAKERS[Open][0], take))
+    assert [blame["code"] for blame in blames_of_a_repeated_opening(recorded)] == ["shrunken-log"]
+
+
+def blames_of_a_repeated_opening(recorded: Recording) -> list[dict[str, Any]]:
     shelter, police = recorded.shelter, recorded.police
     old = next(
         inside(one)
@@ -115,8 +153,7 @@ def test_in_another_round_under_a_new_signature(recorded: Recording) -> None:
     finally:
         police.parts.engine.post.carrier = carrier.honest
     entries = shelter.ask("audit.show", limit=1000)["entries"]
-    (blame,) = [e["facts"] for e in entries if e["event"] == "peer-blamed" and e["facts"].get("round_id") == round_id]
-    assert blame["code"] == "wrong-party"
+    return [e["facts"] for e in entries if e["event"] == "peer-blamed" and e["facts"].get("round_id") == round_id]
 
 
 @pytest.mark.tm("TM-55")

@@ -18,7 +18,8 @@ from node.identity.certificates import new_certificate, new_tls_key
 from node.rpc import interceptors
 from node.transport.direct import DirectCarrier
 from node.wire.services import HELLO
-from tests.support.offices import Pigeonhole, free_port, office, serving
+from tests.support.offices import Pigeonhole, office, serving
+from tests.support.ports import free_port
 from tests.support.raw_http2 import unary_status
 from tests.support.tls_stage import (
     METHODS,

@@ -24,6 +24,15 @@ def test_the_same_value_is_another_element_in_another_agreement() -> None:
 
 
 @pytest.mark.tm("TM-23")
+def test_without_the_agreement_in_what_is_hashed_it_would_be_the_same(monkeypatch: Patch) -> None:
+    """The sabotaged twin: a value is hashed with its kind only."""
+    front = listing.identifier_front
+    monkeypatch.setattr(listing, "identifier_front", lambda _scope, *rest: front(b"", *rest))
+    with pytest.raises(AssertionError):
+        test_the_same_value_is_another_element_in_another_agreement()
+
+
+@pytest.mark.tm("TM-23")
 def test_nothing_of_one_round_stands_in_another_even_with_the_same_lists() -> None:
     seen: list[set[bytes]] = []
     for seed in ("one", "two"):
@@ -39,6 +48,7 @@ def test_nothing_of_one_round_stands_in_another_even_with_the_same_lists() -> No
 
 @pytest.mark.tm("TM-23")
 def test_with_a_scalar_used_twice_rounds_could_be_linked() -> None:
+    """The sabotaged twin."""
     seen: list[set[bytes]] = []
     for _ in range(2):
         first, _second = make_pair(MINE, MINE, seed="the same")

@@ -56,6 +56,8 @@ class Network:
     """Copies that are still under way, in the order in which they were sent."""
     taken: list[Envelope] = field(default_factory=list)
     """What was taken, in that order."""
+    cheats: dict[str, set[str]] = field(default_factory=dict)
+    """Who said something else than before, by round: any of them may be blamed for its end."""
 
     def calm(self) -> None:
         self.weather = CALM
@@ -101,7 +103,8 @@ class Network:
         self.happened("out of order" if receipt is not ReceiptKind.ACCEPTED else "arrived late")
 
     def cheat(self, at: int) -> str | None:
-        """A member says something else in a place in which it has spoken before; the round, if the other side saw it.
+        """A member says something else in a place in which it has spoken before; the round, if the other side may have
+        seen it: where it is killed meanwhile, nobody knows.
 
         AssertionError unless that is refused for what it is.
         """
@@ -118,12 +121,17 @@ class Network:
             if refused.reason != ChangedAnswer.code:
                 raise AssertionError(f"{recipient.name} found a changed message to be {refused.reason}") from None
             self.happened("cheat")
+            cheats = self.cheats.setdefault(said.round_id, set())
+            cheats.add(said.sender)
             known = recipient.rows("select state, blamed from rounds where round_id = ?", said.round_id)
-            if any(state not in ENDS or blamed not in (None, said.sender) for state, blamed in known):
+            if any(state not in ENDS or blamed not in (None, *cheats) for state, blamed in known):
                 raise AssertionError(f"{recipient.name} went on with a round in which it was cheated") from None
             return said.round_id
-        except (Busy, PeerUnreachable):
+        except Busy:
             return None
+        except PeerUnreachable:
+            self.cheats.setdefault(said.round_id, set()).add(said.sender)
+            return said.round_id
         raise AssertionError(f"{recipient.name} took a second, different message for the first: {receipt.name}")
 
     def hand_over(self, envelope: Envelope) -> ReceiptKind:

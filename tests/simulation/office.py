@@ -21,14 +21,18 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.util import LRUCache
 
 from node import app, failpoints
 from node.building import build
 from node.operations import OPERATIONS, Dispatcher, Parts
 from node.rounds import conversation
 from node.rounds.engine import Step
-from node.store import StateDir, spool
+from node.store import StateDir, _sqlite, spool
 
 __all__ = ["POINTS", "Blow", "Down", "Killed", "Office", "SkewedClock", "Told", "at_work", "rigged"]
 
@@ -36,6 +40,9 @@ POINTS = sorted(failpoints.POINTS | {name for name in failpoints.KEEPING if name
 """Where a node can be killed by name: all steps of a round and of a key rotation."""
 
 WRITES = ("INSERT", "UPDATE", "DELETE")
+
+COMPILED = 4_000
+"""Statements that are kept in compiled form, in number."""
 
 
 class Killed(BaseException):
@@ -85,11 +92,18 @@ class Office:
     starts: int = 0
     full: int = 0
     """Writes to the disk that fail from now on, in number."""
+    wrote: Any = None
+    """The connection whose transaction has written, until it is committed."""
     _stack: ExitStack = field(default_factory=ExitStack)
+    commits: int = 0
+    """How often anything was committed: as long as that stays, so does what `rows` finds."""
     _view: sqlite3.Connection | None = None
+    _seen: dict[tuple[Any, ...], list[Any]] = field(default_factory=dict)
+    _seen_at: int = 0
 
     def start(self) -> None:
         self.starts += 1
+        self._look_away()
         with self.working():
             try:
                 self.parts = build(self._stack, StateDir(self.folder), None, self.clock, self.random.randbytes)
@@ -97,14 +111,12 @@ class Office:
                 self._stack.close()
                 raise
             self.furnish(self)
-        self._view = sqlite3.connect(f"file:{self.folder / 'db'}?mode=ro", uri=True, check_same_thread=False)
+        self._look()
 
     def kill(self) -> None:
         """Everything in memory is gone, and what is armed against it too."""
-        self.parts, self.blow = None, None
-        if self._view is not None:
-            self._view.close()
-        self._view = None
+        self.parts, self.blow, self.wrote = None, None, None
+        self._look_away()
         self._stack.close()
 
     @property
@@ -141,10 +153,26 @@ class Office:
 
     def rows(self, query: str, *values: object) -> list[Any]:
         """Look into the database from outside: only what is committed. Works while the node is down, too."""
+        if self._view is None:
+            self._look()
+        if self._seen_at != self.commits:
+            self._seen.clear()
+            self._seen_at = self.commits
+        key = (query, values)
+        if key not in self._seen:
+            assert self._view is not None
+            self._seen[key] = self._view.execute(query, values).fetchall()
+        return list(self._seen[key])
+
+    def _look(self) -> None:
+        """From outside, whether the node runs or not; not while it starts or stops: it must be alone then."""
+        self._look_away()
+        self._view = sqlite3.connect(f"file:{self.folder / 'db'}?mode=ro", uri=True, check_same_thread=False)
+
+    def _look_away(self) -> None:
         if self._view is not None:
-            return self._view.execute(query, values).fetchall()
-        with sqlite3.connect(f"file:{self.folder / 'db'}?mode=ro", uri=True) as connection:
-            return connection.execute(query, values).fetchall()
+            self._view.close()
+        self._view = None
 
 
 @dataclass
@@ -183,15 +211,26 @@ def _disk(what: str) -> bool:
     return True
 
 
-def _on_statement(connection: Connection, _cursor: Any, statement: str, *_more: Any) -> None:
-    if statement.startswith(WRITES):
-        connection.info["wrote"] = True
-        _on_write()
+def _executing(real: Callable[..., None]) -> Callable[..., None]:
+    def execute(dialect: Any, cursor: sqlite3.Cursor, statement: str, *more: Any) -> None:
+        if _at_work and statement.startswith(WRITES):
+            _at_work[-1].wrote = cursor.connection
+            _on_write()
+        real(dialect, cursor, statement, *more)
+
+    return execute
 
 
-def _on_commit(connection: Connection) -> None:
-    if connection.info.pop("wrote", False):
-        _on_write()
+def _committing(real: Callable[..., None]) -> Callable[..., None]:
+    def commit(dialect: Any, connection: PoolProxiedConnection) -> None:
+        if _at_work and _at_work[-1].wrote is connection.driver_connection:
+            _at_work[-1].wrote = None
+            _on_write()
+        real(dialect, connection)
+        if _at_work and connection.driver_connection.total_changes:  # that of a reader changes nothing, ever
+            _at_work[-1].commits += 1
+
+    return commit
 
 
 def _on_write() -> None:
@@ -224,6 +263,27 @@ def _point(name: str) -> Callable[[], None]:
     return lambda: _hit(name)
 
 
+def _one_compiler(real: Callable[..., Engine]) -> Callable[..., Engine]:
+    """All databases of the process share what statements were compiled to. A node compiles each of its statements once,
+    since it starts once in its process; here it starts many thousand times."""
+    compiled = LRUCache[Any, Any](COMPILED)
+
+    def create(*arguments: Any, **keywords: Any) -> Engine:
+        engine = real(*arguments, **keywords)
+        engine._compiled_cache = compiled  # type: ignore[assignment]
+        return engine
+
+    return create
+
+
+def _same_hash(_dialect: Any) -> int:
+    return 0
+
+
+def _same(_one: Any, _other: Any) -> bool:
+    return True
+
+
 @contextmanager
 def rigged() -> Iterator[None]:
     """The hooks are in place while the block lasts, and the garbage collector is as calm as in a node that serves."""
@@ -231,14 +291,15 @@ def rigged() -> Iterator[None]:
         stack.callback(gc.set_threshold, *gc.get_threshold())
         gc.set_threshold(app.GC_OBJECTS)
         stack.enter_context(mock.patch("node.identity.words.SCRYPT_COST", 2))
+        stack.enter_context(mock.patch.object(_sqlite, "create_engine", _one_compiler(_sqlite.create_engine)))
         stack.enter_context(mock.patch.object(spool, "write_all", _writing(spool.write_all)))
         stack.enter_context(mock.patch.object(spool, "replace_file", _writing(spool.replace_file)))
         stack.enter_context(mock.patch.object(conversation, "blind_list", _telling(conversation.blind_list)))
         stack.enter_context(mock.patch.dict(failpoints._armed))
         for name in POINTS:
             failpoints.arm(name, _point(name))
-        event.listen(Engine, "before_cursor_execute", _on_statement)
-        stack.callback(event.remove, Engine, "before_cursor_execute", _on_statement)
-        event.listen(Engine, "commit", _on_commit)
-        stack.callback(event.remove, Engine, "commit", _on_commit)
+        for name, hook in (("do_execute", _executing), ("do_executemany", _executing), ("do_commit", _committing)):
+            stack.enter_context(mock.patch.object(SQLiteDialect_pysqlite, name, hook(getattr(SQLiteDialect, name))))
+        # Equal to each other, so that what one has compiled serves all.
+        stack.enter_context(mock.patch.multiple(SQLiteDialect_pysqlite, __hash__=_same_hash, __eq__=_same))
         yield

@@ -49,3 +49,20 @@ def test_seed_15_a_person_releases_nothing() -> None:
     with old, pytest.raises(ValueError, match="argument 2 is longer"):
         simulate(SEED_NOTHING_RELEASED)
     simulate(SEED_NOTHING_RELEASED)
+
+
+JUDGED_WRONGLY = (
+    1405,  # a node that was killed while it heard a cheat had stored whom it blames, or that the round has failed
+    1516,  # two members cheated in one round, and the first stays blamed
+)
+LIKE_THESE = (
+    2048, 2173, 3273, 3796, 5011, 5226, 6049, 6336, 6521, 6702, 6715, 6745, 6918, 7026, 7152, 8019, 8500, 8698,
+    9257, 9487, 9831,
+)  # fmt: skip
+"""The other seeds of 10,000 in which one of these two came up."""
+
+
+@pytest.mark.parametrize("seed", [*JUDGED_WRONGLY, *(pytest.param(seed, marks=pytest.mark.ci) for seed in LIKE_THESE)])
+def test_seeds_of_which_the_judge_was_wrong(seed: int) -> None:
+    """Nothing in the service was wrong; what the simulation held to be true was."""
+    simulate(seed)

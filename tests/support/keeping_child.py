@@ -4,6 +4,8 @@ Each order runs in a child of its own, which kills itself with SIGKILL when it c
 
     {"what": "rotate", "folder": ..., "step": "rotate.batch", "count": 2}
     {"what": "restore", "file": ..., "folder": ..., "step": "restore.settled"}
+    {"what": "open", "folder": ..., "step": "upgrade.told"}
+    {"what": "move", "file": ..., "folder": ..., "step": "move.committed"}
 
 Printed is a JSON list: the number of the signal that ended each child, 0 for one that came to its end. The program is
 loaded once and forked, since loading it costs more than any of the steps.
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from node import failpoints
-from node.app import open_node, restore_node
+from node.app import move_node, open_node, restore_node
 from node.keeping.rotation import rotate
 from node.store import KeyRing
 
@@ -52,6 +54,11 @@ def _run(order: dict[str, Any]) -> None:
         _arm(order["step"], order.get("count", 1))
     if order["what"] == "rotate":
         _rotate(Path(order["folder"]))
+    elif order["what"] == "open":
+        with open_node(Path(order["folder"]), None):
+            pass
+    elif order["what"] == "move":
+        move_node(Path(order["folder"]), None, Path(order["file"]), by="ada")
     else:
         restore_node(
             Path(order["file"]),

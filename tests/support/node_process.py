@@ -23,7 +23,8 @@ from typing import Any
 from node.app import create_node
 from node.identity.cards import Profile
 from node.rpc.control_client import ControlClient, NodeNotRunning
-from tests.support.nodes import approve_limits, free_port
+from tests.support.nodes import approve_limits
+from tests.support.ports import free_port
 
 __all__ = ["NodeProcess", "Relay", "two_offices"]
 
@@ -46,6 +47,9 @@ class NodeProcess:
 
     def start(self) -> None:
         """Start the process; `wait` waits until it answers."""
+        # Anew: a call over the connection to a process that was killed would be told of its end.
+        self.client.close()
+        self.client = ControlClient(self.folder)
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *ENTRY, str(self.folder)],
@@ -183,7 +187,8 @@ def _start(
     create_node(folder, profile, None, listen=f"127.0.0.1:{port}")
     (folder / "config.toml").write_text(f'[node]\nlisten = "127.0.0.1:{port}"\n{settings}')
     approve_limits(folder)
-    node = NodeProcess(alias, folder, stack.enter_context(ControlClient(folder)))
+    node = NodeProcess(alias, folder, ControlClient(folder))
+    stack.callback(lambda: node.client.close())  # the one that it has by then
     node.start()
     stack.callback(node.stop)
     return node

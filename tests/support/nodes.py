@@ -1,7 +1,6 @@
 """Whole nodes in this process: real folders, real TLS on loopback, real files; only the process borders are missing."""
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,13 +12,7 @@ from node.app import create_node, open_node, serving
 from node.clock import Clock, SystemClock
 from node.identity.cards import Profile
 from node.operations import OPERATIONS, Dispatcher, Parts
-
-
-def free_port() -> int:
-    """A port that nothing uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support.ports import free_port
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Organisations for tests: an identity, a store, a member book and an audit log each, introduced to one another."""
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -122,10 +121,3 @@ def serving(host: Office, inbox: Pigeonhole, port: int = 0) -> Iterator[int]:
         yield bound
     finally:
         server.stop(0.2)
-
-
-def free_port() -> int:
-    """A port of loopback that is free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

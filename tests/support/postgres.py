@@ -9,7 +9,6 @@ in memory where there is such a folder: what is flushed is what counts here, and
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -28,6 +27,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.support.ports import free_port
 
 __all__ = ["HOST_NAME", "Server", "here", "running_server", "server_setting"]
 
@@ -149,9 +150,7 @@ def running_server() -> Iterator[Server]:
     try:
         folder.chmod(0o755)
         _certificates(folder)
-        with socket.socket() as probe:  # two servers that start at the same time would choose the same port
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()  # two servers that start at the same time would choose the same port
         options = ["fsync=on", "shared_buffers=16MB", "max_connections=100"]
         memory = {"TMPDIR": "/dev/shm"} if os.access("/dev/shm", os.W_OK) else {}
         told, log = folder / "told", folder / "log"

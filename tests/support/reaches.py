@@ -9,20 +9,22 @@ know a relay. `file`: neither calls anybody; a `Courier` carries files between t
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from node.app import create_node
 from node.clock import Clock
 from node.errors import NodeError
 from node.identity.cards import Profile
-from tests.support.nodes import Running, free_port, introduce, run
+from tests.support.killable import Killable
+from tests.support.nodes import Running, introduce, run
+from tests.support.ports import free_port
 from tests.support.relays import relayed
-from tests.support.small_rounds import plant
+from tests.support.small_rounds import Asked, plant
 
-__all__ = ["WAYS", "Courier", "Pair", "carried_pair", "make"]
+__all__ = ["WAYS", "Courier", "Pair", "carried_pair", "killable_carried_pair", "make"]
 
 WAYS = ("direct", "dial-out", "relay", "file")
 ALIASES = ("shelter", "police")
@@ -105,12 +107,50 @@ def carried_pair(folder: Path, way: str, clock: Clock | None = None) -> Iterator
         yield pair
 
 
+@dataclass
+class Processes:
+    """The two, each in a process of its own."""
+
+    folder: Path
+    shelter: Killable
+    police: Killable
+
+
+@contextmanager
+def killable_carried_pair(folder: Path, way: str) -> Iterator[tuple[Killable, Killable]]:
+    """As `carried_pair`, with each node in a process that tests kill. A relay, and the courier, stay in this one."""
+    folder.mkdir(exist_ok=True)
+    with carried_pair(folder, way) as pair, ExitStack() as stack:
+        with nullcontext() if pair.courier is None else pair.courier.held:
+            found = Processes(folder, *(Killable(folder / alias) for alias in ALIASES))
+            for node in (found.shelter, found.police):
+                pair.stop(node.alias)
+                node.start()
+                stack.callback(node.stop)
+            if pair.courier is not None:
+                pair.courier.pair = found
+        yield found.shelter, found.police
+
+
 Import = Callable[[Path], Any]
 
 
 def _carefully(file: Path, take_in: Import) -> bool:
     take_in(file)
     return True
+
+
+class Offices(Protocol):
+    """Where a courier goes, and where the files lie."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def shelter(self) -> Asked: ...
+
+    @property
+    def police(self) -> Asked: ...
 
 
 @dataclass
@@ -122,7 +162,7 @@ class Courier:
     stops the courier between two files.
     """
 
-    pair: Pair
+    pair: Offices
     trick: Callable[[Path, Import], bool] = _carefully
     carried: int = 0
     held: threading.Lock = field(default_factory=threading.Lock)
@@ -148,11 +188,11 @@ class Courier:
                         if unheard or here.ask("round.to-carry", round=found["round_id"], to=there.alias)["due"]:
                             self.carry(here, there, found["round_id"])
 
-    def carry(self, here: Running, there: Running, round_id: str) -> Path:
+    def carry(self, here: Asked, there: Asked, round_id: str) -> Path:
         self.carried += 1
         file = self.pair.folder / f"leg-{self.carried}"
         here.ask("round.export", round=round_id, to=there.alias, file=str(file))
-        self._unheard.discard((here.alias, round_id))
-        if not self.trick(file, lambda path: there.ask("round.import", file=str(path))):
-            self._unheard.add((here.alias, round_id))
+        self._unheard.add((here.alias, round_id))  # also where the node that takes it in dies over it
+        if self.trick(file, lambda path: there.ask("round.import", file=str(path))):
+            self._unheard.discard((here.alias, round_id))
         return file

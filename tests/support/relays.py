@@ -11,7 +11,8 @@ from node.identity.members import Member
 from node.relay.running import RelayParts, create_relay, serving
 from node.transport.relay import RelayClient
 from node.wire.parcels import Parcel, SealedParcel
-from tests.support.offices import Office, free_port, office, profile
+from tests.support.offices import Office, office, profile
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from node.operations import Parts

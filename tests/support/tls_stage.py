@@ -27,7 +27,8 @@ from cryptography.x509.oid import NameOID
 from node.clock import ManualClock
 from node.identity.certificates import new_tls_key, server_name
 from node.wire.services import DELIVER, HELLO, PEER, method_names
-from tests.support.offices import Office, Pigeonhole, free_port, office, serving
+from tests.support.offices import Office, Pigeonhole, office, serving
+from tests.support.ports import free_port
 
 METHODS = method_names(PEER)
 REFUSED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}

@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from tests.support.tree import ROOT
 
 RUNTIME, DEV, FEBRL = "requirements.lock", "requirements-dev.lock", "requirements-febrl.lock"
+RELEASE = "requirements-release.lock"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 COOL_DOWN = re.compile(r"^#    uv pip compile .*--exclude-newer \d{4}-\d\d-\d\d .*--generate-hashes", re.MULTILINE)
 
@@ -29,7 +30,7 @@ def versions(name: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("name", [RUNTIME, DEV, FEBRL])
+@pytest.mark.parametrize("name", [RUNTIME, DEV, FEBRL, RELEASE, "tests/deploy/helm.lock"])
 def test_every_entry_is_pinned_and_hashed_after_a_cool_down(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert versions(name)
@@ -57,6 +58,7 @@ def test_a_loose_entry_is_found(line: str) -> None:
         (RUNTIME, PROJECT["project"]["dependencies"]),
         (DEV, PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]),
         (FEBRL, PROJECT["dependency-groups"]["febrl"]),
+        (RELEASE, PROJECT["dependency-groups"]["release"] + PROJECT["build-system"]["requires"]),
         (DEV, PROJECT["build-system"]["requires"]),
     ],
 )

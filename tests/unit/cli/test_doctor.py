@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 import psi.backend
-from cli.doctor import Check, _members, examine
+from cli._node_checks import Check, members, running, watching
+from cli.doctor import examine
+from node import config
+from node.clock import SystemClock
 from node.errors import PeerUnreachable
+from node.watch import WatchServer
 from psi.backend import BACKENDS, PRICE_OF_PORTABLE, PRICE_OF_SODIUM, usable
 
 
@@ -128,6 +132,8 @@ def test_members_are_rows_and_their_trouble_is_theirs(tmp_path: Path, monkeypatc
         "lost": {"software": "0.1.0", "clock_ahead_seconds": 7200.0},
         "away": PeerUnreachable("Nobody listens at away:1.", advice="Ask them."),
     }
+    # What is not called from here is no member that cannot be reached: it is not asked, and nothing is wrong with it.
+    ways = dict.fromkeys(replies, "direct") | {"shy": "collects", "far": "relay:post", "island": "file"}
 
     class Client:
         def __init__(self, _place: Path) -> None: ...
@@ -138,17 +144,60 @@ def test_members_are_rows_and_their_trouble_is_theirs(tmp_path: Path, monkeypatc
 
         def call(self, operation: str, request: dict[str, str], **_options: Any) -> Any:
             if operation == "member.list":
-                shown = [{"alias": alias, "state": "confirmed"} for alias in replies]
-                return {"members": [*shown, {"alias": "new", "state": "pending"}]}
+                shown = [{"alias": alias, "state": "confirmed", "reach": ways[alias]} for alias in ways]
+                return {"members": [*shown, {"alias": "new", "state": "pending", "reach": "direct"}]}
             reply = replies[request["name"]]
             if isinstance(reply, Exception):
                 raise reply
             return reply
 
     monkeypatch.setattr("node.rpc.control_client.ControlClient", Client)
-    found = {check.name: check for check in _members(tmp_path)}
-    assert list(found) == ["member fine", "member late", "member lost", "member away"]
-    assert [check.ok for check in found.values()] == [True, True, False, None]
+    found = {check.name: check for check in members(tmp_path)}
+    assert list(found) == [f"member {alias}" for alias in ways]
+    assert [check.ok for check in found.values()] == [True, True, False, None, True, True, True]
+    assert found["member shy"].says == "not called from here: it calls this node"
+    assert found["member far"].says == "not called from here: messages go through relay:post"
     assert "30 minutes behind ours; up to 1 hour is borne" in found["member late"].advice
     assert "120 minutes ahead of ours; more than the 1 hour" in found["member lost"].advice
     assert (found["member away"].says, found["member away"].advice) == ("Nobody listens at away:1.", "Ask them.")
+
+
+@pytest.mark.parametrize(
+    ("port", "says"), [(7443, "runs on port 7443"), (None, "runs without a port (it calls others)")]
+)
+def test_a_node_that_nobody_can_call_runs_without_a_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int | None, says: str
+) -> None:
+    reply = {"port": port, "versions": {"software": "0.2.0"}}
+    monkeypatch.setattr("node.rpc.control_client.ControlClient.call", lambda *_words, **_options: reply)
+    assert running(tmp_path).says == f"{says}, version 0.2.0"
+
+
+@pytest.mark.parametrize(
+    ("problems", "ok", "says"),
+    [((), True, "ready; figures at 127.0.0.1:"), (("disk-low",), False, "not ready: disk-low"), (None, None, "nobody")],
+    ids=["ready", "not ready", "not running"],
+)
+def test_what_those_who_watch_the_node_are_told_is_a_row(
+    tmp_path: Path, problems: tuple[str, ...] | None, ok: bool | None, says: str
+) -> None:
+    checks = {problem: lambda: True for problem in problems or ()}
+    server = WatchServer("127.0.0.1:0", SystemClock(), checks, lambda _metrics: None)
+    config.write_default(tmp_path / "config.toml", watch=f"127.0.0.1:{server.port}")
+    server.start()
+    if problems is None:
+        server.stop()
+    try:
+        row = watching(tmp_path)
+    finally:
+        if problems is not None:
+            server.stop()
+    assert (row.name, row.ok) == ("watching", ok)
+    assert row.says.startswith(says)
+
+
+def test_a_node_that_nobody_watches_is_told_how_it_could_be(tmp_path: Path) -> None:
+    config.write_default(tmp_path / "config.toml")
+    row = watching(tmp_path)
+    assert row.ok is None
+    assert "`watch` under [node]" in row.says

@@ -94,6 +94,17 @@ def test_a_duration_is_a_float_within_bounds(written: io.StringIO, seconds: obje
     assert lines(written)[0]["dropped"] == 1
 
 
+def test_lines_of_warnings_and_errors_are_counted(written: io.StringIO) -> None:
+    before = logs.said()
+    log = logs.get("rounds")
+    log.info("round-started")
+    log.warning("round-failed")
+    for _ in range(2):
+        log.error("round-failed")
+    after = logs.said()
+    assert {level: after[level] - before[level] for level in after} == {"warning": 1, "error": 2}
+
+
 def test_debug_lines_are_not_written(written: io.StringIO) -> None:
     logs.get("rounds").debug("round-started")
     assert written.getvalue() == ""

@@ -35,6 +35,8 @@ def libraries(*folders: Path) -> set[str]:
     found = set()
     for folder in folders:
         for path in folder.iterdir():
+            if not path.is_file():  # to open a pipe that somebody left there would wait for ever
+                continue
             try:
                 with path.open("rb") as file:
                     if file.read(4) == b"\x7fELF":
@@ -185,13 +187,77 @@ def test_an_endless_file_is_read_up_to_the_limit(monkeypatch):
 
 @pytest.mark.parametrize(
     ("system", "machine"),
-    [("win32", "AMD64"), ("linux", "riscv64"), ("linux", "i686"), ("darwin", "arm64"), ("darwin", "x86_64")],
+    [
+        ("win32", "ARM64"),
+        ("win32", "x86"),
+        ("linux", "riscv64"),
+        ("linux", "i686"),
+        ("darwin", "i386"),
+        ("aix", "x86_64"),
+    ],
 )
 def test_a_machine_without_a_pinned_library_is_refused(monkeypatch, system, machine):
     monkeypatch.setattr(_libsodium.sys, "platform", system)
     monkeypatch.setattr(_libsodium.platform, "machine", lambda: machine)
     with pytest.raises(BackendUnavailable, match="kind of computer"):
         _libsodium.load()
+
+
+def other_system(monkeypatch, text, system, load):
+    """`load` on another system, whose library is this one's here."""
+    library = _libsodium._cut(text)
+    digest = _libsodium.hashlib.sha256(library).hexdigest()
+    monkeypatch.setattr(_libsodium.sys, "platform", system)
+    monkeypatch.setattr(_libsodium.platform, "machine", lambda: "some")
+    monkeypatch.setitem(_libsodium.PINNED, (system, "some"), frozenset({digest}))
+    return load()
+
+
+@pytest.mark.tm("TM-95")
+@linux_only
+def test_where_there_are_no_memory_files_a_closed_folder_is_used_and_removed(monkeypatch, text, tmp_path):
+    real, seen = _libsodium.ctypes.CDLL, []
+
+    def look(path):
+        folder = Path(path).parent
+        seen.append((folder.parent, folder.stat().st_mode & 0o777, sorted(one.name for one in folder.iterdir())))
+        return real(path)
+
+    monkeypatch.setattr(_libsodium.ctypes, "CDLL", look)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delattr(os, "memfd_create")
+    library = other_system(monkeypatch, text, "darwin", _libsodium.load)
+    assert library.sodium_init() >= 0
+    assert seen == [(tmp_path, 0o700, ["libsodium.dll"])]
+    assert list(tmp_path.iterdir()) == []
+
+
+@linux_only
+def test_on_windows_the_folder_goes_when_the_process_ends(monkeypatch, text, tmp_path):
+    at_end, freed = [], []
+    system = type("System", (), {"FreeLibrary": staticmethod(lambda handle: freed.append(handle.value))})
+    monkeypatch.setattr(_libsodium.atexit, "register", lambda *what: at_end.append(what))
+    monkeypatch.setattr(_libsodium.ctypes, "WinDLL", lambda name: system, raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    library = other_system(monkeypatch, text, "win32", _libsodium.load)
+    assert len(list(tmp_path.iterdir())) == 1
+    [(what, *words)] = at_end
+    what(*words)
+    assert freed == [library._handle]
+    assert list(tmp_path.iterdir()) == []
+
+
+@linux_only
+def test_a_library_that_does_not_load_leaves_no_folder(monkeypatch, text, tmp_path):
+    def refuse(path):
+        raise OSError(errno.EPERM, "no")
+
+    monkeypatch.setattr(_libsodium.ctypes, "CDLL", refuse)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(BackendUnavailable, match="did not allow") as refusal:
+        other_system(monkeypatch, text, "darwin", _libsodium.load)
+    assert "temporary folder" in refusal.value.advice
+    assert list(tmp_path.iterdir()) == []
 
 
 @linux_only

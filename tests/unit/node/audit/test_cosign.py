@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.audit import BadCheckpoint, Checkpoint, NoteKey
+from node.audit import BadCheckpoint, Checkpoint, NoteKey, cosign
 from node.audit.checkpoint import note_parts
 from node.audit.cosign import MAX_TIME, Cosignature, cosigned_note, find_cosignature, key_id
 from tests.support.signed_notes import read_cosigned
@@ -91,6 +91,27 @@ def test_what_is_no_cosignature_of_this_checkpoint_is_our_error(name: str) -> No
     shown = SHOWN if name != "of another checkpoint" else Checkpoint.signed(4712, bytes(32), OWNER)
     with pytest.raises(BadCheckpoint):
         find_cosignature(note, shown, OWNER.key, WITNESS.key)
+
+
+# The other cases are refused for their form, by a parser that has its property test below.
+@pytest.mark.tm("TM-212")
+@pytest.mark.parametrize(
+    "name", ["another time", "another signature", "a good one, then a bad one", "of another checkpoint"]
+)
+def test_a_cosignature_that_nobody_verifies_would_be_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sabotaged twin."""
+    monkeypatch.setattr(Cosignature, "verify", lambda *_parts: None)
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        test_what_is_no_cosignature_of_this_checkpoint_is_our_error(name)
+
+
+@pytest.mark.tm("TM-212")
+def test_a_line_of_whatever_name_or_key_would_be_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sabotaged twin of the key id: all keys of one name have the same, so the owner's checkpoint line of a
+    witness's own log is read as its cosignature, and only the length of it still tells."""
+    monkeypatch.setattr(cosign, "key_id", lambda key: key.key_id)
+    note = BAD["of another key id"].encode()
+    assert find_cosignature(note, SHOWN, OWNER.key, WITNESS.key) == MADE
 
 
 @given(st.binary(max_size=300))

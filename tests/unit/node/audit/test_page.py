@@ -4,6 +4,7 @@ import io
 from datetime import UTC, datetime
 
 import pytest
+from fpdf.errors import FPDFException
 from pypdf import PdfReader
 
 from node.audit import page as module
@@ -54,6 +55,25 @@ def test_without_a_font_they_are_written_in_latin_letters_and_the_page_says_so(l
     assert "Stefan, Dimitur" in text or "Stefan, Dimit" in text
     assert "?" not in text
     assert said in text
+
+
+@pytest.mark.tm("TM-225")
+@pytest.mark.parametrize(
+    ("what", "instead"),
+    [
+        ("anyascii.anyascii", lambda _char: ""),  # no other letter for it: a question mark
+        ("node.audit.page._REPLACED", {"en": "", "de": ""}),  # nothing said
+        ("node.audit.page._font", lambda _page, _fonts: (None, range(32, 0x110000))),  # taken for letters of the font
+    ],
+    ids=["no-latin-letters", "silent", "as-if-known"],
+)
+def test_without_it_letters_would_be_lost_or_nobody_told(
+    what: str, instead: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sabotaged twin."""
+    monkeypatch.setattr(what, instead)
+    with pytest.raises((AssertionError, FPDFException)):
+        test_without_a_font_they_are_written_in_latin_letters_and_the_page_says_so("en", "Latin letters")
 
 
 @needs_font

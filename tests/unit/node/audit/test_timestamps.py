@@ -1,5 +1,6 @@
 """Time-stamps of an authority (RFC 3161). The authority here is the openssl command: another implementation."""
 
+import hashlib
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from node.audit import timestamps
 from node.audit.timestamps import check_reply, request_for
 from node.errors import UserError
 from node.operations.witnessing import StampReplyRequest, StampRequest, _stamp_reply, _stamp_request
@@ -145,6 +147,30 @@ def test_what_is_no_stamp_of_this_authority_over_this_log_is_refused(log: Office
             continue
     # What is not signed (the outer status text, the certificate beside it) may differ; never much.
     assert held <= len(reply) // 70
+
+
+class Believing:
+    """Stands for the library's verifier, and finds everything right."""
+
+    def __getattr__(self, _name: str) -> Any:
+        return lambda *_parts: self
+
+
+@needs_openssl
+@pytest.mark.tm("TM-219")
+def test_without_verifying_anybodys_stamp_would_count(
+    log: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sabotaged twin: that of another authority; and, if nobody compares digests either, one over anything."""
+    authority, other = Authority.made(tmp_path / "authority"), Authority.made(tmp_path / "other")
+    note = log.checkpoint().to_text(log.signer.key)
+    request = request_for(note)
+    reply = authority.reply(request)
+    monkeypatch.setattr(timestamps, "VerifierBuilder", Believing)
+    assert check_reply(reply, pem(other.root), [(5, note)]).tree_size == 5
+    said = hashlib.sha512(note.encode())
+    monkeypatch.setattr(timestamps, "hashlib", SimpleNamespace(sha512=lambda _note: said))
+    assert check_reply(reply, pem(authority.root), [(5, note + "x")]).tree_size == 5
 
 
 def test_bytes_that_are_no_reply_are_a_sentence(log: Office) -> None:

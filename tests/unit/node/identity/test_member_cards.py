@@ -161,7 +161,7 @@ def test_a_missing_field_is_refused(maker: Maker, field: str) -> None:
 
 
 def test_a_card_of_another_format_says_so(maker: Maker) -> None:
-    with pytest.raises(UserError, match="another version"):
+    with pytest.raises(UserError, match="newer blindmatch"):
         parse_card(maker.changed(lambda card: card.update(format="blindmatch-card/2")))
 
 

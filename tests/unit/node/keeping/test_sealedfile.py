@@ -123,7 +123,7 @@ def test_a_file_that_is_no_backup_or_of_another_format_is_refused_in_words(tmp_p
     data = written(tmp_path, keys)
     with pytest.raises(UserError, match="not a backup"):
         read_header(io.BytesIO(b"PK\x03\x04 something else"))
-    with pytest.raises(UserError, match="another format"):
+    with pytest.raises(UserError, match="newer blindmatch"):
         read_header(io.BytesIO(data.replace(b"backup/1", b"backup/2", 1)))
     with pytest.raises(StateDamaged, match="damaged"):
         read_header(io.BytesIO(data[: len(MAGIC) + 10]))

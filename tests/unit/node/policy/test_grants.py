@@ -279,3 +279,29 @@ def test_a_grant_from_before_a_restore_is_void_and_says_so(bench: Bench) -> None
     assert grant.state(later, NOW) == "void since a restore"
     assert grant.state(NOW + timedelta(days=40), None) == "over"
     assert bench.ask(1).state(later, None) == "waits for a second person"
+
+
+def test_how_much_is_used_is_told_as_shares_without_saying_whose(bench: Bench) -> None:
+    assert bench.budget.usage([]).members == ()
+    assert bench.budget.usage(["p", "q"]).members == (0.0, 0.0)
+    bench.charge(800, "r1")
+    bench.charge(250, "r2", "q")
+    seen = bench.budget.usage(["p", "q"])
+    assert sorted(seen.members) == [0.25, 0.8]
+    assert (seen.in_all, seen.closed_until) == (0.7, None)
+    assert bench.budget.usage(["q"]).members == (0.25,)  # who is no member any more still counts in all
+    bench.granted(1_000)
+    assert sorted(bench.budget.usage(["p", "q"]).members) == [0.25, 0.4]
+    bench.clock.advance(11 * DAY)
+    assert bench.budget.usage(["p", "q"]).members == (0.0, 0.0)
+
+
+def test_a_grant_that_is_over_is_not_counted_in(bench: Bench) -> None:
+    bench.charge(500, "r1")
+    grant = bench.granted(1_000, until=NOW.date())
+    bench.ask(10_000)  # not approved: nothing
+    assert bench.budget.usage(["p"]).members == (0.25,)
+    assert {one.grant_id for one in bench.grants.current(NOW)} >= {grant.grant_id}
+    bench.clock.advance(DAY)
+    assert bench.budget.usage(["p"]).members == (0.5,)
+    assert grant.grant_id not in {one.grant_id for one in bench.grants.current(bench.clock.now())}

@@ -203,4 +203,4 @@ def test_what_a_relay_counts(stage: Stage) -> None:
     with pytest.raises(PeerRefused):
         stage.alphas.put([parcel(stage.alpha, stage.gamma)])
     counted = stage.parts.counters.as_dict()
-    assert counted == {"stored": 1, "known": 1, "shown": 1, "done": 1, "turned_away": 1}
+    assert counted == {"stored": 1, "known": 1, "shown": 1, "done": 1, "turned_away": 1, "expired": 0}

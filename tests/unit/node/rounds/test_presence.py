@@ -8,7 +8,16 @@ import pytest
 from node.clock import ManualClock
 from node.errors import Busy, PeerUnreachable
 from node.policy.agreement import CLOCK_SKEW
-from node.rounds.presence import NOTICED_SKEW, TOLERATED_SKEW, ClockWatch, Known, Presence, skew_sentence
+from node.rounds.presence import (
+    CLOCK_AGAIN_SECONDS,
+    CLOCK_KEPT_SECONDS,
+    NOTICED_SKEW,
+    TOLERATED_SKEW,
+    ClockWatch,
+    Known,
+    Presence,
+    skew_sentence,
+)
 from node.wire.envelope import ReceiptKind
 
 START = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -71,7 +80,7 @@ def test_a_clock_is_asked_for_once_a_connection() -> None:
         known.answered("a", ReceiptKind.ALREADY)
     assert asked == ["a"]
     assert known.of("a").ahead == timedelta(minutes=-7)
-    assert known.widest_skew_seconds() == 420
+    assert known.skews_seconds({"a"}) == [420]
     known.missed("a", PeerUnreachable("Gone."), 1.0)
     watch.look()
     assert asked == ["a"]  # nobody is there to ask
@@ -92,6 +101,51 @@ def test_a_clock_that_cannot_be_asked_for_ends_nothing() -> None:
 
     ClockWatch(known, ask).look()
     assert (known.of("a").ahead, known.of("b").ahead) == (None, timedelta(seconds=1))
+
+
+def test_a_clock_that_was_set_right_is_seen_within_the_hour_if_the_node_is_heard_of() -> None:
+    known, clock = presence()
+    told = [timedelta(minutes=9), timedelta(seconds=1), timedelta(seconds=2)]
+    watch = ClockWatch(known, lambda _member: told.pop(0))
+    known.answered("a", ReceiptKind.ACCEPTED)
+    watch.look()
+    assert known.skews_seconds({"a"}) == [540]
+    clock.advance(CLOCK_AGAIN_SECONDS)
+    watch.look()
+    assert len(told) == 2  # nothing came from there since: it is not called for its time alone
+    known.heard("a")
+    watch.look()
+    assert known.skews_seconds({"a"}) == [1]
+    clock.advance(CLOCK_AGAIN_SECONDS - 1)
+    known.answered("a", ReceiptKind.ACCEPTED)
+    watch.look()
+    assert len(told) == 1
+
+
+def test_what_was_told_of_a_clock_is_forgotten_after_a_day_and_counts_for_those_who_are_asked_about() -> None:
+    known, clock = presence()
+    known.clock_of("a", timedelta(minutes=-5))
+    clock.advance(60)
+    known.clock_of("b", timedelta(minutes=7))
+    known.clock_of("b", None)  # it could not be asked again
+    assert sorted(known.skews_seconds({"a", "b", "c"})) == [300, 420]
+    assert known.skews_seconds({"a"}) == [300]
+    clock.advance(CLOCK_KEPT_SECONDS)
+    assert known.skews_seconds({"a", "b"}) == [420]
+    clock.advance(1)
+    clock.advance(60)
+    assert known.skews_seconds({"a", "b"}) == []
+
+
+def test_for_how_long_members_have_not_been_reached() -> None:
+    known, clock = presence()
+    for member in ("a", "b"):
+        known.missed(member, PeerUnreachable("Gone."), 1.0)
+        clock.advance(30)
+    assert sorted(known.failing_seconds({"a", "b", "c"})) == [30, 60]
+    assert known.failing_seconds({"b"}) == [30]
+    known.answered("b", ReceiptKind.ALREADY)
+    assert known.failing_seconds({"b", "c"}) == []
 
 
 def test_a_watch_that_was_stopped_asks_nobody() -> None:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -102,14 +103,16 @@ def test_what_waited_to_be_sent_before_messages_were_sealed_is_not_sent_any_more
     with at_revision(place.database_url, "0003") as tx:
         old = MetaData()
         old.reflect(tx)
-        row = {"round_id": "r", "recipient": "m", "kind": "STATUS", "envelope": b"sealed"}
+        with closing(KeyRing.open(place.key, secret())) as keys:
+            said = Cells(keys, os.urandom).seal("outbox", "r/m/1", "envelope", b"said")
+        row = {"round_id": "r", "recipient": "m", "kind": "STATUS", "envelope": said}
         tx.execute(
             old.tables["outbox"].insert(),
             [row | {"sequence": n, "acknowledged": done} for n, done in ((1, True), (2, False))],
         )
     with small_node(place.path, state=place) as node, node.store.read() as connection:
         found = connection.execute(select(outbox.c.sequence, outbox.c.acknowledged, outbox.c.envelope)).all()
-    assert sorted(found) == [(1, True, b"sealed"), (2, True, b"")]
+    assert sorted(found) == [(1, True, said), (2, True, b"")]
 
 
 def test_the_settings_that_durability_needs_are_on(node: SmallNode) -> None:

@@ -199,7 +199,7 @@ def test_where_folders_cannot_be_locked_the_file_has_to_do(state: StateDir, monk
             raise OSError(errno.EINVAL, "Invalid argument")
         real(descriptor, how)
 
-    monkeypatch.setattr(files.fcntl, "flock", files_only)
+    monkeypatch.setattr(fcntl, "flock", files_only)
     with state.lock(), pytest.raises(Busy), state.lock():
         pass
     assert asked == 2

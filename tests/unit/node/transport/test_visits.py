@@ -340,3 +340,26 @@ def test_with_more_places_than_visitors_nobody_waits_there(stage: Stage, monkeyp
     wait_for(lambda: bool(stage.waits))
     visits.stop(5)
     assert set(stage.waits) == {0.0}
+
+
+def test_since_when_no_visit_comes_to_its_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = True
+
+    def take(limit: int) -> list[Parcel]:
+        if away:
+            raise PeerUnreachable("Nobody listens there.")
+        return []
+
+    monkeypatch.setattr(stage.relay, "take", take)
+    visits = stage.visits(dials_out=False)
+    assert visits.failing_seconds(relay=True) == {}
+    visits.start()
+    try:
+        wait_for(lambda: bool(visits.failing_seconds(relay=True)))
+        ((_, first),) = visits.failing_seconds(relay=True).items()
+        assert visits.failing_seconds(relay=False) == {}
+        wait_for(lambda: next(iter(visits.failing_seconds(relay=True).values())) > first)
+        away = False
+        wait_for(lambda: not visits.failing_seconds(relay=True))
+    finally:
+        visits.stop(5)
