@@ -15,9 +15,10 @@ exclusions  records that were withdrawn, or are kept from one member
 prepare     all rows -> a sealed record file (recordfile), in processes of their own where that pays (batches, workers,
             worker_child); preview: the first rows, for their owner
 book        add, refresh, list, read, remove (dataset and dataset_rows: what is kept; refresh, takeover, heads: the next
-            version)
+            version); alike: records that stand together and are alike are read as columns
 """
 
+from node.datasets.alike import Alike
 from node.datasets.book import Dataset, DatasetBook
 from node.datasets.mapping import ROLES, Mapping, suggest
 from node.datasets.memory import MappingMemory
@@ -30,6 +31,7 @@ from node.datasets.terms import RECORD_CLASSES, Terms
 __all__ = [
     "RECORD_CLASSES",
     "ROLES",
+    "Alike",
     "Consent",
     "Dataset",
     "DatasetBook",

@@ -24,6 +24,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from node.clock import Clock
+from node.datasets.alike import Alike, read_records
 from node.datasets.dataset import NO_STOP, Dataset, check_second, details_of, row_key
 from node.datasets.dataset_rows import DatasetRows, changed_meanwhile, name_taken
 from node.datasets.erasing import Cut, Erased, KeptOut, cut
@@ -431,6 +432,10 @@ class DatasetBook:
         NotFound; UserError if another normaliser prepared it; StateDamaged if its file is missing or altered.
         """
         return chain.from_iterable(map(PreparedRecord.from_lines, self._lines(self.get(name))))
+
+    def stretches(self, name: str) -> Iterator[PreparedRecord | Alike]:
+        """As `records`; those that are alike in columns, which is much faster."""
+        return chain.from_iterable(map(read_records, self._lines(self.get(name))))
 
     def marks(self, version_id: str, numbers: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
         """Reference and person mark (`records.marks`) of the records with these numbers (ascending, the first record

@@ -17,7 +17,7 @@ recognised. Of the other side's records nothing is known but how often it came, 
 figures stand in `blindmatch budget show`. MOST_ROUNDS rounds with one member are kept; older sketches are deleted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
+from node.ascending import distinct
 from node.store import Store
 from node.store.own_settings import own_key
 from node.store.schema import exposures
@@ -80,11 +81,18 @@ class Sketch:
         self._taken = 0
 
     def take(self, reference: str) -> None:
-        """One record that takes part."""
-        made = self._hash.copy()
-        made.update(reference.encode())
-        self._fresh += made.digest()
-        self._taken += 1
+        """Of one record that takes part."""
+        self.take_all((reference,))
+
+    def take_all(self, references: Sequence[str]) -> None:
+        """Of records that take part."""
+        digests, state = [], self._hash
+        for reference in references:
+            made = state.copy()
+            made.update(reference.encode())
+            digests.append(made.digest())
+        self._fresh += b"".join(digests)
+        self._taken += len(references)
         if len(self._fresh) >= _BATCH * DIGEST_BYTES:
             self._merge()
 
@@ -101,7 +109,9 @@ class Sketch:
 
     def _merge(self) -> None:
         fresh = np.frombuffer(bytes(self._fresh), dtype=">u8").astype(np.uint64)
-        self._kept, self._fresh = np.unique(np.concatenate((self._kept, fresh)))[:MOST_DIGESTS], bytearray()
+        both = np.concatenate((self._kept, fresh))
+        both.sort()
+        self._kept, self._fresh = distinct(both)[:MOST_DIGESTS].copy(), bytearray()
 
 
 class Exposures:

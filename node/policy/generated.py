@@ -34,6 +34,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from node.ascending import distinct
 from node.errors import RefusedByPolicy
 from psi.identifiers import CATALOGUE, Person
 
@@ -107,13 +108,13 @@ def in_series(numbers: Numbers) -> tuple[int, int]:
 
     A slice at a time, for the sake of memory; a series that a slice cuts is two.
     """
-    distinct = found = 0
+    values = found = 0
     for start in range(0, len(numbers), _SLICE):
-        part = np.unique(numbers[max(start - 1, 0) : start + _SLICE])
+        part = distinct(numbers[max(start - 1, 0) : start + _SLICE])
         # The last number of the slice before is looked at again, so that it is not counted twice.
         again = 1 if start else 0
-        distinct, found = distinct + len(part) - again, found + _in_slice(part[again:])
-    return distinct, found
+        values, found = values + len(part) - again, found + _in_slice(part[again:])
+    return values, found
 
 
 def _in_slice(numbers: Numbers) -> int:
@@ -152,11 +153,16 @@ class SeriesWatch:
             if kind == "person":
                 if person is not None:
                     self._names.take(person)
-            elif kind in _READERS:
-                waiting = self._waiting.setdefault(kind, [])
-                waiting += identifiers.get(kind, ())
-                if len(waiting) >= _BATCH_VALUES:
-                    self._read(kind)
+            else:
+                self.take_values(kind, identifiers.get(kind, ()))
+
+    def take_values(self, kind: str, values: Iterable[str]) -> None:
+        """Values of many records, of one kind; of a kind that is not looked at: nothing is kept."""
+        if kind in _READERS:
+            waiting = self._waiting.setdefault(kind, [])
+            waiting += values
+            if len(waiting) >= _BATCH_VALUES:
+                self._read(kind)
 
     def findings(self) -> list[Finding]:
         """What was found, for each kind that was looked at."""
@@ -203,9 +209,9 @@ class _Pairings:
             self._numbers.append(group << _NUMBER_BITS | day)
 
     def finding(self) -> Finding:
-        numbers = np.unique(_sorted(self._numbers))
+        numbers = distinct(_sorted(self._numbers))
         _, found = in_series(numbers)
-        names = len(np.unique(numbers >> _NUMBER_BITS))
+        names = len(distinct(numbers >> _NUMBER_BITS))
         dates = len(np.unique(numbers & (1 << _NUMBER_BITS) - 1))
         if min(names, dates) >= LEAST_IN_PAIRING and len(numbers) >= LARGEST_PAIRING * names * dates:
             found = len(numbers)

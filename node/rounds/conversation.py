@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from node.agreement.manifest import Manifest
+from node.datasets.alike import Alike
 from node.datasets.records import PreparedRecord
 from node.errors import StateDamaged
 from node.ids import RandomBytes
@@ -85,7 +86,7 @@ class Workshop:
     def prepare(
         self,
         found: Round,
-        records: Iterable[PreparedRecord],
+        records: Iterable[PreparedRecord | Alike],
         taking: Callable[[Spool], Taking],
         voice: Voice,
         going_on: Callable[[], None] = lambda: None,

@@ -25,7 +25,7 @@ from node.agreement.manifest import MAX_MANIFEST_BYTES, REFUSE_LABEL, SIGN_LABEL
 from node.agreement.terms import moment
 from node.audit import AuditLog
 from node.clock import Clock, timestamp
-from node.datasets import Dataset, DatasetBook, PreparedRecord
+from node.datasets import Alike, Dataset, DatasetBook, PreparedRecord
 from node.datasets.exclusions import Excluded
 from node.errors import NotAllowed, RefusedByPolicy, UserError
 from node.identity.keys import Identity, verify
@@ -43,7 +43,7 @@ from node.rounds.book import Round, RoundBook, Verdict, round_id_of
 from node.rounds.ends import end
 from node.rounds.mailbox import Letter, Outbox
 from node.rounds.own_list import MOST_LOOKED_AT, OwnList
-from node.rounds.participation import Asked, Coverage, coverage, participation
+from node.rounds.participation import Asked, Coverage, TakingPart, coverage
 from node.rounds.parties import others, peer_of, read_note, require_member, tell, write_note
 from node.rounds.preparing import records_without_room
 from node.rounds.room import Room
@@ -121,21 +121,24 @@ class Negotiation:
 
     def version(self, found: Round) -> str:
         """The version that the data set chosen for a round has now (decision 0013)."""
-        if found.dataset_id is None:
-            raise _dataset_gone()
-        return self.datasets.by_id(found.dataset_id).version_id
+        return self._chosen(found).version_id
 
     def records(self, found: Round) -> Iterator[PreparedRecord]:
         """The records of the data set that was chosen for a round, as it is now, in order."""
+        return self.datasets.records(self._chosen(found).name)
+
+    def stretches(self, found: Round) -> Iterator[PreparedRecord | Alike]:
+        """As `records`; those that are alike in columns."""
+        return self.datasets.stretches(self._chosen(found).name)
+
+    def _chosen(self, found: Round) -> Dataset:
         if found.dataset_id is None:
             raise _dataset_gone()
-        return self.datasets.records(self.datasets.by_id(found.dataset_id).name)
+        return self.datasets.by_id(found.dataset_id)
 
     def excluded(self, found: Round) -> Excluded:
         """The records of the chosen data set that take no part in this round, as somebody here decided."""
-        if found.dataset_id is None:
-            raise _dataset_gone()
-        return self.datasets.exclusions.of(found.dataset_id, peer_of(found))
+        return self.datasets.exclusions.of(self._chosen(found).dataset_id, peer_of(found))
 
     def coverage(self, manifest: Manifest, dataset: Dataset) -> Coverage:
         """How many records of a data set would take part in a list made today, and why the others would not."""
@@ -360,9 +363,7 @@ class Negotiation:
 
     def own_list(self, found: Round) -> OwnList:
         """What looks at our own list while it is made or shown, for the data set that was chosen."""
-        if found.dataset_id is None:
-            raise _dataset_gone()
-        asked = self._asked(found.manifest, self.datasets.by_id(found.dataset_id))
+        asked = self._asked(found.manifest, self._chosen(found))
         return OwnList(asked, self.exposures.sketch())
 
     def check_own(self, found: Round, own: OwnList, by: str | None = None) -> None:
@@ -396,9 +397,8 @@ class Negotiation:
             if dataset.records > MOST_LOOKED_AT:
                 return "How many of these records were shown before is said when somebody signs: they are many."
             own = self.own_list(found)
-            for record in self.datasets.records(dataset.name):
-                if participation(record, own.asked) is None:
-                    own.sketch.take(record.reference)
+            for _numbers, part in TakingPart(self.stretches(found), own.asked):
+                own.sketch.take_all(part.references if isinstance(part, Alike) else (part.reference,))
             shown = self._shown[found.round_id] = self.exposures.compare(peer_of(found), own.sketch)
         return "" if shown is None else shown.sentence(found.manifest.member(peer_of(found)).name)
 
@@ -406,7 +406,7 @@ class Negotiation:
         """Better to hear it before signing: a list leaves no value out, so it would fail when it is made; and it does
         not leave if it looks generated."""
         manifest = found.manifest
-        records = self.datasets.records(dataset.name)
+        records = self.datasets.stretches(dataset.name)
         own = OwnList(self._asked(manifest, dataset), self.exposures.sketch())
         for kind, count in records_without_room(records, manifest.rules(), own.asked, own.take).items():
             room = next(rule.per_record for rule in manifest.rules() if rule.kind == kind)

@@ -4,6 +4,7 @@ One walk over the records that take part, together with whatever else walks them
 is made. What is looked for stands in `node.policy.generated` and `node.policy.exposure`; nothing of it leaves the node.
 """
 
+from node.datasets.alike import Alike
 from node.datasets.records import Consent, PreparedRecord
 from node.policy.exposure import Sketch
 from node.policy.generated import SeriesWatch
@@ -16,7 +17,7 @@ MOST_LOOKED_AT = 200_000
 
 
 class OwnList:
-    """Takes the records that take part, one after the other."""
+    """Takes the records that take part, in order."""
 
     def __init__(self, asked: Asked, sketch: Sketch) -> None:
         self.asked = asked
@@ -25,13 +26,18 @@ class OwnList:
         self._consent: Consent | None = None
         self._kinds: tuple[str, ...] = ()
 
-    def take(self, record: PreparedRecord) -> None:
-        """A record that takes part, with the kinds that its consent covers."""
-        if record.consent is not self._consent:  # the same object for most records
-            self._consent = record.consent
-            self._kinds = tuple(kind for kind in self.asked.kinds if self.asked.covers(record.consent, kind))
-        self._series.take(record.identifiers, record.person, self._kinds)
-        self.sketch.take(record.reference)
+    def take(self, found: PreparedRecord | Alike) -> None:
+        """A record that takes part, or several that are alike, with the kinds that their consent covers."""
+        if found.consent is not self._consent:  # the same object for most records
+            self._consent = found.consent
+            self._kinds = tuple(kind for kind in self.asked.kinds if self.asked.covers(found.consent, kind))
+        if isinstance(found, Alike):
+            for kind in self._kinds:
+                self._series.take_values(kind, found.values.get(kind, ()))
+            self.sketch.take_all(found.references)
+        else:
+            self._series.take(found.identifiers, found.person, self._kinds)
+            self.sketch.take(found.reference)
 
     def check(self) -> None:
         """ListRefused if it looks generated."""

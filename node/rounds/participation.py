@@ -15,7 +15,7 @@ agreed size, whoever is on it. The agreement that the record's owner made with t
 organisation decided beside it in `Excluded`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -23,12 +23,13 @@ from typing import Self
 
 from node.agreement.manifest import Manifest
 from node.agreement.terms import moment
+from node.datasets.alike import Alike
 from node.datasets.exclusions import Excluded
 from node.datasets.records import Consent, PreparedRecord
 from psi.errors import PsiError
 from psi.identifiers import Rule, tokens
 
-__all__ = ["Asked", "Coverage", "Why", "coverage", "participation"]
+__all__ = ["Asked", "Coverage", "TakingPart", "Why", "coverage", "participation"]
 
 
 class Why(StrEnum):
@@ -115,6 +116,37 @@ def participation(record: PreparedRecord, asked: Asked) -> Why | None:
     if record.child is not asked.children:
         return Why.CHILD if record.child else Why.NOT_A_CHILD
     return asked.of_consent(record.consent)
+
+
+class TakingPart:
+    """Walks a data set once and gives those that take part: their numbers (the first record is 0), and they themselves,
+    one record or several that are alike. `records`: how many were walked so far."""
+
+    def __init__(self, records: Iterable[PreparedRecord | Alike], asked: Asked) -> None:
+        self.records = 0
+        self._coming = records
+        self._asked = asked
+
+    def __iter__(self) -> Iterator[tuple[Sequence[int], PreparedRecord | Alike]]:
+        for found in self._coming:
+            first = self.records
+            if isinstance(found, PreparedRecord):
+                self.records += 1
+                if participation(found, self._asked) is None:
+                    yield (first,), found
+            else:
+                self.records += len(found)
+                if places := self._places(found):
+                    yield [first + at for at in places], found.only(places)
+
+    def _places(self, found: Alike) -> Sequence[int]:
+        """Of those for each of which `participation` would give no reason."""
+        asked = self._asked
+        if found.child is not asked.children or asked.of_consent(found.consent) is not None:
+            return ()
+        if asked.some_excluded:
+            return [at for at, reference in enumerate(found.references) if reference not in asked.excluded]
+        return range(len(found))
 
 
 @dataclass

@@ -10,25 +10,28 @@ Token numbers run in the order in which identifiers are first met, record number
 keys are numbered by `key_ids`. A record's links stand together, in the order of its tokens. Distinct identifiers are
 told apart by a 16-byte digest each, in memory (`numbering`): 20 bytes an identifier while the list is made.
 
-A record that gives one value, as most do, is taken up here without a call for it; what it gives is what `tokens` gives.
+A record that gives one value, as most do, is taken up here without a call of `tokens`, and records that are alike as
+columns; what they give is what it gives.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 
 import numpy as np
 
 from node.agreement.manifest import Manifest
+from node.datasets.alike import Alike
 from node.datasets.exclusions import Excluded
 from node.datasets.records import Consent, PreparedRecord
 from node.rounds.numbering import DIGEST_BYTES, Numbering
-from node.rounds.participation import Asked, participation
+from node.rounds.participation import Asked, TakingPart
 from psi.backend import Backend
 from psi.errors import ListDoesNotFit
 from psi.identifiers import Rule, tokens
-from psi.protocol.listing import LENGTH_BYTES, identifier_front, with_value
+from psi.protocol.listing import LENGTH_BYTES, identifier_front, with_value, with_values
 from psi.spool import CHUNK_ROWS, Spool
 
 __all__ = ["LINK_BYTES", "Participation", "Taking", "key_ids", "records_without_room"]
@@ -51,19 +54,19 @@ def key_ids(rules: Sequence[Rule]) -> list[str]:
 
 
 def records_without_room(
-    records: Iterable[PreparedRecord],
+    records: Iterable[PreparedRecord | Alike],
     rules: Sequence[Rule],
     asked: Asked,
-    seen: Callable[[PreparedRecord], None] = lambda _record: None,
+    seen: Callable[[PreparedRecord | Alike], None] = lambda _part: None,
 ) -> dict[str, int]:
     """Kind -> how many records that take part hold more values of it than the agreement has room for. `seen` is called
-    with each record that takes part."""
+    with those that take part, in order."""
     crowded: Counter[str] = Counter()
-    for record in records:
-        if participation(record, asked) is None:
-            seen(record)
+    for _numbers, part in TakingPart(records, asked):
+        seen(part)
+        if isinstance(part, PreparedRecord):  # those that are alike hold one value of a kind
             for rule in rules:
-                crowded[rule.kind] += len(record.identifiers.get(rule.kind, ())) > rule.per_record
+                crowded[rule.kind] += len(part.identifiers.get(rule.kind, ())) > rule.per_record
     return {kind: count for kind, count in crowded.items() if count}
 
 
@@ -89,9 +92,9 @@ class Taking:
         backend: Backend,
         progress: Callable[[int], None] = lambda _records: None,
         excluded: Excluded | None = None,
-        seen: Callable[[PreparedRecord], None] = lambda _record: None,
+        seen: Callable[[PreparedRecord | Alike], None] = lambda _part: None,
     ) -> None:
-        """`seen` is called with each record that takes part."""
+        """`seen` is called with those that take part, in order."""
         self.counts = Participation()
         self._seen = seen
         self._rules = manifest.rules()
@@ -110,37 +113,55 @@ class Taking:
         single = {rule.kind for rule in self._rules if rule.kind != "person"}
         self._sampled = {number: key for key, (number, _front) in self._keys.items() if key in single}
 
-    def batches(self, records: Iterable[PreparedRecord]) -> Iterator[list[bytes]]:
+    def batches(self, records: Iterable[PreparedRecord | Alike]) -> Iterator[list[bytes]]:
         """Distinct identifier messages, at most CHUNK_ROWS at a time. ListDoesNotFit if too many records take part."""
-        met, keys, asked = _Met(), self._keys, self._asked
+        met = _Met()
+        walk = TakingPart(records, self._asked)
         consent: Consent | None = None
         rules: Sequence[tuple[Rule, str | None]] = ()
-        number = -1
-        for number, record in enumerate(records):
-            if participation(record, asked) is not None:
-                continue
-            self._seen(record)
-            if record.consent is not consent:  # the same object for most records
-                consent = record.consent
+        for numbers, part in walk:
+            self._seen(part)
+            if part.consent is not consent:  # the same object for most records
+                consent = part.consent
                 rules = self._covered(consent)
-            for rule, kind in rules:
-                values = record.identifiers.get(kind, ()) if kind else ()
-                if len(values) == 1 and values[0]:
-                    found: Sequence[tuple[str, str]] = ((rule.kind, values[0]),)
-                else:
-                    found = tokens(rule, record.identifiers, record.person)
-                for key, value in found:
-                    key_number, front = keys[key]
-                    met.messages.append(with_value(front, value))
-                    met.keys.append(key_number)
-                    met.records.append(number)
+            if isinstance(part, PreparedRecord):
+                self._take(met, rules, part, numbers[0])
+            elif not any(rule.near for rule, _kind in rules):
+                self._take_columns(met, rules, part, numbers)
+            else:
+                for number, record in zip(numbers, part, strict=True):
+                    self._take(met, rules, record, number)
             if len(met.messages) >= CHUNK_ROWS:
-                self.counts.records = number + 1
+                self.counts.records = walk.records
                 yield from self._give(met)
                 met = _Met()
-        self.counts.records = number + 1
+        self.counts.records = walk.records
         yield from self._give(met)
         self._keep_links(everything=True)
+
+    def _take(self, met: "_Met", rules: Sequence[tuple[Rule, str | None]], record: PreparedRecord, number: int) -> None:
+        for rule, kind in rules:
+            values = record.identifiers.get(kind, ()) if kind else ()
+            if len(values) == 1 and values[0]:
+                found: Sequence[tuple[str, str]] = ((rule.kind, values[0]),)
+            else:
+                found = tokens(rule, record.identifiers, record.person)
+            for key, value in found:
+                key_number, front = self._keys[key]
+                met.messages.append(with_value(front, value))
+                met.keys.append(key_number)
+                met.records.append(number)
+
+    def _take_columns(
+        self, met: "_Met", rules: Sequence[tuple[Rule, str | None]], part: Alike, numbers: Sequence[int]
+    ) -> None:
+        """As `_take` of each of them. They name nobody and hold one value of a kind, so that the value is the token."""
+        kinds = [rule.kind for rule, _kind in rules if rule.kind in part.values]
+        keys = [self._keys[kind] for kind in kinds]
+        columns = [with_values(front, part.values[kind]) for kind, (_key, front) in zip(kinds, keys, strict=True)]
+        met.messages += chain.from_iterable(zip(*columns, strict=True))
+        met.keys += [key for key, _front in keys] * len(part)
+        met.records += numbers if len(keys) == 1 else [number for number in numbers for _key in keys]
 
     def further(self, values: Sequence[tuple[str, str]]) -> tuple[list[bytes], list[int]]:
         """Messages of values that belong to no record, by key; those that no record has and that come once, with their
@@ -183,11 +204,12 @@ class Taking:
     def _digests(self, messages: list[bytes]) -> bytes:
         """One for each message, made many at a time. A message holds the lengths of its parts, so that zeros behind it
         make no other one of it."""
-        steps = np.array([-(-len(message) // _ROW_STEP_BYTES) for message in messages])
+        steps = -(-np.fromiter(map(len, messages), dtype=np.intp, count=len(messages)) // _ROW_STEP_BYTES)
         digests = np.empty((len(messages), DIGEST_BYTES), dtype=np.uint8)
-        for count in np.unique(steps).tolist():
+        for count in np.flatnonzero(np.bincount(steps)).tolist():
             places, width = np.flatnonzero(steps == count), count * _ROW_STEP_BYTES
-            rows = np.array([messages[place] for place in places.tolist()], dtype=f"S{width}").tobytes()
+            alike = messages if len(places) == len(messages) else [messages[place] for place in places.tolist()]
+            rows = np.array(alike, dtype=f"S{width}").tobytes()
             made = self._backend.hash_rows(_DIGEST_LABEL, rows, width, DIGEST_BYTES)
             digests[places] = np.frombuffer(made, dtype=np.uint8).reshape(-1, DIGEST_BYTES)
         return digests.tobytes()

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from node.ascending import distinct
 from node.errors import NotFound
 from node.rounds.conversation import Conversation
 from node.rounds.preparing import LINK_BYTES, key_ids
@@ -103,7 +104,7 @@ class _Hits:
     @property
     def lead_records(self) -> _Numbers:
         """The record of each lead, ascending."""
-        return np.unique(self.records)
+        return distinct(self.records)
 
 
 def agreeing_records(conversation: Conversation) -> int:
@@ -189,8 +190,9 @@ def _by_chunk(positions: _Numbers) -> Iterator[tuple[int, _Numbers]]:
     """Ascending positions in a list, as chunk number and places in that chunk."""
     if not len(positions):
         return iter(())  # `split` makes one part of nothing
-    numbers, begins = np.unique(positions // CHUNK_ROWS, return_index=True)
-    return zip(numbers.tolist(), np.split(positions % CHUNK_ROWS, begins[1:]), strict=True)
+    numbers = positions // CHUNK_ROWS
+    begins = np.flatnonzero(np.diff(numbers)) + 1
+    return zip(distinct(numbers).tolist(), np.split(positions % CHUNK_ROWS, begins), strict=True)
 
 
 def _is_at(ascending: _Numbers, places: _Numbers, wanted: _Numbers) -> NDArray[np.bool_]:

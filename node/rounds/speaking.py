@@ -98,7 +98,7 @@ class Speaking:
         voice, laying = self.opened.voice(found), self.tripwires.laying(found)
         conversation, counts = self.workshop.prepare(
             found,
-            self.negotiation.records(found),
+            self.negotiation.stretches(found),
             taking,
             voice,
             going_on=lambda: progress(walked),

@@ -41,6 +41,7 @@ __all__ = [
     "identifier_front",
     "identifier_message",
     "with_value",
+    "with_values",
 ]
 
 PADDING = (1 << 64) - 1
@@ -74,8 +75,14 @@ def identifier_front(scope: bytes, kind: str, normaliser: str) -> bytes:
 
 def with_value(front: bytes, value: str) -> bytes:
     """The message of one identifier of that kind."""
-    data = value.encode()
-    return front + len(data).to_bytes(LENGTH_BYTES, "big") + data
+    return with_values(front, [value])[0]
+
+
+def with_values(front: bytes, values: Sequence[str]) -> list[bytes]:
+    """The messages of identifiers of that kind."""
+    encoded = list(map(str.encode, values))
+    heads = {length: front + length.to_bytes(LENGTH_BYTES, "big") for length in set(map(len, encoded))}
+    return [heads[len(data)] + data for data in encoded]
 
 
 def commitment(opening: Open, root: bytes) -> bytes:

@@ -1,16 +1,23 @@
 """Which records a list is made of, and which of them an agreement has no room for."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
+from node.agreement.manifest import Manifest
+from node.datasets.alike import Alike
+from node.datasets.exclusions import Excluded
 from node.datasets.records import Consent, PreparedRecord
+from node.policy.exposure import Sketch
+from node.rounds.own_list import OwnList
 from node.rounds.participation import Asked
 from node.rounds.preparing import LINK_BYTES, Taking, records_without_room
 from psi.backend import choose
 from psi.errors import PsiError
-from psi.spool import MemorySpool
+from psi.spool import MemorySpool, chunks
 from tests.support.agreements import NGO, agreement
 
 PHONES = agreement("J1", match=[{"kind": "phone", "per_record": 1}])
@@ -40,3 +47,53 @@ def test_what_never_takes_part_may_hold_what_it_likes(out: PreparedRecord) -> No
     """Otherwise the signature would be given and the list could not be made."""
     assert taken(ROOMY, out) == 1
     assert records_without_room([ROOMY, out], PHONES.rules(), ASKED) == {}
+
+
+SEVERAL = [{"kind": "phone", "per_record": 1}, {"kind": "email", "per_record": 1}]
+PERSON = {"kind": "person", "fields": ["given_name", "family_name", "birth_date"], "at_least": 3}
+
+
+def block(first: int, count: int, **changes: Any) -> Alike:
+    """Telephone numbers, every fifth of which comes again, and addresses."""
+    numbers = range(first, first + count)
+    values = {"email": [f"n{n}@example.org" for n in numbers], "phone": [f"+4930901{n % 80 * 5:05}" for n in numbers]}
+    said = {"references": [f"S-{n}" for n in numbers], "values": values, "consent": YES, "child": False}
+    return Alike(**{**said, **changes})
+
+
+def whole(agreed: Manifest, records: Iterable[PreparedRecord | Alike], excluded: Excluded) -> Any:
+    """All that comes of a list: messages, links, counts, and what this node sees of its own list."""
+    links = MemorySpool(LINK_BYTES)
+    day = date(2026, 3, 1)
+    own = OwnList(Asked.of(agreed, NGO.member_id, day, excluded), Sketch(bytes(32)))
+    walk = Taking(agreed, me=NGO.member_id, today=day, links=links, backend=choose(), excluded=excluded, seen=own.take)
+    messages = [message for batch in walk.batches(records) for message in batch]
+    series = own._series.findings()
+    return messages, b"".join(chunks(links)), walk.counts, series, own.sketch.digests().tolist(), own.sketch.records
+
+
+@pytest.mark.parametrize("near", [False, True])
+@pytest.mark.parametrize("match", [SEVERAL[:1], SEVERAL, [*SEVERAL[:1], PERSON], [PERSON]])
+@pytest.mark.parametrize("gone", [Excluded(), Excluded(frozenset({"S-3"}), frozenset({"S-1000", "S-1999"}))])
+def test_columns_give_what_their_records_give(match: list[dict[str, Any]], near: bool, gone: Excluded) -> None:
+    if near and match == [PERSON]:
+        match = SEVERAL
+    agreed = agreement("J2", match=match, near_matches=near, members={NGO.member_id: {"records": 10_000}})
+    blocks = [
+        block(0, 1000),
+        block(1000, 300, consent=replace(YES, kinds=frozenset({"email"}))),
+        ROOMY,
+        block(1300, 10, child=True),
+        block(1310, 10, consent=replace(YES, given=False)),
+        block(1320, 700, values={"iban": ["DE02120300000000202051"] * 700}),
+        block(2020, 5),
+    ]
+    apart = [record for found in blocks for record in ([found] if isinstance(found, PreparedRecord) else found)]
+    assert whole(agreed, blocks, gone) == whole(agreed, apart, gone)
+
+
+def test_the_check_before_signing_walks_columns_too() -> None:
+    seen: list[PreparedRecord | Alike] = []
+    blocks = [block(0, 10), CROWDED, block(10, 5, child=True)]
+    assert records_without_room(blocks, PHONES.rules(), ASKED, seen.append) == {"phone": 1}
+    assert seen == [blocks[0], CROWDED]
