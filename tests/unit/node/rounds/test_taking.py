@@ -13,7 +13,7 @@ from node.datasets.exclusions import Excluded
 from node.datasets.records import Consent, PreparedRecord
 from node.policy.exposure import Sketch
 from node.rounds.own_list import OwnList
-from node.rounds.participation import Asked
+from node.rounds.participation import Asked, TakingPart
 from node.rounds.preparing import LINK_BYTES, Taking, records_without_room
 from psi.backend import choose
 from psi.errors import PsiError
@@ -72,6 +72,7 @@ def whole(agreed: Manifest, records: Iterable[PreparedRecord | Alike], excluded:
     return messages, b"".join(chunks(links)), walk.counts, series, own.sketch.digests().tolist(), own.sketch.records
 
 
+@pytest.mark.tm("TM-192")
 @pytest.mark.parametrize("near", [False, True])
 @pytest.mark.parametrize("match", [SEVERAL[:1], SEVERAL, [*SEVERAL[:1], PERSON], [PERSON]])
 @pytest.mark.parametrize("gone", [Excluded(), Excluded(frozenset({"S-3"}), frozenset({"S-1000", "S-1999"}))])
@@ -90,6 +91,13 @@ def test_columns_give_what_their_records_give(match: list[dict[str, Any]], near:
     ]
     apart = [record for found in blocks for record in ([found] if isinstance(found, PreparedRecord) else found)]
     assert whole(agreed, blocks, gone) == whole(agreed, apart, gone)
+
+
+def test_twin_columns_that_ask_nobody_give_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Excluded(frozenset({"S-3"}))
+    blocks, apart = [block(0, 10)], list(block(0, 10))
+    monkeypatch.setattr(TakingPart, "_places", lambda _self, found: range(len(found)))
+    assert whole(PHONES, blocks, gone) != whole(PHONES, apart, gone)
 
 
 def test_the_check_before_signing_walks_columns_too() -> None:
