@@ -89,6 +89,12 @@ class Asked:
             self._consent, self._reason = consent, self._asked(consent)
         return self._reason
 
+    def of_all(self, child: bool, consent: Consent) -> Why | None:
+        """Why no record with this mark and this consent takes part; None if those do that nobody here kept out."""
+        if child is not self.children:
+            return Why.CHILD if child else Why.NOT_A_CHILD
+        return self.of_consent(consent)
+
     def covers(self, consent: Consent, kind: str) -> bool:
         """Do values of one kind of a record with this consent take part?"""
         return consent.covers(kind, self.receiver, self.today, self.purpose)
@@ -113,9 +119,7 @@ def participation(record: PreparedRecord, asked: Asked) -> Why | None:
             return Why.WITHDRAWN
         if record.reference in asked.excluded.withheld:
             return Why.WITHHELD
-    if record.child is not asked.children:
-        return Why.CHILD if record.child else Why.NOT_A_CHILD
-    return asked.of_consent(record.consent)
+    return asked.of_all(record.child, record.consent)
 
 
 class TakingPart:
@@ -142,7 +146,7 @@ class TakingPart:
     def _places(self, found: Alike) -> Sequence[int]:
         """Of those for each of which `participation` would give no reason."""
         asked = self._asked
-        if found.child is not asked.children or asked.of_consent(found.consent) is not None:
+        if asked.of_all(found.child, found.consent) is not None:
             return ()
         if asked.some_excluded:
             return [at for at, reference in enumerate(found.references) if reference not in asked.excluded]
