@@ -113,6 +113,7 @@ def test_what_was_remembered_of_a_workbook_does_not_hinder_a_csv_file(state: Pat
     assert "has no sheets" in said.stderr
 
 
+@pytest.mark.ci
 def test_rows_in_urgent_danger_are_not_lost_without_a_word(state: Path, tmp_path: Path) -> None:
     source, copy = table(tmp_path, *ROWS), tmp_path / "marked.xlsx"
     words = ("dataset", "add", source, "--name", "danger", *TERMS, *MAP, "--marked-copy", copy, "--second")
@@ -243,6 +244,7 @@ def locked(folder: Path) -> Path:
     return folder / "locked.xlsx"
 
 
+@pytest.mark.ci
 def test_a_locked_workbook_opens_with_a_private_file(state: Path, tmp_path: Path) -> None:
     path, secret = locked(tmp_path), tmp_path / "secret"
     words = ("dataset", "preview", path, *TERMS[:4], *MAP)

@@ -143,6 +143,7 @@ def test_a_second_node_on_the_same_folder(running: Path) -> None:
     assert_told(blindmatch("node", "run", state=running), Exit.BUSY, "Another blindmatch node")
 
 
+@pytest.mark.ci
 def test_a_folder_that_somebody_holds_for_long(made: Path) -> None:
     """A node that takes long to start, for example: it is no second node that the person should look for."""
     with StateDir(made).lock():

@@ -66,6 +66,7 @@ def test_both_cores_judge_and_compute_alike(tmp_path: Path) -> None:
     assert inputs(report) >= INPUTS
 
 
+@pytest.mark.ci
 def test_a_core_that_accepts_too_much_is_found(tmp_path: Path) -> None:
     """The sabotaged twin, without the seeds that would show it at once."""
     code, report = fuzz(FUZZED.but(sabotage=ACCEPTS_NEGATIVE), tmp_path, f"-runs={INPUTS}", bad_ones=False)

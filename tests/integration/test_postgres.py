@@ -194,6 +194,7 @@ def test_a_database_takes_one_node_and_a_half_made_one_leaves_nothing(
         assert parts.audit.verify().ok
 
 
+@pytest.mark.ci
 @pytest.mark.tm("TM-128")
 def test_a_copy_of_the_folder_is_no_second_node(pair: tuple[Killable, Served]) -> None:
     shelter, police = pair

@@ -52,7 +52,7 @@ def stopped_in_time(node: Killable, number: int = signal.SIGTERM) -> None:
 
 
 @pytest.mark.tm("TM-50")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.ci)])
 def test_a_round_outlives_the_stop_of_both_nodes(pair: tuple[Killable, Killable], number: int) -> None:
     shelter, police = pair
     round_id = agree(shelter, shelter, police)

@@ -107,6 +107,7 @@ def test_random_pairs_in_millions() -> None:
     assert sum(agree(f"soak {start}", CHUNK) for start in range(0, SOAK_PAIRS, CHUNK)) == SOAK_PAIRS
 
 
+@pytest.mark.ci
 def test_a_single_wrong_bit_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sabotaged twin: one bit of one row of one answer."""
     multiply_each = Driver.multiply_each
