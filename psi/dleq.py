@@ -140,8 +140,8 @@ def batch_coefficients(backend: Backend, seed: bytes, count: int) -> bytes:
     """The coefficients as scalars: count x 32 bytes, of which the upper 16 are zero."""
     indices = np.arange(count, dtype=">u4").tobytes()
     short = backend.hash_rows(length_prefixed(_COEFFICIENT_DOMAIN) + seed, indices, 4, COEFFICIENT_BYTES)
-    scalars = np.zeros((count, SCALAR_BYTES), dtype=np.uint8)
-    scalars[:, :COEFFICIENT_BYTES] = np.frombuffer(short, dtype=np.uint8).reshape(count, COEFFICIENT_BYTES)
+    scalars = np.zeros((count, SCALAR_BYTES // COEFFICIENT_BYTES), dtype=f"V{COEFFICIENT_BYTES}")
+    scalars[:, 0] = np.frombuffer(short, dtype=scalars.dtype)
     return scalars.tobytes()
 
 

@@ -166,7 +166,7 @@ def release_rows(conversation: Conversation, chosen: set[int] | None) -> bytes:
             "A lead that was named for release is not among the leads of this round.",
             advice="`blindmatch round results` shows them. Nothing was released.",
         )
-    return np.unique(hits.positions[hits.identifiers[links]]).astype(">u8").tobytes()
+    return distinct(np.sort(hits.positions[hits.identifiers[links]])).astype(">u8").tobytes()
 
 
 def _agreeing(conversation: Conversation) -> tuple[_Numbers, _Numbers]:

@@ -33,7 +33,7 @@ int runs_avx512ifma(uint32_t leaf1_ecx, uint32_t leaf7_ebx, uint64_t xcr0)
     return (leaf1_ecx & OSXSAVE) && (leaf7_ebx & NEEDED) == NEEDED && (xcr0 & SAVED) == SAVED;
 }
 
-static int avx512ifma_runs_here(void)
+static int look_for_avx512ifma(void)
 {
     uint32_t eax, ebx, ecx, edx, leaf1_ecx, low, high;
     if (!__get_cpuid(1, &eax, &ebx, &leaf1_ecx, &edx) || !(leaf1_ecx & OSXSAVE)) {
@@ -44,6 +44,19 @@ static int avx512ifma_runs_here(void)
     }
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return runs_avx512ifma(leaf1_ecx, ebx, (uint64_t)high << 32 | low);
+}
+
+/* Looks once: in a virtual machine CPUID is a trap, and asking in each call took as long as decoding seventy elements.
+ * Threads that come at the same time find the same. */
+static int avx512ifma_runs_here(void)
+{
+    static int answer; /* 1 or -1; 0: not looked yet */
+    int known = __atomic_load_n(&answer, __ATOMIC_RELAXED);
+    if (known == 0) {
+        known = look_for_avx512ifma() ? 1 : -1;
+        __atomic_store_n(&answer, known, __ATOMIC_RELAXED);
+    }
+    return known > 0;
 }
 #endif
 

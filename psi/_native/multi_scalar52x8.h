@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define MSM_POINTS 4096  /* most points in one pass; longer lists take several */
+#define MSM_STRIDE (MSM_POINTS + 32) /* windows that lie a power of two apart fall into the same lines of a cache */
 #define MSM_FEW 16       /* up to here a lane for each is faster */
 #define MSM_BITS 253     /* of a scalar */
 #define MSM_WINDOWS 64   /* of four bits */
@@ -24,8 +25,8 @@
 
 typedef struct {
     uint64_t row[MSM_POINTS + 1][ROW_WORDS]; /* the last one is the neutral element */
-    uint16_t digit[MSM_WINDOWS][MSM_POINTS]; /* magnitude, and MINUS */
-    uint16_t list[MSM_WINDOWS][MSM_POINTS];  /* point numbers by bucket */
+    uint16_t digit[MSM_WINDOWS][MSM_STRIDE]; /* magnitude, and MINUS */
+    uint16_t list[MSM_WINDOWS][MSM_STRIDE];  /* point numbers by bucket */
     uint32_t start[MSM_WINDOWS][MSM_BUCKETS + 2];
     uint16_t order[MSM_WINDOWS * MSM_BUCKETS]; /* window * MSM_BUCKETS + bucket - 1, the largest first */
     uint16_t place[MSM_WINDOWS * MSM_BUCKETS]; /* where a bucket stands in `order` */
@@ -132,7 +133,14 @@ static ptrdiff_t add_few_var(extended *total, const uint8_t *scalars, const uint
 
 /* ---- Many points ---------------------------------------------------------------------------------------------------*/
 
-/* Eight rows of eight words become eight registers of one word each, and the other way round. */
+/* Eight words from two places. */
+INLINE vec two_halves(const uint64_t low[4], const uint64_t high[4])
+{
+    return _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)low)),
+                              _mm256_loadu_si256((const __m256i *)high), 1);
+}
+
+/* Eight registers of one word each become eight rows of eight words, and the other way round. */
 static void transpose(vec r[8])
 {
     vec t[8], u[8];
@@ -149,6 +157,19 @@ static void transpose(vec r[8])
     for (int i = 0; i < 4; i++) {
         r[i] = _mm512_shuffle_i64x2(u[i], u[4 + i], 0x88);
         r[4 + i] = _mm512_shuffle_i64x2(u[i], u[4 + i], 0xdd);
+    }
+}
+
+/* Words at..at+3 of eight rows, a register each: half of what `transpose` has to do is done by the loads. */
+INLINE void read_columns(vec columns[4], const uint64_t *const row[LANES], int at)
+{
+    vec a = two_halves(row[0] + at, row[2] + at), b = two_halves(row[1] + at, row[3] + at);
+    vec c = two_halves(row[4] + at, row[6] + at), d = two_halves(row[5] + at, row[7] + at);
+    vec low[2] = {_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b)};
+    vec high[2] = {_mm512_unpacklo_epi64(c, d), _mm512_unpackhi_epi64(c, d)};
+    for (int i = 0; i < 2; i++) {
+        columns[i] = _mm512_shuffle_i64x2(low[i], high[i], 0x88);
+        columns[2 + i] = _mm512_shuffle_i64x2(low[i], high[i], 0xdd);
     }
 }
 
@@ -286,16 +307,16 @@ static extended filled_var(const msm_space *m, const uint16_t buckets[LANES], si
     fe t = start.T;
     for (size_t i = 0; i < size[0]; i++) {
         vec words[ROW_WORDS];
+        const uint64_t *row[LANES];
         unsigned minus = 0;
         for (int lane = 0; lane < LANES; lane++) {
             unsigned entry = i < size[lane] ? list[lane][i] : (unsigned)n;
-            const uint64_t *row = m->row[entry & ~(unsigned)MINUS];
+            row[lane] = m->row[entry & ~(unsigned)MINUS];
             minus |= (entry / MINUS) << lane;
-            words[lane] = _mm512_loadu_si512(row);
-            words[8 + lane] = _mm512_loadu_si512(row + 8);
         }
-        transpose(words);
-        transpose(words + 8);
+        for (int at = 0; at < ROW_WORDS; at += 4) {
+            read_columns(words + at, row, at);
+        }
         fe plus_x, minus_x;
         cached q;
         for (int j = 0; j < 5; j++) {

@@ -1,8 +1,9 @@
-/* SHA-512 of eight messages at a time, one in each 64-bit lane of an AVX-512 register.
+/* SHA-512 of sixteen messages at a time, eight in the 64-bit lanes of one AVX-512 register and eight in another's.
  *
  * A rotation is one instruction (vprorq), and so is any function of three words (vpternlogq): the two "sigma" sums, Ch
- * and Maj. State (8) and schedule (16) fit the 32 registers. Lanes of different length run together until the longest
- * ends; a lane that has ended keeps its state. Needs AVX-512 F and BW (dispatch.c).
+ * and Maj. A round waits for the one before, so two groups of eight take turns: a quarter less time than one by one
+ * (Zen 5). Lanes of different length run together until the longest ends; a lane that has ended keeps its state. Needs
+ * AVX-512 F and BW (dispatch.c).
  */
 
 #include "sha512.h"
@@ -21,6 +22,8 @@
 #endif
 
 #define LANES 8
+#define GROUPS 2
+#define ROWS (GROUPS * LANES)
 #define INLINE static inline __attribute__((always_inline))
 
 typedef __m512i vec;
@@ -59,37 +62,46 @@ INLINE void transpose(vec m[LANES])
 }
 
 /* As `compress` in sha512.c; only the lanes of `active` change. */
-static void compress(vec state[8], __mmask8 active, const uint8_t blocks[LANES][BLOCK_BYTES])
+static void compress(vec state[GROUPS][8], const __mmask8 active[GROUPS], const uint8_t blocks[ROWS][BLOCK_BYTES])
 {
-    vec w[16], s[8];
-    for (int half = 0; half < 2; half++) {
-        for (int lane = 0; lane < LANES; lane++) {
-            w[8 * half + lane] = big_endian(_mm512_loadu_si512(blocks[lane] + 64 * half));
+    vec w[16][GROUPS], s[8][GROUPS];
+    for (int group = 0; group < GROUPS; group++) {
+        vec words[16];
+        for (int half = 0; half < 2; half++) {
+            for (int lane = 0; lane < LANES; lane++) {
+                words[8 * half + lane] = big_endian(_mm512_loadu_si512(blocks[LANES * group + lane] + 64 * half));
+            }
+            transpose(words + 8 * half);
         }
-        transpose(w + 8 * half);
-    }
-    for (int i = 0; i < 8; i++) {
-        s[i] = state[i];
+        for (int i = 0; i < 16; i++) {
+            w[i][group] = words[i];
+        }
+        for (int i = 0; i < 8; i++) {
+            s[i][group] = state[group][i];
+        }
     }
 
-#define ROUND(t, a, b, c, d, e, f, g, h)                                                                 \
-    do {                                                                                                 \
-        vec input = ADD(w[t], _mm512_set1_epi64((int64_t)constants[t]));                                 \
-        vec sigma = XOR3(ROTATED(e, 14), ROTATED(e, 18), ROTATED(e, 41));                                \
-        h = ADD(ADD(h, input), ADD(sigma, CHOICE(e, f, g)));                                             \
-        d = ADD(d, h);                                                                                   \
-        h = ADD(h, ADD(XOR3(ROTATED(a, 28), ROTATED(a, 34), ROTATED(a, 39)), MAJORITY(a, b, c)));        \
-    } while (0)
+#define EACH_GROUP _Pragma("GCC unroll 2") for (int n = 0; n < GROUPS; n++)
+#define ROUND(t, a, b, c, d, e, f, g, h)                                                                             \
+    EACH_GROUP                                                                                                       \
+    {                                                                                                                \
+        vec input = ADD(w[t][n], _mm512_set1_epi64((int64_t)constants[t]));                                          \
+        vec sigma = XOR3(ROTATED(e[n], 14), ROTATED(e[n], 18), ROTATED(e[n], 41));                                   \
+        h[n] = ADD(ADD(h[n], input), ADD(sigma, CHOICE(e[n], f[n], g[n])));                                          \
+        d[n] = ADD(d[n], h[n]);                                                                                      \
+        sigma = XOR3(ROTATED(a[n], 28), ROTATED(a[n], 34), ROTATED(a[n], 39));                                       \
+        h[n] = ADD(h[n], ADD(sigma, MAJORITY(a[n], b[n], c[n])));                                                    \
+    }
 #define EIGHT_ROUNDS(t)                                               \
     do {                                                              \
-        ROUND(t + 0, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]); \
-        ROUND(t + 1, s[7], s[0], s[1], s[2], s[3], s[4], s[5], s[6]); \
-        ROUND(t + 2, s[6], s[7], s[0], s[1], s[2], s[3], s[4], s[5]); \
-        ROUND(t + 3, s[5], s[6], s[7], s[0], s[1], s[2], s[3], s[4]); \
-        ROUND(t + 4, s[4], s[5], s[6], s[7], s[0], s[1], s[2], s[3]); \
-        ROUND(t + 5, s[3], s[4], s[5], s[6], s[7], s[0], s[1], s[2]); \
-        ROUND(t + 6, s[2], s[3], s[4], s[5], s[6], s[7], s[0], s[1]); \
-        ROUND(t + 7, s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[0]); \
+        ROUND(t + 0, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7])  \
+        ROUND(t + 1, s[7], s[0], s[1], s[2], s[3], s[4], s[5], s[6])  \
+        ROUND(t + 2, s[6], s[7], s[0], s[1], s[2], s[3], s[4], s[5])  \
+        ROUND(t + 3, s[5], s[6], s[7], s[0], s[1], s[2], s[3], s[4])  \
+        ROUND(t + 4, s[4], s[5], s[6], s[7], s[0], s[1], s[2], s[3])  \
+        ROUND(t + 5, s[3], s[4], s[5], s[6], s[7], s[0], s[1], s[2])  \
+        ROUND(t + 6, s[2], s[3], s[4], s[5], s[6], s[7], s[0], s[1])  \
+        ROUND(t + 7, s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[0])  \
     } while (0)
 
     for (const uint64_t *constants = SHA512_CONSTANTS;; constants += 16) {
@@ -100,44 +112,50 @@ static void compress(vec state[8], __mmask8 active, const uint8_t blocks[LANES][
         }
 #pragma GCC unroll 16
         for (int i = 0; i < 16; i++) {
-            vec late = w[(i + 14) % 16], early = w[(i + 1) % 16];
-            vec one = XOR3(ROTATED(late, 19), ROTATED(late, 61), _mm512_srli_epi64(late, 6));
-            vec other = XOR3(ROTATED(early, 1), ROTATED(early, 8), _mm512_srli_epi64(early, 7));
-            w[i] = ADD(ADD(w[i], w[(i + 9) % 16]), ADD(one, other));
+            EACH_GROUP {
+                vec late = w[(i + 14) % 16][n], early = w[(i + 1) % 16][n];
+                vec one = XOR3(ROTATED(late, 19), ROTATED(late, 61), _mm512_srli_epi64(late, 6));
+                vec other = XOR3(ROTATED(early, 1), ROTATED(early, 8), _mm512_srli_epi64(early, 7));
+                w[i][n] = ADD(ADD(w[i][n], w[(i + 9) % 16][n]), ADD(one, other));
+            }
         }
     }
     for (int i = 0; i < 8; i++) {
-        state[i] = _mm512_mask_add_epi64(state[i], active, state[i], s[i]);
+        EACH_GROUP {
+            state[n][i] = _mm512_mask_add_epi64(state[n][i], active[n], state[n][i], s[i][n]);
+        }
     }
 }
 
-/* Up to eight messages; the lanes behind the last one stay unused. */
-static void up_to_eight(uint8_t *digests, const sha512_frame *frame, const span *middles, size_t n)
+/* Up to ROWS messages; the lanes behind the last one stay unused. */
+static void some_at_once(uint8_t *digests, const sha512_frame *frame, const span *middles, size_t n)
 {
-    uint8_t blocks[LANES][BLOCK_BYTES] __attribute__((aligned(64)));
-    vec state[8];
-    size_t counts[LANES] = {0}, longest = 0;
+    uint8_t blocks[ROWS][BLOCK_BYTES] __attribute__((aligned(64)));
+    vec state[GROUPS][8];
+    size_t counts[ROWS] = {0}, longest = 0;
     memset(blocks, 0, sizeof blocks);
-    for (size_t lane = 0; lane < n; lane++) {
-        counts[lane] = sha512_blocks(frame, middles[lane].size);
-        longest = counts[lane] > longest ? counts[lane] : longest;
+    for (size_t row = 0; row < n; row++) {
+        counts[row] = sha512_blocks(frame, middles[row].size);
+        longest = counts[row] > longest ? counts[row] : longest;
     }
-    for (int i = 0; i < 8; i++) {
-        state[i] = _mm512_set1_epi64((int64_t)frame->state[i]);
+    for (int i = 0; i < GROUPS * 8; i++) {
+        state[i / 8][i % 8] = _mm512_set1_epi64((int64_t)frame->state[i % 8]);
     }
     for (size_t index = 0; index < longest; index++) {
-        unsigned active = 0;
-        for (size_t lane = 0; lane < n; lane++) {
-            if (index < counts[lane]) {
-                active |= 1u << lane;
-                sha512_block(blocks[lane], frame, middles[lane], index);
+        __mmask8 active[GROUPS] = {0};
+        for (size_t row = 0; row < n; row++) {
+            if (index < counts[row]) {
+                active[row / LANES] |= (__mmask8)(1u << row % LANES);
+                sha512_block(blocks[row], frame, middles[row], index);
             }
         }
-        compress(state, (__mmask8)active, (const uint8_t(*)[BLOCK_BYTES])blocks);
+        compress(state, active, (const uint8_t(*)[BLOCK_BYTES])blocks);
     }
-    transpose(state);
-    for (size_t lane = 0; lane < n; lane++) {
-        _mm512_storeu_si512(digests + lane * DIGEST_BYTES, big_endian(state[lane]));
+    for (int group = 0; group < GROUPS; group++) {
+        transpose(state[group]);
+    }
+    for (size_t row = 0; row < n; row++) {
+        _mm512_storeu_si512(digests + row * DIGEST_BYTES, big_endian(state[row / LANES][row % LANES]));
     }
     wipe(blocks, sizeof blocks);
     wipe(state, sizeof state);
@@ -145,8 +163,8 @@ static void up_to_eight(uint8_t *digests, const sha512_frame *frame, const span 
 
 void sha512_many_avx512(uint8_t *digests, const sha512_frame *frame, const span *middles, size_t n)
 {
-    for (size_t i = 0; i < n; i += LANES) {
-        up_to_eight(digests + i * DIGEST_BYTES, frame, middles + i, n - i < LANES ? n - i : LANES);
+    for (size_t i = 0; i < n; i += ROWS) {
+        some_at_once(digests + i * DIGEST_BYTES, frame, middles + i, n - i < ROWS ? n - i : ROWS);
     }
 }
 

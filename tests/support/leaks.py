@@ -33,7 +33,7 @@ _BRANCH = """        if (%s & 1) {
         }
 """
 _CHOICE = "        s[i] = chosen(square[i], s[i], s_prime);\n"
-_SUM = "        state[i] = _mm512_mask_add_epi64(state[i], active, state[i], s[i]);\n"
+_SUM = "            state[n][i] = _mm512_mask_add_epi64(state[n][i], active[n], state[n][i], s[i][n]);\n"
 
 LEAKS_IN_LANES = (
     Sabotage("avx512ifma.c", "(const fe *)&table[j] +", "(const fe *)&table[j & which->entry[j][0]] +"),
@@ -41,7 +41,7 @@ LEAKS_IN_LANES = (
 )
 """In the IFMA core: a digit says where the table is read, and the map branches on what an identifier was hashed to."""
 
-LEAKS_IN_HASHING = (Sabotage("sha512_avx512.c", _SUM, _SUM + _BRANCH % "state[i][0]"),)
+LEAKS_IN_HASHING = (Sabotage("sha512_avx512.c", _SUM, _SUM + _BRANCH % "state[n][i][0]"),)
 """A branch on a bit of one lane's state."""
 
 NO_WIPE = (Sabotage("impl.h", "    __builtin_memset(memory, 0, size);\n", "    (void)size;\n"),)

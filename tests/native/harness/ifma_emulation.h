@@ -15,6 +15,7 @@
 #include <string.h>
 
 typedef int64_t __m512i __attribute__((vector_size(64), aligned(64)));
+typedef int64_t __m256i __attribute__((vector_size(32), aligned(32)));
 typedef uint64_t emulated_unsigned __attribute__((vector_size(64), aligned(64)));
 typedef uint8_t __mmask8;
 
@@ -153,6 +154,21 @@ EMULATED __m512i _mm512_shuffle_i64x2(__m512i a, __m512i b, int places)
         r[i] = i < 4 ? a[2 * pair + i % 2] : b[2 * pair + i % 2];
     }
     return r;
+}
+
+EMULATED __m256i _mm256_loadu_si256(const void *from)
+{
+    __m256i r;
+    memcpy(&r, from, sizeof r);
+    return r;
+}
+EMULATED __m512i _mm512_castsi256_si512(__m256i a) { return (__m512i){a[0], a[1], a[2], a[3], 0, 0, 0, 0}; }
+EMULATED __m512i _mm512_inserti64x4(__m512i a, __m256i b, int half)
+{
+    for (int i = 0; i < 4; i++) {
+        a[4 * half + i] = b[i];
+    }
+    return a;
 }
 
 #undef EMULATED_U

@@ -105,5 +105,10 @@ int main(void)
     SHOW("shuffle ee", mix(_mm512_shuffle_i64x2(a, b, 0xee)));
     SHOW("shuffle 88", mix(_mm512_shuffle_i64x2(a, b, 0x88)));
     SHOW("shuffle dd", mix(_mm512_shuffle_i64x2(a, b, 0xdd)));
+    SHOW("inserti64x4", {
+        int64_t words[5] = {n, 1, 2, 3, 4};
+        __m512i low = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)words));
+        mix(_mm512_inserti64x4(low, _mm256_loadu_si256((const __m256i *)(words + 1)), 1));
+    });
     return 0;
 }
