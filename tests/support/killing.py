@@ -26,7 +26,7 @@ __all__ = ["ONLY_THE_SHELTER", "SIDES", "Case", "Outcome", "play_all", "points_o
 SIDES = ("shelter", "police")
 ENDS = {"finished", "failed", "cancelled"}
 CASE_SECONDS = 60.0
-DEADLINE_SECONDS = 8.0
+DEADLINE_SECONDS = 25.0
 """Of a round that is to fail: long enough to be agreed on a busy machine, however it travels."""
 ONLY_THE_SHELTER = {"round.deciding", "round.after-release"}
 """Only the first learner lets a person decide."""
