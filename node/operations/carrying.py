@@ -255,7 +255,8 @@ def _make_room(parts: Parts, round_id: str, before: tuple[object, ...]) -> bool:
     until = time.monotonic() + STALL_SECONDS
     while _mark(parts, round_id) == before:
         if not _works(parts, round_id) or (time.monotonic() > until and not _prepares(parts, round_id)):
-            return False
+            # It may have come to its end while it was looked at: a proposal that is read makes a round in one step.
+            return _mark(parts, round_id) != before
         time.sleep(POLL_SECONDS)
     return True
 

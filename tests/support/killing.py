@@ -76,12 +76,12 @@ def play(case: Case, shelter: Killable, police: Killable) -> Outcome:
     if case.fails:
         settings["deadline"] = timestamp(datetime.now(UTC) + timedelta(seconds=DEADLINE_SECONDS))
     round_id = agree(shelter, shelter, police, **settings)
-    if case.fails:
+    for side, name, count in case.kills:
+        nodes[side].arm("kill", name, count)
+    if case.fails:  # at its deadline, by whatever step comes next
         limit = datetime.fromisoformat(settings["deadline"])
         while datetime.now(UTC) <= limit + timedelta(seconds=1):
             time.sleep(0.05)
-    for side, name, count in case.kills:
-        nodes[side].arm("kill", name, count)
     calm(lambda: shelter.ask("round.start", round=round_id, by="carl"))
     died: dict[str, int] = {}
     limit_at = time.monotonic() + CASE_SECONDS
