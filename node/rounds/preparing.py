@@ -173,10 +173,12 @@ class Taking:
         return [messages[place] for place in fresh], fresh
 
     def _sample(self, met: "_Met") -> None:
-        """Keep a few values of this batch, and of those that were kept before every second one where they are many."""
-        for at in range(0, len(met.messages), max(1, len(met.messages) // _SAMPLE_OF_A_BATCH)):
-            key = self._sampled.get(met.keys[at])
-            if key is not None:
+        """Keep a few values of each kind of this batch, and of those that were kept before every second one where they
+        are many."""
+        keys = np.array(met.keys, dtype=np.intp)
+        for number, key in self._sampled.items():
+            places = np.flatnonzero(keys == number)
+            for at in places[:: max(1, len(places) // _SAMPLE_OF_A_BATCH)].tolist():
                 kept = self.samples.setdefault(key, [])
                 kept.append(met.messages[at][len(self._keys[key][1]) + LENGTH_BYTES :].decode())
                 if len(kept) > 2 * SAMPLE_VALUES:

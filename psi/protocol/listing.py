@@ -75,7 +75,8 @@ def identifier_front(scope: bytes, kind: str, normaliser: str) -> bytes:
 
 def with_value(front: bytes, value: str) -> bytes:
     """The message of one identifier of that kind."""
-    return with_values(front, [value])[0]
+    data = value.encode()
+    return front + len(data).to_bytes(LENGTH_BYTES, "big") + data
 
 
 def with_values(front: bytes, values: Sequence[str]) -> list[bytes]:

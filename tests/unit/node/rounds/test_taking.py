@@ -105,3 +105,12 @@ def test_the_check_before_signing_walks_columns_too() -> None:
     blocks = [block(0, 10), CROWDED, block(10, 5, child=True)]
     assert records_without_room(blocks, PHONES.rules(), ASKED, seen.append) == {"phone": 1}
     assert seen == [blocks[0], CROWDED]
+
+
+def test_of_every_kind_of_a_long_list_some_values_are_kept_for_decoys() -> None:
+    agreed = agreement("J2", match=SEVERAL, members={NGO.member_id: {"records": 10_000}})
+    links = MemorySpool(LINK_BYTES)
+    walk = Taking(agreed, me=NGO.member_id, today=date(2026, 3, 1), links=links, backend=choose())
+    for _ in walk.batches(block(first, 1024) for first in range(0, 8192, 1024)):
+        pass
+    assert set(walk.samples) == {"phone", "email"}
