@@ -21,7 +21,7 @@ from node.datasets.records import Consent, PreparedRecord
 __all__ = ["Alike", "read_records"]
 
 _HOLE = "\ue000"
-"""Stands where values go while the expression is made: for private use, so it is in no value and needs no escape."""
+"""Stands where values go while the expression is made: it is in no consent and no kind, and needs no escape."""
 
 _VALUE = r'([^"\\\n]+)'
 
@@ -52,7 +52,7 @@ class Alike:
             yield PreparedRecord(reference, values, None, self.consent, self.child)
 
     def only(self, places: Sequence[int]) -> Self:
-        """Those at these places, in that order."""
+        """Those at these places, which are ascending."""
         if len(places) == len(self):
             return self
         values = {kind: [column[at] for at in places] for kind, column in self.values.items()}
@@ -75,6 +75,8 @@ def _alike(lines: Sequence[bytes]) -> Alike | None:
     holes: dict[str, tuple[str, ...]] = dict.fromkeys(kinds, (_HOLE,))
     shape = replace(first, reference=_HOLE, identifiers=holes).to_line().decode()
     fitting = re.compile(rf"^[^{{\n]*{_VALUE.join(map(re.escape, shape.split(_HOLE)))}$", re.MULTILINE)
+    if not all(fitting.fullmatch(lines[at].decode()) for at in (len(lines) // 2, -1)):
+        return None  # mixed, mostly: found out without a look at each
     # A line fits once or not at all, since the expression begins and ends with it.
     found = fitting.findall(b"\n".join(lines).decode())
     if len(found) != len(lines):

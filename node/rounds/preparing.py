@@ -124,17 +124,18 @@ class Taking:
             if part.consent is not consent:  # the same object for most records
                 consent = part.consent
                 rules = self._covered(consent)
-            if isinstance(part, PreparedRecord):
-                self._take(met, rules, part, numbers[0])
-            elif not any(rule.near for rule, _kind in rules):
-                self._take_columns(met, rules, part, numbers)
-            else:
-                for number, record in zip(numbers, part, strict=True):
-                    self._take(met, rules, record, number)
-            if len(met.messages) >= CHUNK_ROWS:
-                self.counts.records = walk.records
-                yield from self._give(met)
-                met = _Met()
+            pieces: Iterable[tuple[Sequence[int], PreparedRecord | Alike]] = ((numbers, part),)
+            if isinstance(part, Alike) and any(rule.near for rule, _kind in rules):  # many tokens each: one by one
+                pieces = (((number,), record) for number, record in zip(numbers, part, strict=True))
+            for here, piece in pieces:
+                if isinstance(piece, PreparedRecord):
+                    self._take(met, rules, piece, here[0])
+                else:
+                    self._take_columns(met, rules, piece, here)
+                if len(met.messages) >= CHUNK_ROWS:
+                    self.counts.records = here[-1] + 1
+                    yield from self._give(met)
+                    met = _Met()
         self.counts.records = walk.records
         yield from self._give(met)
         self._keep_links(everything=True)

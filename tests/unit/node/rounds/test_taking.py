@@ -17,7 +17,7 @@ from node.rounds.participation import Asked, TakingPart
 from node.rounds.preparing import LINK_BYTES, Taking, records_without_room
 from psi.backend import choose
 from psi.errors import PsiError
-from psi.spool import MemorySpool, chunks
+from psi.spool import CHUNK_ROWS, MemorySpool, chunks
 from tests.support.agreements import NGO, agreement
 
 PHONES = agreement("J1", match=[{"kind": "phone", "per_record": 1}])
@@ -56,7 +56,8 @@ PERSON = {"kind": "person", "fields": ["given_name", "family_name", "birth_date"
 def block(first: int, count: int, **changes: Any) -> Alike:
     """Telephone numbers, every fifth of which comes again, and addresses."""
     numbers = range(first, first + count)
-    values = {"email": [f"n{n}@example.org" for n in numbers], "phone": [f"+4930901{n % 80 * 5:05}" for n in numbers]}
+    phones = [f"+4930{9_010_000 + n - (n % 5 == 4)}" for n in numbers]
+    values = {"email": [f"n{n}@example.org" for n in numbers], "phone": phones}
     said = {"references": [f"S-{n}" for n in numbers], "values": values, "consent": YES, "child": False}
     return Alike(**{**said, **changes})
 
@@ -67,7 +68,9 @@ def whole(agreed: Manifest, records: Iterable[PreparedRecord | Alike], excluded:
     day = date(2026, 3, 1)
     own = OwnList(Asked.of(agreed, NGO.member_id, day, excluded), Sketch(bytes(32)))
     walk = Taking(agreed, me=NGO.member_id, today=day, links=links, backend=choose(), excluded=excluded, seen=own.take)
-    messages = [message for batch in walk.batches(records) for message in batch]
+    batches = list(walk.batches(records))
+    assert all(len(batch) <= CHUNK_ROWS for batch in batches)
+    messages = [message for batch in batches for message in batch]
     series = own._series.findings()
     return messages, b"".join(chunks(links)), walk.counts, series, own.sketch.digests().tolist(), own.sketch.records
 
@@ -88,6 +91,7 @@ def test_columns_give_what_their_records_give(match: list[dict[str, Any]], near:
         block(1310, 10, consent=replace(YES, given=False)),
         block(1320, 700, values={"iban": ["DE02120300000000202051"] * 700}),
         block(2020, 5),
+        *(block(first, 1024) for first in range(3000, 3000 + 5 * 1024, 1024)),
     ]
     apart = [record for found in blocks for record in ([found] if isinstance(found, PreparedRecord) else found)]
     assert whole(agreed, blocks, gone) == whole(agreed, apart, gone)
