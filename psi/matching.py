@@ -9,11 +9,15 @@ needs constant time.
          -> one run:  that is the answer
          -> several:  each in a scratch list on the disk; merged a chunk of each at a time
 
+Tags are compared in memory all at once where both lists together have at most TAGS_IN_MEMORY of them: by one sort of
+whole numbers, each made of a tag's front and of its place.
+
 Rows are compared as bytes. Sorting looks at the first 8 bytes of each, which nearly always decides, and at the rest
 where it does not. What a row carries besides its key (a number, a position) stands behind the key and is sorted along.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +25,17 @@ from numpy.typing import NDArray
 from psi.spool import CHUNK_ROWS, Spool, chunks
 from psi.transcript import TAG_BYTES
 
-__all__ = ["RUN_ROWS", "Scratch", "first_disorder", "match", "shared_row", "sorted_rows"]
+__all__ = ["RUN_ROWS", "TAGS_IN_MEMORY", "Scratch", "first_disorder", "match", "shared_row", "sorted_rows"]
 
 RUN_ROWS = 1 << 19
 """Rows that are sorted in memory at a time: 524,288. With rows of 40 bytes a sort takes 32 MiB at its peak."""
 
+TAGS_IN_MEMORY = 1 << 21
+"""Tags that are compared in memory, of both lists together: 2,097,152. They take 32 MiB, and twice that while it is
+done."""
+
 _POSITION_BYTES = 8
+_STEP = 1 << 15
 _THEIRS = 1 << 63
 """Added to a position of the other side, so that of two equal tags ours stands in front."""
 
@@ -84,16 +93,35 @@ def shared_row(one: Spool, other: Spool) -> int | None:
 
 
 def match(
-    mine: Iterable[bytes], theirs: Iterable[bytes], scratch: Scratch, *, run_rows: int = RUN_ROWS
+    mine: Iterable[bytes],
+    theirs: Iterable[bytes],
+    scratch: Scratch,
+    *,
+    run_rows: int = RUN_ROWS,
+    in_memory: int = TAGS_IN_MEMORY,
 ) -> Iterator[bytes]:
     """Pairs of positions with equal tags, as chunks of rows (own position, other position), both 8 bytes big-endian.
 
     `mine` and `theirs` give the tags in order, in parts of 16-byte rows. Within a side tags are distinct, since
     elements are. Ascending by own position.
     """
+    held = np.empty((in_memory, TAG_BYTES), dtype=np.uint8)  # takes memory where it is written to, not before
+    our_parts, their_parts = iter(mine), iter(theirs)
+    ours, our_rest = _fill(held, our_parts)
+    both, their_rest = ours, b""
+    if not our_rest:
+        more, their_rest = _fill(held[ours:], their_parts)
+        both += more
+    if not our_rest and not their_rest:
+        pairs = _equal(held[:both].view(np.uint64), ours).astype(">u8").view(np.uint8)
+        return (pairs[at : at + CHUNK_ROWS].tobytes() for at in range(0, len(pairs), CHUNK_ROWS))
 
     def placed() -> Iterator[bytes]:
-        for first, parts in ((0, mine), (_THEIRS, theirs)):
+        sides = (
+            (0, chain([held[:ours].tobytes(), our_rest], our_parts)),
+            (_THEIRS, chain([held[ours:both].tobytes(), their_rest], their_parts)),
+        )
+        for first, parts in sides:
             for part in parts:
                 tags = _as_rows(part, TAG_BYTES)
                 positions = np.arange(first, first + len(tags), dtype=np.uint64)
@@ -102,6 +130,63 @@ def match(
 
     ranked = sorted_rows(placed(), TAG_BYTES + _POSITION_BYTES, scratch, run_rows=run_rows)
     return sorted_rows(_pairs(ranked), 2 * _POSITION_BYTES, scratch, run_rows=run_rows)
+
+
+def _fill(held: _Rows, parts: Iterator[bytes]) -> tuple[int, bytes]:
+    """Put the rows of `parts` into `held`: how many they are, and the first part that has no room there, or nothing."""
+    count = 0
+    for part in parts:
+        rows = _as_rows(part, TAG_BYTES)
+        if count + len(rows) > len(held):
+            return count, part
+        held[count : count + len(rows)] = rows
+        count += len(rows)
+    return count, b""
+
+
+def _equal(words: _Keys, ours: int) -> _Keys:
+    """Places of equal tags, as rows (among the first `ours`, counted on from there), ascending; a tag is two words."""
+    count = len(words)
+    bits = count.bit_length()
+    low = np.uint64((1 << bits) - 1)
+    ranked = np.empty(count, dtype=np.uint64)
+    for at in range(0, count, _STEP):  # in steps, so that what is in between stays in the processor's cache
+        here = ranked[at : at + _STEP]
+        np.bitwise_and(words[at : at + _STEP, 0], ~low, out=here)
+        here |= np.arange(at, at + len(here), dtype=np.uint64)
+    ranked.sort()
+    # alike[i]: row i has the same front as the one before it. Nothing stands before the first or behind the last one.
+    alike = np.zeros(count + 1, dtype=bool)
+    for at in range(1, count, _STEP):
+        here = ranked[at : at + _STEP]
+        alike[at : at + len(here)] = (here ^ ranked[at - 1 : at - 1 + len(here)]) <= low
+    before, after = alike[:-1], alike[1:]
+    firsts = np.flatnonzero(after & ~before)
+    seconds = np.flatnonzero(before & ~after)  # as many: each stretch has a first and a last one
+    two = seconds - firsts == 1
+    one, other = (ranked[rows[two]] & low for rows in (firsts, seconds))
+    found = [_pairs_at(words, ours, one, other)]
+    if not two.all():  # three and more with one front: by chance now and then, so their tags are sorted as a whole
+        places = ranked[_stretches(firsts[~two], seconds[~two])] & low
+        places = places[np.lexsort((places, words[places, 1], words[places, 0]))]
+        found.append(_pairs_at(words, ours, places[:-1], places[1:]))
+    pairs = np.concatenate(found)
+    return pairs[np.argsort(pairs[:, 0])]
+
+
+def _pairs_at(words: _Keys, ours: int, one: _Keys, other: _Keys) -> _Keys:
+    """The pairs (one, other) that are equal tags, the first of ours and the second not."""
+    kept = (one < ours) & (other >= ours)
+    one, other = one[kept], other[kept]
+    equal = (words[one] == words[other]).all(axis=1)
+    return np.stack([one[equal], other[equal] - np.uint64(ours)], axis=1)
+
+
+def _stretches(firsts: NDArray[np.intp], lasts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """All numbers from each of `firsts` to the one of `lasts` that belongs to it."""
+    lengths = lasts - firsts + 1
+    begins = np.repeat(firsts - np.cumsum(lengths) + lengths, lengths)
+    return begins + np.arange(len(begins))
 
 
 def _pairs(ranked: Iterable[bytes]) -> Iterator[bytes]:

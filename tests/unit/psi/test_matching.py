@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psi.matching import first_disorder, match, shared_row, sorted_rows
+from psi.matching import TAGS_IN_MEMORY, first_disorder, match, shared_row, sorted_rows
 from psi.spool import CHUNK_ROWS, MemorySpool, chunk_count, chunk_rows, chunks
 
 
@@ -58,12 +58,20 @@ def test_rows_that_repeat_and_begin_alike_are_sorted(heads: list[bytes], run_row
     assert in_order(items, run_rows=run_rows) == sorted(items)
 
 
-@given(st.sets(st.integers(0, 300), max_size=80), st.sets(st.integers(0, 300), max_size=80), st.integers(1, 40))
-def test_match_is_what_sets_say_in_memory_and_in_runs(one: set[int], other: set[int], run_rows: int) -> None:
+@given(
+    st.sets(st.integers(0, 300), max_size=80),
+    st.sets(st.integers(0, 300), max_size=80),
+    st.integers(1, 40),
+    st.sampled_from([0, 1, 50, 100, 160]),
+)
+def test_match_is_what_sets_say_in_memory_and_in_runs(
+    one: set[int], other: set[int], run_rows: int, in_memory: int
+) -> None:
     """Tags of which many begin with the same 8 bytes."""
     ours, theirs = ([(n // 7).to_bytes(8, "big") + (n % 7).to_bytes(8, "big") for n in found] for found in (one, other))
     random.Random(run_rows).shuffle(theirs)
-    found = b"".join(match(chunks(spool(ours, 16)), chunks(spool(theirs, 16)), MemorySpool, run_rows=run_rows))
+    mine, others = ([b"".join(tags[at : at + 9]) for at in range(0, len(tags), 9)] for tags in (ours, theirs))
+    found = b"".join(match(mine, others, MemorySpool, run_rows=run_rows, in_memory=in_memory))
     expected = [(number, theirs.index(row)) for number, row in enumerate(ours) if row in theirs]
     assert pairs_of(found) == expected
 
@@ -120,7 +128,8 @@ def pairs_of(found: bytes) -> list[tuple[int, int]]:
 @pytest.mark.parametrize(
     ("mine", "theirs", "both"), [(0, 0, 0), (5, 0, 0), (0, 5, 0), (5, 5, 5), (50, 70, 20), (5000, 6000, 4500)]
 )
-def test_match_finds_each_pair_once_in_order(mine: int, theirs: int, both: int) -> None:
+@pytest.mark.parametrize("in_memory", [0, 4096, 9000, TAGS_IN_MEMORY])
+def test_match_finds_each_pair_once_in_order(mine: int, theirs: int, both: int, in_memory: int) -> None:
     shared = rows("shared", both, 16)
     ours = shared + rows("ours", mine - both, 16) if mine >= both else []
     others = shared + rows("others", theirs - both, 16)
@@ -128,9 +137,16 @@ def test_match_finds_each_pair_once_in_order(mine: int, theirs: int, both: int) 
     random.Random(2).shuffle(others)
     place = {row: number for number, row in enumerate(others)}
     expected = [(number, place[row]) for number, row in enumerate(ours) if row in place]
-    found = list(match(chunks(spool(ours, 16)), chunks(spool(others, 16)), MemorySpool))
+    found = list(match(chunks(spool(ours, 16)), chunks(spool(others, 16)), MemorySpool, in_memory=in_memory))
     assert [pair for chunk in found for pair in pairs_of(chunk)] == expected
     assert all(len(chunk) == CHUNK_ROWS * 16 for chunk in found[:-1])
+
+
+def test_what_agrees_within_one_side_is_no_pair() -> None:
+    """Elements are distinct, and so are their tags, but for a chance of 2^-128; nothing rests on it here."""
+    twice, once = b"\x01" * 16, b"\x02" * 16
+    assert b"".join(match([twice + twice + once], [b"\x03" * 16], MemorySpool)) == b""
+    assert pairs_of(b"".join(match([twice + once], [once + b"\x03" * 16 + b"\x03" * 16], MemorySpool))) == [(1, 0)]
 
 
 def test_tags_that_agree_in_half_do_not_match() -> None:
