@@ -51,6 +51,14 @@ def pair_terms(manifest: Manifest, me: str) -> PairTerms:
     )
 
 
+class _Files(ExitStack):
+    """Closes the files of a conversation, which are `spools`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spools: list[SealedSpool] = []
+
+
 @dataclass
 class Conversation:
     """An open session with the lists that only its owner reads."""
@@ -59,7 +67,18 @@ class Conversation:
     order: Spool
     links: Spool
     scalar: SecretBytes | None
-    files: ExitStack
+    files: _Files
+
+    def flush(self) -> None:
+        """Return when all rows of all lists are on the disk. A snapshot counts with them, so this comes before it: once
+        for all that a step has done, and outside the transaction, in which nobody else can write."""
+        for spool in self.files.spools:
+            spool.flush()
+
+    def snapshot(self) -> bytes:
+        """The session's snapshot, to be stored; all that it counts with is on the disk."""
+        self.flush()
+        return self.session.snapshot()
 
     def close(self) -> None:
         """Wipe the scalar in memory and close the files; what is stored stays."""
@@ -104,7 +123,7 @@ class Workshop:
 
         self.forget(found.round_id)
         terms = pair_terms(found.manifest, self._me)
-        files = ExitStack()
+        files = _Files()
         scalar = self.backend.new_scalar()
         try:
             lists = PairSpools.make(
@@ -150,7 +169,7 @@ class Workshop:
                 "The saved state of a round is missing.", advice="Cancel the round and propose it again."
             )
         scalar = self._book.scalar(found.round_id)
-        files = ExitStack()
+        files = _Files()
         try:
             lists = PairSpools.make(
                 lambda name, width: self._open(files, found.round_id, name, width), self._spools.scratch
@@ -181,10 +200,10 @@ class Workshop:
         """Ids of all rounds that have lists on the disk."""
         return {name.partition(".")[0] for name in self._spools.names()}
 
-    def _create(self, files: ExitStack, round_id: str, name: str, width: int) -> SealedSpool:
+    def _create(self, files: _Files, round_id: str, name: str, width: int) -> SealedSpool:
         return self._kept(files, self._spools.create(f"{round_id}.{name}", width))
 
-    def _open(self, files: ExitStack, round_id: str, name: str, width: int) -> SealedSpool:
+    def _open(self, files: _Files, round_id: str, name: str, width: int) -> SealedSpool:
         spool = self._kept(files, self._spools.open(f"{round_id}.{name}"))
         if spool.width != width:
             raise StateDamaged(
@@ -194,8 +213,9 @@ class Workshop:
         return spool
 
     @staticmethod
-    def _kept(files: ExitStack, spool: SealedSpool) -> SealedSpool:
+    def _kept(files: _Files, spool: SealedSpool) -> SealedSpool:
         files.callback(spool.close)
+        files.spools.append(spool)
         return spool
 
 

@@ -216,6 +216,7 @@ class Hearing:
             # Before the transaction: it walks all records, and nobody else could write meanwhile.
             marks = partial(self.negotiation.marks, found)
             leads = self.leads.pack(found.round_id, find_leads(conversation, marks, found.manifest.rules()))
+        conversation.flush()
         failpoints.hit("round.before-persist")
         with self.store.transaction() as tx:
             self.ends.still(tx, found, *LIVE)
@@ -227,7 +228,7 @@ class Hearing:
                 failpoints.hit("round.before-result")
                 self.leads.save(tx, leads)
                 self.book.mark_learned(tx, found.round_id)
-            self.book.save_snapshot(tx, found.round_id, conversation.session.snapshot())
+            self.book.save_snapshot(tx, found.round_id, conversation.snapshot())
             self.inbox.done(tx, *letters)
         failpoints.hit("round.after-persist")
 

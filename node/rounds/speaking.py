@@ -111,6 +111,7 @@ class Speaking:
                 advice="Check which records have consent for this round, or agree on a lower minimum.",
             )
         self.negotiation.check_own(found, own)
+        conversation.flush()
         failpoints.hit("round.list-prepared")
         assert conversation.scalar is not None
         with self.store.transaction() as tx:
@@ -120,7 +121,7 @@ class Speaking:
             self.book.note_list(tx, found.round_id, version)
             laying.save(tx)
             self.book.save_scalar(tx, found.round_id, conversation.scalar)
-            self.book.save_snapshot(tx, found.round_id, conversation.session.snapshot())
+            self.book.save_snapshot(tx, found.round_id, conversation.snapshot())
             self.audit.append(
                 tx,
                 "list-committed",
@@ -161,6 +162,7 @@ class Speaking:
         messages = self._next(session, room)
         if not messages:
             return False
+        conversation.flush()
         failpoints.hit("round.before-persist")
         with self.store.transaction() as tx:
             self.ends.still(tx, found, *LIVE)
@@ -176,7 +178,7 @@ class Speaking:
                     kind=EnvelopeKind.ROUND,
                     payload=message.encode(),
                 )
-            self.book.save_snapshot(tx, found.round_id, session.snapshot())
+            self.book.save_snapshot(tx, found.round_id, conversation.snapshot())
             if not session.needs_scalar:
                 self.book.forget_scalar(tx, found.round_id)
         if not session.needs_scalar:

@@ -10,9 +10,11 @@ a file, between files, or cut short does not open. Each spool has a random key o
 a key of the store for this file's name; chunk nonces are random, so a chunk that is written again after a crash,
 with other content, never repeats one.
 
-`append` returns when the chunk is on the disk (but for scratch spools, which have no name, no header and no key outside
-this process's memory: they are gone with it). A crash during it leaves a torn last slot, which `open` does not count
-and the next `append` replaces; whole slots that the owner did not get to acknowledge are dropped with `truncate`.
+A chunk is on the disk when the `flush` after its `append` has returned: the owner flushes once for many chunks, before
+it stores how many rows it counts with. What a crash leaves behind those may be torn anywhere; the owner drops it with
+`truncate`. `open` does not count a last slot that is torn, and the first `append` after it cuts off what stands behind.
+Scratch spools are never flushed: they have no name, no header and no key outside this process's memory, and are gone
+with it.
 
 Not promised: an older copy of the whole file put back opens (the owner's row count and digests must differ); deleting
 a spool unlinks it and overwrites nothing: until the disk reuses the blocks they can be read with the store's keys.
@@ -74,6 +76,9 @@ class SealedSpool:
         self._random_bytes = random_bytes
         self._durable = durable
         self._rows = self._find_rows() if durable else 0
+        self._unflushed = False
+        self._ends_here = not durable
+        """Does the file end where the rows end? Not known of one that was just opened."""
         self._close = weakref.finalize(self, _close, descriptor)
 
     @property
@@ -87,7 +92,7 @@ class SealedSpool:
         return self._rows
 
     def append(self, data: bytes) -> None:
-        """Add one chunk and flush it to the disk: whole rows, CHUNK_ROWS of them unless it is the last.
+        """Add one chunk: whole rows, CHUNK_ROWS of them unless it is the last. It outlives a power cut after `flush`.
 
         Raises ValueError for anything else, Busy if the disk is full. After an error the spool is as it was before.
         """
@@ -99,16 +104,24 @@ class SealedSpool:
         sealed = nonce + self._cipher.encrypt(nonce, data, self._place(chunk, rows))
         with _disk():
             try:
-                # What a crash may have left of a torn slot must not stand behind a shorter one.
-                os.ftruncate(self._descriptor, self._offset(chunk))
+                if not self._ends_here:  # what a crash may have left of a torn slot must not stand behind a shorter one
+                    os.ftruncate(self._descriptor, self._offset(chunk))
+                self._ends_here, self._unflushed = False, True
                 write_all(self._descriptor, sealed, self._offset(chunk))
-                if self._durable:
-                    os.fdatasync(self._descriptor)
+                self._ends_here = True
             except OSError:
                 with suppress(OSError):
                     os.ftruncate(self._descriptor, self._offset(chunk))
                 raise
         self._rows += rows
+
+    def flush(self) -> None:
+        """Return when everything that was appended is on the disk. Raises Busy if the disk is full; after an error
+        nothing can be said about any row since the last flush, and the spool is to be opened anew."""
+        if self._unflushed and self._durable:
+            with _disk():
+                os.fdatasync(self._descriptor)
+        self._unflushed = False
 
     def read(self, chunk: int) -> bytes:
         """The rows of one chunk. IndexError if there is no such chunk, StateDamaged if it was altered."""
@@ -135,7 +148,7 @@ class SealedSpool:
         with _disk():
             os.ftruncate(self._descriptor, self._offset(rows // CHUNK_ROWS))
             os.fsync(self._descriptor)
-        self._rows = rows
+        self._rows, self._ends_here, self._unflushed = rows, True, False
 
     def close(self) -> None:
         """Close the file. The spool cannot be used after."""

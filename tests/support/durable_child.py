@@ -182,6 +182,7 @@ def _write_list(desk: Desk, rows: int) -> tuple[str, int]:
     try:
         if spool.rows < rows:
             spool.append(CHUNK if rows == CHUNK_ROWS else CHUNK[: 32 * LAST_ROWS])
+            spool.flush()
         return "list", spool.rows
     finally:
         spool.close()

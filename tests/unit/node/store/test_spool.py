@@ -251,9 +251,9 @@ def test_a_failing_disk_is_damage(filled: SpoolFolder, monkeypatch: pytest.Monke
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "fdatasync", failing)
+    spool.append(FULL)
     with pytest.raises(StateDamaged, match="could not be written"):
-        spool.append(FULL)
-    assert spool.rows == CHUNK_ROWS
+        spool.flush()
     spool.close()
 
 
@@ -261,18 +261,17 @@ REFUSALS = [(28, Busy), (122, Busy), (24, Busy), (23, Busy), (5, StateDamaged), 
 
 
 @pytest.mark.parametrize(("number", "kind"), REFUSALS)
-@pytest.mark.parametrize("call", ["ftruncate", "pwrite", "fdatasync"])
+@pytest.mark.parametrize("call", ["ftruncate", "pwrite"])
 def test_whatever_the_system_refuses_has_a_sentence(
     filled: SpoolFolder, monkeypatch: pytest.MonkeyPatch, call: str, number: int, kind: type[NodeError]
 ) -> None:
-    spool = filled.open("list")
-    spool.truncate(CHUNK_ROWS)
+    spool = filled.create("new", WIDTH)
     monkeypatch.setattr(os, call, refusing(number))
     with pytest.raises(kind) as caught:
         spool.append(FULL)
     monkeypatch.undo()
     assert "Errno" not in caught.value.diagnostics()
-    assert spool.rows == CHUNK_ROWS
+    assert spool.rows == 0
     spool.close()
 
 
@@ -287,6 +286,7 @@ def test_so_it_has_in_every_other_method(
         (os, "pread", lambda: filled.open("list")),
         (os, "fstat", lambda: filled.open("list")),
         (os, "pread", lambda: spool.read(0)),
+        (os, "fdatasync", lambda: (spool.truncate(CHUNK_ROWS), spool.append(FULL), spool.flush())),
         (os, "ftruncate", lambda: spool.truncate(CHUNK_ROWS)),
         (os, "fsync", lambda: spool.truncate(CHUNK_ROWS)),
         (Path, "unlink", lambda: filled.delete("list")),
@@ -319,15 +319,54 @@ def refusing(number: int) -> Callable[..., None]:
     return refuse
 
 
-def test_append_returns_only_after_the_flush(folder: SpoolFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_flush_for_all_that_was_appended(folder: SpoolFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
     real_write, real_sync = os.pwrite, os.fdatasync
     spool = folder.create("list", WIDTH)
     monkeypatch.setattr(os, "pwrite", lambda *args: steps.append("write") or real_write(*args))
     monkeypatch.setattr(os, "fdatasync", lambda fd: steps.append("flush") or real_sync(fd))
     spool.append(FULL)
+    spool.append(FULL)
+    spool.flush()
+    spool.flush()
+    assert steps == ["write", "write", "flush"]
+    spool.append(FULL)
+    spool.flush()
     spool.close()
-    assert steps == ["write", "flush"]
+    assert steps[3:] == ["write", "flush"]
+
+
+def test_a_scratch_list_is_never_flushed(folder: SpoolFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = folder.scratch(WIDTH)
+    monkeypatch.setattr(os, "fdatasync", refusing(5))
+    spool.append(FULL)
+    spool.flush()
+    spool.close()
+
+
+@pytest.mark.parametrize("torn", [(1,), (2,), (1, 2), (2, 3), (1, 2, 3)])
+def test_what_was_flushed_is_there_whatever_else_a_power_cut_tears(
+    folder: SpoolFolder, path: Path, torn: tuple[int, ...]
+) -> None:
+    """Without a flush between them, later chunks may be on the disk and earlier ones not."""
+    spool = folder.create("list", WIDTH)
+    spool.append(FULL)
+    spool.flush()
+    for _ in range(3):
+        spool.append(FULL[::-1])
+    spool.close()
+    content = bytearray(path.read_bytes())
+    for slot in torn:
+        content[HEADER + slot * SLOT : HEADER + (slot + 1) * SLOT] = bytes(SLOT)
+    path.write_bytes(bytes(content))
+    spool = folder.open("list")
+    assert spool.rows >= CHUNK_ROWS
+    spool.truncate(CHUNK_ROWS)
+    assert spool.read(0) == FULL
+    spool.append(FULL[::-1])
+    assert spool.read(1) == FULL[::-1]
+    spool.close()
+    assert path.stat().st_size == HEADER + 2 * SLOT
 
 
 def test_a_nonce_is_never_used_twice(filled: SpoolFolder, path: Path) -> None:
