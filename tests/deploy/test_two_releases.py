@@ -5,10 +5,8 @@ run on the packages that are installed here.
 """
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from node.rpc.control_client import ControlClient, NodeNotRunning
+from node.rpc.control_client import ControlClient
+from tests.support import node_life
 from tests.support.nodes import introduce, wait_for
 from tests.support.ports import free_port
 from tests.support.releases import PREVIOUS, PREVIOUS_COMMIT
@@ -54,6 +53,10 @@ class Office:
     client: ControlClient = field(init=False)
     process: subprocess.Popen[bytes] = field(init=False)
 
+    @property
+    def _log(self) -> Path:
+        return self.folder.with_suffix(".log")
+
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "cli", "node", *words, "--folder", str(self.folder)]
 
@@ -68,22 +71,12 @@ class Office:
         subprocess.run(self._command("init", *words), **self._place, check=True, capture_output=True, timeout=120)
 
     def start(self) -> None:
-        with self.folder.with_suffix(".log").open("ab") as log:
+        with self._log.open("ab") as log:
             self.process = subprocess.Popen(self._command("run"), **self._place, stdout=log, stderr=subprocess.STDOUT)
-        until = time.monotonic() + START_SECONDS
-        while True:
-            assert self.process.poll() is None, self.folder.with_suffix(".log").read_text()
-            try:
-                self.ask("node.status")
-                return
-            except NodeNotRunning:
-                assert time.monotonic() < until, "the node did not come up"
-                time.sleep(0.1)
+        node_life.wait_until_up(self.process, self.ask, self._log, seconds=START_SECONDS)
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(STOP_SECONDS)
+        node_life.stop(self.process, seconds=STOP_SECONDS)
 
     def ask(self, operation: str, **request: Any) -> Any:
         return self.client.call(operation, request, timeout_seconds=300)

@@ -14,7 +14,6 @@ outside, which costs them nothing.
 
 import csv
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -30,7 +29,8 @@ from unittest import mock
 
 from node.app import open_node
 from node.errors import Busy
-from node.rpc.control_client import ControlClient, NodeNotRunning, RemoteError
+from node.rpc.control_client import ControlClient, RemoteError
+from tests.support import node_life
 from tests.support.nodes import Running, make_folder
 
 __all__ = ["Fleet", "Node", "Seen", "all_pairs", "carry_out", "check", "fleet", "hub_rounds"]
@@ -41,6 +41,7 @@ ELEMENTS = 64
 """Size class of each list: what a round charges each side for the other."""
 SETTINGS = "[limits]\narithmetic_threads = 1\n[budget]\nelements = 1_000_000\nelements_in_all = 10_000_000\n"
 START_SECONDS = 300.0
+STOP_SECONDS = 30.0
 AT_A_TIME = 4
 """Nodes that are started, and calls that are under way, at the same time."""
 LOOK_SECONDS = 0.5
@@ -82,7 +83,7 @@ class Node:
                 time.sleep(LOOK_SECONDS)
 
     def start(self) -> None:
-        with self.folder.with_suffix(".log").open("ab") as log:
+        with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "cli", "node", "run", "--folder", str(self.folder)],
                 cwd=ROOT,
@@ -90,15 +91,11 @@ class Node:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        limit = time.monotonic() + START_SECONDS
-        while True:
-            assert self.process.poll() is None, self.folder.with_suffix(".log").read_text()
-            try:
-                self.ask("node.status")
-                return
-            except NodeNotRunning:
-                assert time.monotonic() < limit, "the node did not come up"
-                time.sleep(0.1)
+        node_life.wait_until_up(self.process, self.ask, self._log, seconds=START_SECONDS)
+
+    @property
+    def _log(self) -> Path:
+        return self.folder.with_suffix(".log")
 
     def look(self) -> None:
         """Read where its rounds stand, and how many files it has open."""
@@ -124,13 +121,8 @@ class Node:
 
     def stop(self) -> None:
         self.client.close()
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        if self.process is not None:
+            node_life.stop(self.process, seconds=STOP_SECONDS)
 
 
 def _kib(path: Path, name: str) -> int:

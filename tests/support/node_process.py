@@ -8,12 +8,10 @@ does. With `relay=True` the nodes reach each other through a `Relay`, which coun
 """
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,7 +20,8 @@ from typing import Any
 
 from node.app import create_node
 from node.identity.cards import Profile
-from node.rpc.control_client import ControlClient, NodeNotRunning
+from node.rpc.control_client import ControlClient
+from tests.support import node_life
 from tests.support.nodes import approve_limits
 from tests.support.ports import free_port
 
@@ -60,15 +59,7 @@ class NodeProcess:
             )
 
     def wait(self) -> None:
-        limit = time.monotonic() + START_SECONDS
-        while True:
-            assert self.process.poll() is None, f"the node ended at once: {self._log.read_text()}"
-            try:
-                self.ask("node.status")
-                return
-            except NodeNotRunning:
-                assert time.monotonic() < limit, "the node did not come up"
-                time.sleep(0.05)
+        node_life.wait_until_up(self.process, self.ask, self._log, seconds=START_SECONDS)
 
     @property
     def _log(self) -> Path:
@@ -94,14 +85,7 @@ class NodeProcess:
 
     def stop(self) -> int:
         """SIGTERM, as a service manager would; the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        return self.process.returncode
+        return node_life.stop(self.process, seconds=STOP_SECONDS)
 
 
 class Relay:

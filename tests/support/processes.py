@@ -8,7 +8,6 @@ Spoken to over the control socket, as the command line does; every reply is kept
 """
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from node.rpc.control_client import ControlClient, NodeNotRunning
+from tests.support import node_life
 from tests.support.nodes import make_folder
 from tests.support.signing import sign
 from tests.support.small_rounds import lead_numbers
@@ -78,14 +78,7 @@ class Office:
 
     def stop(self) -> int:
         """As a service manager stops it; the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        return self.process.returncode
+        return node_life.stop(self.process, seconds=STOP_SECONDS)
 
 
 @dataclass
