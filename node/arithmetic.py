@@ -73,6 +73,15 @@ class ParallelBackend:
             len(elements) // ELEMENT_BYTES, lambda part: work(scalar, _cut(elements, part, ELEMENT_BYTES))
         )
 
+    def multiply_keeping(self, scalar: SecretBytes, elements: Buffer) -> tuple[bytes, bytes]:
+        work = self._backend.multiply_keeping
+        parts = self._spread(
+            len(elements) // ELEMENT_BYTES, lambda part: work(scalar, _cut(elements, part, ELEMENT_BYTES))
+        )
+        if len(parts) == 1:
+            return parts[0]
+        return b"".join(outputs for outputs, _ in parts), b"".join(kept for _, kept in parts)
+
     def validate(self, elements: Buffer) -> None:
         work = self._backend.validate
         self._spread(len(elements) // ELEMENT_BYTES, lambda part: work(_cut(elements, part, ELEMENT_BYTES)))
@@ -90,6 +99,13 @@ class ParallelBackend:
             lambda part: work(_cut(scalars, part, SCALAR_BYTES), _cut(elements, part, ELEMENT_BYTES)),
         )
 
+    def multi_scalar_kept(self, scalars: Buffer, kept: Buffer) -> bytes:
+        work, count = self._backend.multi_scalar_kept, len(scalars) // SCALAR_BYTES
+        if not count or len(scalars) % SCALAR_BYTES or len(kept) % count:
+            return work(scalars, kept)  # it says what is wrong with that
+        width = len(kept) // count
+        return self._added(count, lambda part: work(_cut(scalars, part, SCALAR_BYTES), _cut(kept, part, width)))
+
     # One value, or too little work: nothing to cut.
 
     @property
@@ -101,6 +117,9 @@ class ParallelBackend:
 
     def base_multiply(self, scalar: SecretBytes) -> bytes:
         return self._backend.base_multiply(scalar)
+
+    def multiply_each(self, scalars: Sequence[SecretBytes], elements: Buffer) -> bytes:
+        return self._backend.multiply_each(scalars, elements)
 
     def hash_rows(self, prefix: bytes, rows: Buffer, width: int, length: int) -> bytes:
         return self._backend.hash_rows(prefix, rows, width, length)

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Sequence
 
 from psi.errors import LocalError
-from psi.group import Buffer, RandomBytes, invalid_element, rows
+from psi.group import MAX_SCALARS, Buffer, RandomBytes, invalid_element, rows
 from psi.secret import SecretBytes
 
 __all__ = ["ReferenceBackend", "decode", "encode", "expand_message_xmd", "one_way_map"]
@@ -185,6 +185,15 @@ class ReferenceBackend:
         k = _scalar(scalar)
         return b"".join(encode(times(k, point)) for point in _points(elements))
 
+    def multiply_keeping(self, scalar: SecretBytes, elements: Buffer) -> tuple[bytes, bytes]:
+        return self.multiply(scalar, elements), bytes(elements)
+
+    def multiply_each(self, scalars: Sequence[SecretBytes], elements: Buffer) -> bytes:
+        points = _points(elements)
+        if len(scalars) != len(points) or len(points) > MAX_SCALARS:
+            raise LocalError("Scalars and elements do not fit each other.")
+        return b"".join(encode(times(_scalar(k), point)) for k, point in zip(scalars, points, strict=True))
+
     def validate(self, elements: Buffer) -> None:
         _points(elements)
 
@@ -203,6 +212,9 @@ class ReferenceBackend:
         for factor, point in zip(factors, points, strict=True):
             total = add(total, times(factor, point))
         return encode(total)
+
+    def multi_scalar_kept(self, scalars: Buffer, kept: Buffer) -> bytes:
+        return self.multi_scalar(scalars, kept)
 
     def hash_rows(self, prefix: bytes, rows: Buffer, width: int, length: int) -> bytes:
         if width < 1 or not 1 <= length <= 64:

@@ -4,24 +4,40 @@ A round multiplies thousands of elements, but makes few scalars. So backends dif
 class for the rest: one place where secrets are made, reduced and checked, all of it by libsodium in constant time.
 
 Secrets stay in `SecretBytes` and go to the library as addresses. Scalars are checked inside the library
-(`sodium_is_zero`, `sodium_compare`), because a comparison in Python would make an int of them.
+(`sodium_is_zero`, `sodium_compare`), because a comparison in Python would make an int of them. What a step needs on its
+way stands in pages of the same kind, which are kept and hold zeros between two steps.
 
 What it does not promise: that libsodium never leaves a part of a scalar on its stack. A test looks through the whole
 process after each operation and finds scalars in their own page only; the test is a measurement, not a proof.
 """
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from psi._libsodium import load
 from psi.codec import length_prefixed
 from psi.errors import BackendUnavailable, LocalError, WrongState
-from psi.group import ELEMENT_BYTES, ORDER, SCALAR_BYTES, WIDE_BYTES, Buffer, RandomBytes, is_canonical_scalar, rows
+from psi.group import (
+    ELEMENT_BYTES,
+    MAX_SCALARS,
+    ORDER,
+    SCALAR_BYTES,
+    WIDE_BYTES,
+    Buffer,
+    RandomBytes,
+    is_canonical_scalar,
+    rows,
+)
 from psi.secret import SecretBytes
 
-__all__ = ["NONCE_DOMAIN", "SodiumScalars", "address_of", "misuse", "output_of"]
+__all__ = ["NONCE_DOMAIN", "SCRATCH_BYTES", "SodiumScalars", "address_of", "misuse", "output_of"]
 
 NONCE_DOMAIN = b"blindmatch/1 proof nonce"
 """What separates proof nonces from every other hash that takes a scalar."""
+
+SCRATCH_BYTES = 512
+"""What a step may leave on its way, in bytes: the state of a hash and what it gives, or the scalars of one call."""
 
 _ORDER_BYTES = ORDER.to_bytes(SCALAR_BYTES, "little")
 
@@ -47,6 +63,11 @@ class SodiumScalars:
         self._is_zero = bind("sodium_is_zero", pointer, size)
         self._compare = bind("sodium_compare", pointer, pointer, size)
         self._hash_state_bytes: int = bind("crypto_hash_sha512_statebytes", result=size)()
+        if WIDE_BYTES + self._hash_state_bytes > SCRATCH_BYTES or MAX_SCALARS * SCALAR_BYTES > SCRATCH_BYTES:
+            raise BackendUnavailable(
+                "The cryptographic library is of an unknown version.", advice="Install blindmatch again."
+            )
+        self._spare: list[SecretBytes] = []
         self._hash_init = bind("crypto_hash_sha512_init", pointer)
         self._hash_update = bind("crypto_hash_sha512_update", pointer, pointer, ctypes.c_ulonglong)
         self._hash_final = bind("crypto_hash_sha512_final", pointer, pointer)
@@ -70,13 +91,15 @@ class SodiumScalars:
     def derive_nonce(self, scalar: SecretBytes, statement: bytes, fresh: bytes) -> SecretBytes:
         key = self._usable(scalar)
         nonce = SecretBytes(SCALAR_BYTES)
-        with SecretBytes(self._hash_state_bytes) as state, SecretBytes(WIDE_BYTES) as wide:
-            self._hash_init(state.address)
+        with self._scratch() as scratch:
+            wide = scratch.address
+            state = wide + WIDE_BYTES
+            self._hash_init(state)
             self._update(state, length_prefixed(NONCE_DOMAIN))
-            self._hash_update(state.address, key, SCALAR_BYTES)
+            self._hash_update(state, key, SCALAR_BYTES)
             self._update(state, length_prefixed(statement, fresh))
-            self._hash_final(state.address, wide.address)
-            self._scalar_reduce(nonce.address, wide.address)
+            self._hash_final(state, wide)
+            self._scalar_reduce(nonce.address, wide)
         return nonce
 
     def response(self, nonce: SecretBytes, challenge: bytes, scalar: SecretBytes) -> bytes:
@@ -84,12 +107,29 @@ class SodiumScalars:
         if not is_canonical_scalar(challenge):
             raise misuse()
         out, start = output_of(SCALAR_BYTES)
-        with SecretBytes(SCALAR_BYTES) as product:
+        with self._scratch() as product:
             # r - c*k as r + (-c)*k: negating copies its argument, and -c is public where c*k is not.
             self._scalar_negate(start, address_of(challenge))
             self._scalar_multiply(product.address, start, k)
             self._scalar_add(start, r, product.address)
         return out.raw
+
+    @contextmanager
+    def _scratch(self) -> Iterator[SecretBytes]:
+        """SCRATCH_BYTES of zeros in a page of their own, for steps on the way to a result; zeros again when given back.
+
+        A new page takes the system longer than most of what is done in it, so they are kept: one for each thread that
+        is in such a step at the same moment (a list gives one up, or takes one, at once).
+        """
+        try:
+            scratch = self._spare.pop()
+        except IndexError:
+            scratch = SecretBytes(SCRATCH_BYTES)
+        try:
+            yield scratch
+        finally:
+            ctypes.memset(scratch.address, 0, SCRATCH_BYTES)  # a call into C: nothing drops it as a dead store
+            self._spare.append(scratch)
 
     def _usable(self, scalar: SecretBytes) -> int:
         """The address of a scalar that is between 1 and L-1; WrongState if it was wiped or damaged."""
@@ -105,8 +145,8 @@ class SodiumScalars:
             )
         return address
 
-    def _update(self, state: SecretBytes, data: bytes) -> None:
-        self._hash_update(state.address, address_of(data), len(data))
+    def _update(self, state: int, data: bytes) -> None:
+        self._hash_update(state, address_of(data), len(data))
 
     def base_multiply(self, scalar: SecretBytes) -> bytes:
         out, start = output_of(ELEMENT_BYTES)

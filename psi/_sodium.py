@@ -15,8 +15,10 @@ import hashlib
 from collections.abc import Sequence
 
 from psi._scalars import SodiumScalars, address_of, misuse, output_of
+from psi.errors import InvalidElement
 from psi.group import (
     ELEMENT_BYTES,
+    MAX_SCALARS,
     SCALAR_BYTES,
     WIDE_BYTES,
     Buffer,
@@ -84,6 +86,22 @@ class SodiumBackend(SodiumScalars):
                 raise invalid_element(index)
         return out.raw
 
+    def multiply_keeping(self, scalar: SecretBytes, elements: Buffer) -> tuple[bytes, bytes]:
+        fixed = bytes(elements)  # decoding is a small part of the work here: what is kept are the elements
+        return self.multiply(scalar, fixed), fixed
+
+    def multiply_each(self, scalars: Sequence[SecretBytes], elements: Buffer) -> bytes:
+        data, count = rows(elements, ELEMENT_BYTES)
+        if len(scalars) != count or count > MAX_SCALARS:
+            raise misuse()
+        parts = []
+        for index, scalar in enumerate(scalars):
+            try:
+                parts.append(self.multiply(scalar, data[index * ELEMENT_BYTES : (index + 1) * ELEMENT_BYTES]))
+            except InvalidElement:
+                raise invalid_element(index) from None
+        return b"".join(parts)
+
     def validate(self, elements: Buffer) -> None:
         data, count = rows(elements, ELEMENT_BYTES)
         source, is_valid = address_of(data), self._is_valid
@@ -124,6 +142,9 @@ class SodiumBackend(SodiumScalars):
                 raise invalid_element(index)
             add(start, start, middle)
         return total.raw
+
+    def multi_scalar_kept(self, scalars: Buffer, kept: Buffer) -> bytes:
+        return self.multi_scalar(scalars, kept)
 
     def hash_rows(self, prefix: bytes, rows: Buffer, width: int, length: int) -> bytes:
         fixed, count = rows_to_hash(rows, width, length)

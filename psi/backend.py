@@ -254,11 +254,17 @@ def _long_results(backend: Backend, count: int) -> bytes:
             backend.multi_scalar(coefficients, elements),
             backend.multi_scalar(scalars, elements),
         ]
+        outputs, kept = backend.multiply_keeping(k, elements)
+        if [outputs, backend.multi_scalar_kept(scalars, kept)] != [results[2], results[-1]]:
+            results.append(b"what was kept is not what was multiplied")
         bad_rows = [row for row in {*_BAD_ROWS, count - 1} if row < count]
         for row in bad_rows:
             broken = elements[: 32 * row] + _BAD[row % len(_BAD)] + elements[32 * row + 32 :]
             multiply, multi_scalar = partial(backend.multiply, k), partial(backend.multi_scalar, scalars)
             operations = (backend.validate, multiply, backend.sum, multi_scalar)
+            keeping = partial(backend.multiply_keeping, k, broken)
+            if not _refuses(keeping, InvalidElement, index=row):
+                results.append(b"what is no element was kept")
             found = [_refuses(partial(operation, broken), InvalidElement, index=row) for operation in operations]
             results.append(bytes(found))
     return b"".join(results)
@@ -287,6 +293,7 @@ def _right(backend: Backend) -> bool:
             and backend.sum(one + two) == three
             and backend.sum(b"") == IDENTITY
             and backend.multi_scalar(_encoded(4) + _encoded(1), one + two) == outputs[32:]
+            and backend.multiply_each([nonce, k], GENERATOR * 2) == two + three
             and backend.map_to_group(_UNIFORM) == _MAPPED
             and backend.multiply(k, backend.hash_to_group([b"blindmatch"], _HASH_TAG)) == _HASHED
             and backend.hash_and_multiply(k, [b"blindmatch"], _HASH_TAG) == _HASHED
@@ -310,6 +317,8 @@ def _refuses_element(backend: Backend, k: SecretBytes, bad: bytes) -> bool:
         for operation in (
             lambda: backend.validate(elements),
             lambda: backend.multiply(k, elements),
+            lambda: backend.multiply_keeping(k, elements),
+            lambda: backend.multiply_each([k, k], elements),
             lambda: backend.sum(elements),
             lambda: backend.multi_scalar(_encoded(1) + _encoded(2), elements),
             lambda: backend.multi_scalar(_encoded(1) + _encoded(0), elements),

@@ -51,6 +51,7 @@ __all__ = [
     "batch_coefficients",
     "batch_seed",
     "challenge",
+    "evaluate_batch",
     "prove_batch",
     "prove_composite",
     "verify_batch",
@@ -98,6 +99,30 @@ def prove_batch(
     m = backend.multi_scalar(batch_coefficients(backend, seed, count), inputs)
     with backend.derive_nonce(scalar, seed, random_bytes(FRESH_BYTES)) as nonce:
         return prove_composite(backend, scalar, nonce, public_key, m, _CONTEXT_STRING + seed)
+
+
+def evaluate_batch(
+    backend: Backend,
+    scalar: SecretBytes,
+    public_key: bytes,
+    inputs: Buffer,
+    *,
+    label: bytes,
+    context: bytes,
+    random_bytes: RandomBytes,
+) -> tuple[bytes, bytes]:
+    """outputs = scalar * inputs (n x 32 bytes) and the proof of it: what `prove_batch` gives, for half of its time.
+
+    The inputs are decoded once for both. Raises as `prove_batch` and `Backend.multiply` do.
+    """
+    fixed, count = bytes(inputs), _count(inputs)
+    if len(public_key) != ELEMENT_BYTES:
+        raise _misuse()
+    outputs, kept = backend.multiply_keeping(scalar, fixed)
+    seed = batch_seed(label, context, public_key, fixed, outputs)
+    m = backend.multi_scalar_kept(batch_coefficients(backend, seed, count), kept)
+    with backend.derive_nonce(scalar, seed, random_bytes(FRESH_BYTES)) as nonce:
+        return outputs, prove_composite(backend, scalar, nonce, public_key, m, _CONTEXT_STRING + seed)
 
 
 def verify_batch(
@@ -149,9 +174,9 @@ def prove_composite(
     backend: Backend, scalar: SecretBytes, nonce: SecretBytes, public_key: bytes, m: bytes, context_string: bytes
 ) -> bytes:
     """The second half of GenerateProof (RFC 9497 section 2.2.1), for composite M and a nonce used only here."""
-    z = backend.multiply(scalar, m)
-    t2 = backend.base_multiply(nonce)
-    t3 = backend.multiply(nonce, m)
+    # One call for three multiplications: they stand beside each other in a register.
+    products = backend.multiply_each([scalar, nonce, nonce], m + GENERATOR + m)
+    z, t2, t3 = (products[at : at + ELEMENT_BYTES] for at in range(0, len(products), ELEMENT_BYTES))
     c = challenge(backend, context_string, public_key, m, z, t2, t3)
     return c + backend.response(nonce, c, scalar)
 

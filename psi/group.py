@@ -26,6 +26,7 @@ __all__ = [
     "GENERATOR",
     "IDENTITY",
     "MAX_BATCH",
+    "MAX_SCALARS",
     "ORDER",
     "PRIME",
     "SCALAR_BYTES",
@@ -55,6 +56,9 @@ DIGEST_BYTES = 64
 
 MAX_BATCH = 2**20
 """Most rows in one call. The protocol uses 4,096; this only stops a broken caller from asking for all memory."""
+
+MAX_SCALARS = 8
+"""Most secret scalars in one call of `multiply_each`, in number."""
 
 PRIME = 2**255 - 19
 """p, the field (RFC 9496 section 4.1)."""
@@ -121,6 +125,18 @@ class Backend(Protocol):
         """k*P for n elements, n x 32."""
         ...
 
+    def multiply_keeping(self, scalar: SecretBytes, elements: Buffer) -> tuple[bytes, bytes]:
+        """As `multiply`; and the elements once more, for `multi_scalar_kept`: n rows of one width.
+
+        The rows are public. Their form is the backend's own and spares it what it has done already; they are not stored
+        and not sent, and no other backend reads them.
+        """
+        ...
+
+    def multiply_each(self, scalars: Sequence[SecretBytes], elements: Buffer) -> bytes:
+        """k_i*P_i for as many secret scalars as elements, at most MAX_SCALARS: n x 32. For the few of one proof."""
+        ...
+
     def validate(self, elements: Buffer) -> None:
         """Refuse all that is not an element other than the identity."""
         ...
@@ -131,6 +147,13 @@ class Backend(Protocol):
 
     def multi_scalar(self, scalars: Buffer, elements: Buffer) -> bytes:
         """The sum of s_i*P_i over n public canonical scalars (zero allowed) and n elements; may be the identity."""
+        ...
+
+    def multi_scalar_kept(self, scalars: Buffer, kept: Buffer) -> bytes:
+        """`multi_scalar` over the elements whose rows `multiply_keeping` gave; any whole rows of it, in any order.
+
+        Other rows give a wrong sum or an error, and nothing worse: only a caller's own are to be passed.
+        """
         ...
 
     def hash_rows(self, prefix: bytes, rows: Buffer, width: int, length: int) -> bytes:

@@ -2,6 +2,9 @@
 
 The lists are sealed files named after the round; the scalar and the snapshot are sealed cells of its row. `Workshop`
 makes a session (`prepare`), brings one back after a restart (`resume`) and destroys everything at the end (`forget`).
+
+A round that began before proofs were kept has no list `proofs`: `resume` gives it an empty one, and each proof is made
+when it is sent.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +31,9 @@ from psi.secret import SecretBytes
 from psi.spool import Spool
 
 __all__ = ["Conversation", "Workshop", "pair_terms"]
+
+_PROOFS = "proofs"
+"""The list that an older round may lack."""
 
 _OWN_LISTS = {"order": 8, "links": LINK_BYTES}
 
@@ -171,6 +177,8 @@ class Workshop:
         scalar = self._book.scalar(found.round_id)
         files = _Files()
         try:
+            if f"{found.round_id}.{_PROOFS}" not in self._spools.names():
+                self._spools.create(f"{found.round_id}.{_PROOFS}", PairSpools.WIDTHS[_PROOFS]).close()
             lists = PairSpools.make(
                 lambda name, width: self._open(files, found.round_id, name, width), self._spools.scratch
             )

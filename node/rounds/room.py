@@ -92,6 +92,7 @@ def needs(manifest: Manifest, me: str, *, links: int | None = None, messages: in
         "matches": both if Leg.ANSWER in heard else 0,
         "release": both if Leg.RELEASE in said else 0,
         "released": both if Leg.RELEASE in heard else 0,
+        "proofs": chunk_count(theirs) * CHUNK_ROWS if Leg.ANSWER in said else 0,
     }
     spools = sum(_file(count, widths[name]) for name, count in rows.items())
     spools += _file(mine, _ORDER_BYTES) + _file(max(mine, links or 0), LINK_BYTES)

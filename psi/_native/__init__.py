@@ -7,13 +7,16 @@ Scalars are libsodium's here too (`psi/_scalars.py`): what is made once in a rou
 implementation. The C code reads a scalar in its own page and wipes what it derives from it.
 """
 
+import ctypes
 from collections.abc import Sequence
+from typing import TypeVar
 
 import psi._native._core as _core
 from psi._scalars import SodiumScalars, misuse
 from psi.errors import BackendUnavailable
 from psi.group import (
     ELEMENT_BYTES,
+    MAX_SCALARS,
     SCALAR_BYTES,
     WIDE_BYTES,
     Buffer,
@@ -27,6 +30,8 @@ from psi.hash_to_group import check_dst
 from psi.secret import SecretBytes
 
 __all__ = ["NativeBackend", "built_with", "cores"]
+
+_Result = TypeVar("_Result", bytes, tuple[bytes, bytes])
 
 try:
     cores = _core.cores
@@ -66,6 +71,21 @@ class NativeBackend(SodiumScalars):
         data, _ = rows(elements, ELEMENT_BYTES)
         return _accepted(_core.multiply(self._core, key, data))
 
+    def multiply_keeping(self, scalar: SecretBytes, elements: Buffer) -> tuple[bytes, bytes]:
+        key = self._view(scalar)
+        data, _ = rows(elements, ELEMENT_BYTES)
+        return _accepted(_core.multiply_keeping(self._core, key, data))
+
+    def multiply_each(self, scalars: Sequence[SecretBytes], elements: Buffer) -> bytes:
+        keys = [self._usable(scalar) for scalar in scalars]
+        data, count = rows(elements, ELEMENT_BYTES)
+        if len(keys) != count or count > MAX_SCALARS:
+            raise misuse()
+        with self._scratch() as scratch:
+            for number, key in enumerate(keys):
+                ctypes.memmove(scratch.address + number * SCALAR_BYTES, key, SCALAR_BYTES)
+            return _accepted(_core.multiply_each(self._core, scratch.view()[: count * SCALAR_BYTES], data))
+
     def validate(self, elements: Buffer) -> None:
         data, _ = rows(elements, ELEMENT_BYTES)
         bad = _core.validate(self._core, data)
@@ -89,6 +109,13 @@ class NativeBackend(SodiumScalars):
             self.validate(data[:first])
             raise misuse() from error
 
+    def multi_scalar_kept(self, scalars: Buffer, kept: Buffer) -> bytes:
+        factors, _ = rows(scalars, SCALAR_BYTES)
+        try:
+            return _core.multi_scalar_kept(self._core, factors, kept)
+        except ValueError as error:
+            raise misuse() from error
+
     def hash_rows(self, prefix: bytes, rows: Buffer, width: int, length: int) -> bytes:
         data, _ = rows_to_hash(rows, width, length)
         return _core.hash_rows(self._core, prefix, data, width, length)
@@ -104,7 +131,7 @@ def _check_messages(messages: Sequence[bytes], dst: bytes) -> None:
     check_batch(len(messages))
 
 
-def _accepted(result: bytes | int) -> bytes:
+def _accepted(result: _Result | int) -> _Result:
     """The result; InvalidElement where it is the index of a bad row."""
     if isinstance(result, int):
         raise invalid_element(result)

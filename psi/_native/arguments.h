@@ -18,7 +18,7 @@
 typedef struct {
     const core *c;
     Py_buffer scalar, scalars, rows, prefix, tag, out; /* `obj` is NULL for what was not given */
-    PyObject *tuple;                                   /* keeps the messages alive; bytes never change */
+    PyObject *tuple;                                   /* keeps the messages alive, bytes never change; or a result */
     span *messages;
     uint8_t *copied;
     PyObject *bytes; /* the result, where no `out` was given */

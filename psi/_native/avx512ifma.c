@@ -261,7 +261,11 @@ static ptrdiff_t read_ways(extended points[WAYS], const uint8_t *elements, size_
     return ACCEPTED;
 }
 
-static ptrdiff_t multiply_rows(uint8_t *out, const uint8_t *elements, size_t n, const uint8_t *scalars, int each)
+#include "rows52x8.h" /* decoded points as rows of bytes */
+
+/* With `kept`, what was decoded is kept there as rows. */
+static ptrdiff_t multiply_rows(uint8_t *out, uint8_t *kept, const uint8_t *elements, size_t n, const uint8_t *scalars,
+                               int each)
 {
     block_space b;
     ptrdiff_t bad = ACCEPTED;
@@ -278,9 +282,12 @@ static ptrdiff_t multiply_rows(uint8_t *out, const uint8_t *elements, size_t n, 
                 break;
             }
             for (size_t i = 0; i < WAYS && done + i * LANES < count; i++) {
-                size_t first = start + done + i * LANES;
+                size_t first = start + done + i * LANES, left = n - first < LANES ? n - first : LANES;
                 if (each) {
-                    gather_digits(b.work.digits, scalars + first * SCALAR_BYTES, n - first < LANES ? n - first : LANES);
+                    gather_digits(b.work.digits, scalars + first * SCALAR_BYTES, left);
+                }
+                if (kept) {
+                    write_rows(kept + first * ROW_BYTES, &points[i], left);
                 }
                 multiply_group(&b.halves[done / LANES + i], &points[i], &b.work);
             }
@@ -295,12 +302,18 @@ static ptrdiff_t multiply_rows(uint8_t *out, const uint8_t *elements, size_t n, 
 
 static ptrdiff_t multiply(uint8_t *out, const uint8_t *elements, size_t n, const uint8_t scalar[SCALAR_BYTES])
 {
-    return multiply_rows(out, elements, n, scalar, 0);
+    return multiply_rows(out, NULL, elements, n, scalar, 0);
 }
 
 static ptrdiff_t multiply_each(uint8_t *out, const uint8_t *elements, const uint8_t *scalars, size_t n)
 {
-    return multiply_rows(out, elements, n, scalars, 1);
+    return multiply_rows(out, NULL, elements, n, scalars, 1);
+}
+
+static ptrdiff_t multiply_keeping(uint8_t *out, uint8_t *kept, const uint8_t *elements, size_t n,
+                                  const uint8_t scalar[SCALAR_BYTES])
+{
+    return multiply_rows(out, kept, elements, n, scalar, 0);
 }
 
 static ptrdiff_t validate_var(const uint8_t *elements, size_t n)
@@ -382,17 +395,20 @@ static void map_and_multiply(uint8_t *out, const uint8_t *uniform, size_t n, con
     wipe(points, sizeof points);
 }
 
-#include "multi_scalar52x8.h" /* sum_var and multi_scalar_var; stands on what is above */
+#include "multi_scalar52x8.h" /* sum_var and both multi_scalars; stands on what is above */
 
 const curve_core avx512ifma_core = {
     .name = "avx512ifma",
     .validate_var = validate_var,
     .multiply = multiply,
     .multiply_each = multiply_each,
+    .kept_bytes = ROW_BYTES,
+    .multiply_keeping = multiply_keeping,
     .map = map,
     .map_and_multiply = map_and_multiply,
     .sum_var = sum_var,
     .multi_scalar_var = multi_scalar_var,
+    .multi_scalar_kept_var = multi_scalar_kept_var,
 };
 
 #if !defined(NATIVE_EMULATED_VECTORS) && defined(__clang__)

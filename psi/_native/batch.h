@@ -19,6 +19,8 @@ ptrdiff_t first_unreduced_var(const uint8_t *scalars, size_t n);
 
 /* As in `curve_core`. */
 ptrdiff_t batch_multiply(const core *c, uint8_t *out, const uint8_t *elements, size_t n, const uint8_t *scalar);
+ptrdiff_t batch_multiply_keeping(const core *c, uint8_t *out, uint8_t *kept, const uint8_t *elements, size_t n,
+                                 const uint8_t *scalar);
 ptrdiff_t batch_multiply_each(const core *c, uint8_t *out, const uint8_t *elements, const uint8_t *scalars, size_t n);
 void batch_map(const core *c, uint8_t *out, const uint8_t *uniform, size_t n);
 void batch_map_and_multiply(const core *c, uint8_t *out, const uint8_t *uniform, size_t n, const uint8_t *scalar);

@@ -24,6 +24,7 @@
 #define SCALAR_BYTES 32
 #define UNIFORM_BYTES 64
 #define ACCEPTED ((ptrdiff_t)-1)
+#define NO_MEMORY ((ptrdiff_t)-2) /* only from multi_scalar_kept_var */
 
 typedef struct {
     const char *name; /* "portable", "avx512ifma" */
@@ -36,6 +37,12 @@ typedef struct {
     /* k_i*P_i, scalars as n rows, each between 1 and L-1. */
     ptrdiff_t (*multiply_each)(uint8_t *out, const uint8_t *elements, const uint8_t *scalars, size_t n);
 
+    /* k*P, and the points as they were decoded, for multi_scalar_kept_var: n rows of kept_bytes, public, of a form that
+     * is this core's own and never leaves the process. `kept` overlaps nothing. */
+    size_t kept_bytes;
+    ptrdiff_t (*multiply_keeping)(uint8_t *out, uint8_t *kept, const uint8_t *elements, size_t n,
+                                  const uint8_t scalar[SCALAR_BYTES]);
+
     /* The one-way map of RFC 9496 section 4.3.4, n x 64 bytes to n x 32; may give the identity. */
     void (*map)(uint8_t *out, const uint8_t *uniform, size_t n);
 
@@ -47,6 +54,10 @@ typedef struct {
 
     /* The sum of s_i*P_i over public scalars below L, zero allowed; the identity for none. */
     ptrdiff_t (*multi_scalar_var)(uint8_t out[ELEMENT_BYTES], const uint8_t *scalars, const uint8_t *elements, size_t n);
+
+    /* The same over n rows that multiply_keeping has written, in any order and from any of its calls. Other rows give a
+     * wrong sum, and nothing worse. ACCEPTED or NO_MEMORY. */
+    ptrdiff_t (*multi_scalar_kept_var)(uint8_t out[ELEMENT_BYTES], const uint8_t *scalars, const uint8_t *kept, size_t n);
 } curve_core;
 
 extern const curve_core portable_core;

@@ -61,6 +61,30 @@ static PyObject *core_multiply(PyObject *module, PyObject *arguments)
     return finished(&k, bad);
 }
 
+static PyObject *core_multiply_keeping(PyObject *module, PyObject *arguments)
+{
+    call k = {0};
+    ptrdiff_t bad;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "O&O&O&:multiply_keeping", to_core, &k.c, to_input, &k.scalar, to_input, &k.rows)) {
+        return NULL;
+    }
+    if (!is_scalar(&k.scalar) || !whole_rows(&k.rows, ELEMENT_BYTES, "elements", &k.n) ||
+        !open_result(&k, k.n, (Py_ssize_t)k.c->curve->kept_bytes, NULL)) {
+        return refused(&k);
+    }
+    uint8_t *kept = k.start;
+    k.tuple = k.bytes; /* released with the rest */
+    if (!open_result(&k, k.n, ELEMENT_BYTES, NULL)) {
+        return refused(&k);
+    }
+    WITHOUT_LOCK(bad = batch_multiply_keeping(k.c, k.start, kept, k.rows.buf, k.n, k.scalar.buf));
+    if (bad != ACCEPTED) {
+        return finished(&k, bad);
+    }
+    return released(&k, PyTuple_Pack(2, k.bytes, k.tuple));
+}
+
 static PyObject *core_multiply_each(PyObject *module, PyObject *arguments)
 {
     call k = {0};
@@ -221,6 +245,41 @@ static PyObject *core_multi_scalar(PyObject *module, PyObject *arguments)
     return finished(&k, bad);
 }
 
+static PyObject *core_multi_scalar_kept(PyObject *module, PyObject *arguments)
+{
+    call k = {0};
+    const uint8_t *scalars;
+    ptrdiff_t bad;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "O&O&O&:multi_scalar_kept", to_core, &k.c, to_input, &k.scalars, to_input,
+                          &k.rows)) {
+        return NULL;
+    }
+    size_t scalar_count;
+    if (!whole_rows(&k.rows, (Py_ssize_t)k.c->curve->kept_bytes, "kept", &k.n) ||
+        !whole_rows(&k.scalars, SCALAR_BYTES, "scalars", &scalar_count)) {
+        return refused(&k);
+    }
+    if (scalar_count != k.n) {
+        PyErr_SetString(PyExc_ValueError, "there must be as many scalars as kept rows");
+        return refused(&k);
+    }
+    if (!open_result(&k, 1, ELEMENT_BYTES, NULL) || (scalars = fixed(&k, &k.scalars)) == NULL) {
+        return refused(&k);
+    }
+    WITHOUT_LOCK(bad = first_unreduced_var(scalars, k.n));
+    if (bad != ACCEPTED) {
+        PyErr_Format(PyExc_ValueError, "scalar %zd is not below L", (Py_ssize_t)bad);
+        return refused(&k);
+    }
+    WITHOUT_LOCK(bad = k.c->curve->multi_scalar_kept_var(k.start, scalars, k.rows.buf, k.n));
+    if (bad == NO_MEMORY) {
+        PyErr_NoMemory();
+        return refused(&k);
+    }
+    return finished(&k, bad);
+}
+
 /* ---- About itself -------------------------------------------------------------------------------------------------- */
 
 static PyObject *core_cores(PyObject *module, PyObject *nothing)
@@ -257,6 +316,7 @@ static PyMethodDef METHODS[] = {
     {"built_with", core_built_with, METH_NOARGS, "built_with() -> compiler and flags"},
     {"validate", core_validate, METH_VARARGS, "validate(core, elements)"},
     {"multiply", core_multiply, METH_VARARGS, "multiply(core, scalar, elements, out=None)"},
+    {"multiply_keeping", core_multiply_keeping, METH_VARARGS, "multiply_keeping(core, scalar, elements)"},
     {"multiply_each", core_multiply_each, METH_VARARGS, "multiply_each(core, scalars, elements, out=None)"},
     {"map_to_group", core_map_to_group, METH_VARARGS, "map_to_group(core, uniform, out=None)"},
     {"map_and_multiply", core_map_and_multiply, METH_VARARGS, "map_and_multiply(core, scalar, uniform, out=None)"},
@@ -267,6 +327,7 @@ static PyMethodDef METHODS[] = {
     {"hash_rows", core_hash_rows, METH_VARARGS, "hash_rows(core, prefix, rows, width, length, out=None)"},
     {"sum", core_sum, METH_VARARGS, "sum(core, elements)"},
     {"multi_scalar", core_multi_scalar, METH_VARARGS, "multi_scalar(core, scalars, elements)"},
+    {"multi_scalar_kept", core_multi_scalar_kept, METH_VARARGS, "multi_scalar_kept(core, scalars, kept)"},
     {NULL, NULL, 0, NULL},
 };
 

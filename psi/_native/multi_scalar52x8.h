@@ -5,7 +5,7 @@
  * same size - from whatever windows - are filled side by side, a lane each, so that lanes rarely wait for each other and
  * no lane ever writes where another reads. Then, with a window in each lane, running sums give sum_j j * bucket_j.
  *
- * Scratch is on the heap, 4.3 MiB: everything here is public. Without memory, or for a handful of points, each point is
+ * Scratch is on the heap, 3.8 MiB: everything here is public. Without memory, or for a handful of points, each point is
  * multiplied in a lane of its own.
  */
 
@@ -20,12 +20,12 @@
 #define MSM_BITS 253     /* of a scalar */
 #define MSM_WINDOWS 64   /* of four bits */
 #define MSM_BUCKETS 256  /* of a window: 2^(width-1), and 2^width in the last one, which has no sign */
-#define ROW_WORDS 16     /* y+x, y-x, 2dxy: five limbs each, and one word to fill the cache line */
+#define STRIPE 16        /* windows whose digits are cut at a time */
 #define MINUS 0x8000     /* in a list: the point counts with a minus */
 
 typedef struct {
     uint64_t row[MSM_POINTS + 1][ROW_WORDS]; /* the last one is the neutral element */
-    uint16_t digit[MSM_WINDOWS][MSM_STRIDE]; /* magnitude, and MINUS */
+    uint16_t digit[MSM_POINTS][STRIPE]; /* magnitude, and MINUS */
     uint16_t list[MSM_WINDOWS][MSM_STRIDE];  /* point numbers by bucket */
     uint32_t start[MSM_WINDOWS][MSM_BUCKETS + 2];
     uint16_t order[MSM_WINDOWS * MSM_BUCKETS]; /* window * MSM_BUCKETS + bucket - 1, the largest first */
@@ -140,26 +140,6 @@ INLINE vec two_halves(const uint64_t low[4], const uint64_t high[4])
                               _mm256_loadu_si256((const __m256i *)high), 1);
 }
 
-/* Eight registers of one word each become eight rows of eight words, and the other way round. */
-static void transpose(vec r[8])
-{
-    vec t[8], u[8];
-    for (int i = 0; i < 8; i += 2) {
-        t[i] = _mm512_unpacklo_epi64(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi64(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 2; i++) {
-        u[i] = _mm512_shuffle_i64x2(t[i], t[2 + i], 0x88);
-        u[2 + i] = _mm512_shuffle_i64x2(t[i], t[2 + i], 0xdd);
-        u[4 + i] = _mm512_shuffle_i64x2(t[4 + i], t[6 + i], 0x88);
-        u[6 + i] = _mm512_shuffle_i64x2(t[4 + i], t[6 + i], 0xdd);
-    }
-    for (int i = 0; i < 4; i++) {
-        r[i] = _mm512_shuffle_i64x2(u[i], u[4 + i], 0x88);
-        r[4 + i] = _mm512_shuffle_i64x2(u[i], u[4 + i], 0xdd);
-    }
-}
-
 /* Words at..at+3 of eight rows, a register each: half of what `transpose` has to do is done by the loads. */
 INLINE void read_columns(vec columns[4], const uint64_t *const row[LANES], int at)
 {
@@ -183,25 +163,10 @@ static ptrdiff_t read_rows_var(msm_space *m, const uint8_t *elements, size_t n)
             return bad + (ptrdiff_t)done;
         }
         for (size_t i = 0; i < WAYS && done + i * LANES < n; i++) {
-            cached q = as_cached(&points[i]);
-            vec words[ROW_WORDS];
-            for (int j = 0; j < 5; j++) {
-                words[j] = q.y_plus_x.l[j];
-                words[5 + j] = q.y_minus_x.l[j];
-                words[10 + j] = q.t2d.l[j];
-            }
-            words[15] = _mm512_setzero_si512();
-            transpose(words);
-            transpose(words + 8);
-            for (size_t lane = 0; lane < LANES && done + i * LANES + lane < n; lane++) {
-                uint64_t *row = m->row[done + i * LANES + lane];
-                _mm512_storeu_si512(row, words[lane]);
-                _mm512_storeu_si512(row + 8, words[8 + lane]);
-            }
+            size_t first = done + i * LANES, left = n - first;
+            write_rows((uint8_t *)m->row[first], &points[i], left < LANES ? left : LANES);
         }
     }
-    memset(m->row[n], 0, sizeof m->row[n]);
-    m->row[n][0] = m->row[n][5] = 1;
     return ACCEPTED;
 }
 
@@ -222,12 +187,13 @@ static int longest_scalar_var(const uint8_t *scalars, size_t n)
     return 0;
 }
 
-/* Signed digits of all scalars. Half a window is added everywhere at once and taken off digit by digit, so that no carry
- * runs; the last window takes what is left, without a sign. No branch: no processor foresees the digits of a hash. */
-static void cut_var(msm_space *m, const uint8_t *scalars, size_t n, int width, int windows)
+/* Signed digits of all scalars, in the windows from `first` on, STRIPE of them; counts how many points each bucket gets.
+ * Half a window is added everywhere at once and taken off digit by digit, so that no carry runs; the last window takes
+ * what is left, without a sign. No branch: no processor foresees the digits of a hash. */
+INLINE void cut_var(msm_space *m, const uint8_t *scalars, size_t n, int width, int windows, int first)
 {
     uint64_t halves[5] = {0, 0, 0, 0, 0};
-    int last = windows - 1, half = 1 << (width - 1);
+    int last = windows - 1, half = 1 << (width - 1), end = first + STRIPE < windows ? first + STRIPE : windows;
     for (int w = 0; w < last; w++) {
         int bit = w * width + width - 1;
         halves[bit / 64] |= UINT64_C(1) << (bit % 64);
@@ -240,37 +206,45 @@ static void cut_var(msm_space *m, const uint8_t *scalars, size_t n, int width, i
             words[j] = (uint64_t)sum;
             carry = (uint64_t)(sum >> 64);
         }
-        for (int w = 0; w < windows; w++) {
+        for (int w = first; w < end; w++) {
             int bit = w * width, offset = bit % 64;
             uint64_t bits = words[bit / 64] >> offset | (words[bit / 64 + 1] << 1) << (63 - offset);
             int digit = w < last ? (int)(bits & (2 * (unsigned)half - 1)) - half : (int)(bits & (4 * (unsigned)half - 1));
-            int sign = digit >> 31;
-            m->digit[w][i] = (uint16_t)(((digit ^ sign) - sign) | (MINUS & sign));
+            int sign = digit >> 31, magnitude = (digit ^ sign) - sign;
+            m->digit[i][w - first] = (uint16_t)(magnitude | (MINUS & sign));
+            m->start[w][magnitude + 1]++;
         }
     }
 }
 
 /* Lists the points of each bucket, and all buckets by size. Returns how many hold a point. */
-static size_t list_buckets_var(msm_space *m, size_t n, int windows)
+static size_t list_buckets_var(msm_space *m, const uint8_t *scalars, size_t n, int width, int windows)
 {
+    int buckets = 1 << width;
     memset(m->of_size, 0, sizeof m->of_size);
-    for (int w = 0; w < windows; w++) {
-        uint32_t *start = m->start[w];
-        uint32_t next[MSM_BUCKETS + 1];
-        memset(start, 0, sizeof m->start[w]);
-        for (size_t i = 0; i < n; i++) {
-            start[(m->digit[w][i] & ~MINUS) + 1]++;
+    memset(m->start, 0, (size_t)windows * sizeof m->start[0]);
+    for (int first = 0; first < windows; first += STRIPE) {
+        uint16_t next[STRIPE][MSM_BUCKETS + 1];
+        if (width == 8) { /* the width of long lists: with shifts that the compiler knows */
+            cut_var(m, scalars, n, 8, windows, first);
+        } else {
+            cut_var(m, scalars, n, width, windows, first);
         }
-        for (int j = 1; j <= MSM_BUCKETS; j++) {
-            m->of_size[start[j + 1]] += j > 0;
+        int end = first + STRIPE < windows ? first + STRIPE : windows;
+        for (int w = first; w < end; w++) {
+            uint32_t *start = m->start[w];
+            for (int j = 0; j <= buckets; j++) {
+                m->of_size[start[j + 1]] += j > 0;
+                start[j + 1] += start[j];
+                next[w - first][j] = (uint16_t)start[j];
+            }
         }
-        for (int j = 0; j <= MSM_BUCKETS; j++) {
-            start[j + 1] += start[j];
-            next[j] = start[j];
-        }
-        for (size_t i = 0; i < n; i++) {
-            unsigned digit = m->digit[w][i];
-            m->list[w][next[digit & ~MINUS]++] = (uint16_t)(i | (digit & MINUS));
+        for (int w = first; w < end; w++) {
+            uint16_t *list = m->list[w], *to = next[w - first];
+            for (size_t i = 0; i < n; i++) {
+                unsigned digit = m->digit[i][w - first];
+                list[to[digit & ~MINUS]++] = (uint16_t)(i | (digit & MINUS));
+            }
         }
     }
     uint32_t before = 0;
@@ -281,7 +255,7 @@ static size_t list_buckets_var(msm_space *m, size_t n, int windows)
     }
     size_t filled = m->of_size[0];
     for (int w = 0; w < windows; w++) {
-        for (int j = 1; j <= MSM_BUCKETS; j++) {
+        for (int j = 1; j <= buckets; j++) {
             uint32_t size = m->start[w][j + 1] - m->start[w][j];
             unsigned bucket = (unsigned)w * MSM_BUCKETS + (unsigned)j - 1;
             uint32_t place = m->of_size[size]++;
@@ -357,16 +331,17 @@ static extended weighed_var(const msm_space *m, int first, int windows, int buck
     return total;
 }
 
-static ptrdiff_t add_many_var(extended *total, msm_space *m, const uint8_t *scalars, const uint8_t *elements, size_t n)
+/* total += the sum over the n points whose rows are in `m`. */
+static void add_many_var(extended *total, msm_space *m, const uint8_t *scalars, size_t n)
 {
-    ptrdiff_t bad = read_rows_var(m, elements, n);
     int bits = longest_scalar_var(scalars, n);
-    if (bad != ACCEPTED || bits == 0) {
-        return bad;
+    if (bits == 0) {
+        return;
     }
+    memset(m->row[n], 0, sizeof m->row[n]);
+    m->row[n][0] = m->row[n][5] = 1;
     int width = n < 128 ? 4 : n < 1024 ? 6 : 8, windows = (bits + width - 1) / width;
-    cut_var(m, scalars, n, width, windows);
-    size_t filled = list_buckets_var(m, n, windows);
+    size_t filled = list_buckets_var(m, scalars, n, width, windows);
     for (size_t i = 0; i < filled; i += LANES) {
         uint16_t buckets[LANES];
         for (size_t lane = 0; lane < LANES; lane++) { /* beyond the last: the last again, into a lane nobody reads */
@@ -389,20 +364,28 @@ static ptrdiff_t add_many_var(extended *total, msm_space *m, const uint8_t *scal
         }
     }
     *total = sum_of(total, &sum);
-    return ACCEPTED;
+}
+
+/* Room at a multiple of 64, in `room` that is to be freed: Windows has no aligned_alloc. NULL if there is none. */
+static msm_space *space_for_many(void **room)
+{
+    *room = malloc(sizeof(msm_space) + 63);
+    return *room ? (msm_space *)(((uintptr_t)*room + 63) & ~(uintptr_t)63) : NULL;
 }
 
 static ptrdiff_t multi_scalar_var(uint8_t out[ELEMENT_BYTES], const uint8_t *scalars, const uint8_t *elements, size_t n)
 {
     extended total = neutral();
-    /* 63 bytes more than needed, to begin at a multiple of 64: Windows has no aligned_alloc. */
-    void *room = n > MSM_FEW ? malloc(sizeof(msm_space) + 63) : NULL;
-    msm_space *m = room ? (msm_space *)(((uintptr_t)room + 63) & ~(uintptr_t)63) : NULL;
+    void *room = NULL;
+    msm_space *m = n > MSM_FEW ? space_for_many(&room) : NULL;
     ptrdiff_t bad = ACCEPTED;
     for (size_t done = 0; done < n && bad == ACCEPTED; done += MSM_POINTS) {
         size_t count = n - done < MSM_POINTS ? n - done : MSM_POINTS;
         const uint8_t *s = scalars + done * SCALAR_BYTES, *e = elements + done * ELEMENT_BYTES;
-        bad = m ? add_many_var(&total, m, s, e, count) : add_few_var(&total, s, e, count);
+        bad = m ? read_rows_var(m, e, count) : add_few_var(&total, s, e, count);
+        if (m && bad == ACCEPTED) {
+            add_many_var(&total, m, s, count);
+        }
         if (bad != ACCEPTED) {
             bad += (ptrdiff_t)done;
         }
@@ -412,6 +395,25 @@ static ptrdiff_t multi_scalar_var(uint8_t out[ELEMENT_BYTES], const uint8_t *sca
         write_point(out, &total);
     }
     return bad;
+}
+
+/* The rows are copied: so they lie on lines of the cache, nobody can change them meanwhile, and it costs a fortieth. */
+static ptrdiff_t multi_scalar_kept_var(uint8_t out[ELEMENT_BYTES], const uint8_t *scalars, const uint8_t *kept, size_t n)
+{
+    extended total = neutral();
+    void *room;
+    msm_space *m = space_for_many(&room);
+    if (m == NULL) {
+        return NO_MEMORY;
+    }
+    for (size_t done = 0; done < n; done += MSM_POINTS) {
+        size_t count = n - done < MSM_POINTS ? n - done : MSM_POINTS;
+        copy_rows(m->row, kept + done * ROW_BYTES, count);
+        add_many_var(&total, m, scalars + done * SCALAR_BYTES, count);
+    }
+    free(room);
+    write_point(out, &total);
+    return ACCEPTED;
 }
 
 #endif

@@ -200,6 +200,16 @@ static ptrdiff_t multiply_each(uint8_t *out, const uint8_t *elements, const uint
     return multiply_rows(out, elements, scalars, n, SCALAR_BYTES);
 }
 
+/* Decoding is a fifteenth of the work here: what is kept are the elements. */
+static ptrdiff_t multiply_keeping(uint8_t *out, uint8_t *kept, const uint8_t *elements, size_t n,
+                                  const uint8_t scalar[SCALAR_BYTES])
+{
+    if (n) {
+        memcpy(kept, elements, n * ELEMENT_BYTES);
+    }
+    return multiply(out, kept, n, scalar);
+}
+
 static void map_rows(uint8_t *out, const uint8_t *uniform, size_t n, const uint8_t *scalar)
 {
     workspace work;
@@ -262,13 +272,25 @@ static ptrdiff_t multi_scalar_var(uint8_t out[ELEMENT_BYTES], const uint8_t *sca
     return refused;
 }
 
+static ptrdiff_t multi_scalar_kept_var(uint8_t out[ELEMENT_BYTES], const uint8_t *scalars, const uint8_t *kept, size_t n)
+{
+    ptrdiff_t refused = multi_scalar_var(out, scalars, kept, n);
+    if (refused != ACCEPTED) { /* not what multiply_keeping wrote */
+        memset(out, 0, ELEMENT_BYTES);
+    }
+    return ACCEPTED;
+}
+
 const curve_core portable_core = {
     .name = "portable",
     .validate_var = validate_var,
     .multiply = multiply,
     .multiply_each = multiply_each,
+    .kept_bytes = ELEMENT_BYTES,
+    .multiply_keeping = multiply_keeping,
     .map = map,
     .map_and_multiply = map_and_multiply,
     .sum_var = sum_var,
     .multi_scalar_var = multi_scalar_var,
+    .multi_scalar_kept_var = multi_scalar_kept_var,
 };

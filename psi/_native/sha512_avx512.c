@@ -161,8 +161,50 @@ static void some_at_once(uint8_t *digests, const sha512_frame *frame, const span
     wipe(state, sizeof state);
 }
 
+/* One block each, and middles of one size: all but the middle is laid out once. */
+static void short_ones(uint8_t *digests, const sha512_frame *frame, const span *middles, size_t n)
+{
+    static const __mmask8 all[GROUPS] = {0xff, 0xff};
+    uint8_t blocks[ROWS][BLOCK_BYTES] __attribute__((aligned(64)));
+    vec state[GROUPS][8];
+    for (size_t row = 0; row < ROWS; row++) {
+        sha512_block(blocks[row], frame, middles[0], 0);
+    }
+    for (size_t done = 0; done < n; done += ROWS) {
+        size_t count = n - done < ROWS ? n - done : ROWS;
+        for (size_t row = 0; row < count; row++) {
+            memcpy(blocks[row] + frame->front.size, middles[done + row].bytes, middles[0].size);
+        }
+        for (int i = 0; i < GROUPS * 8; i++) {
+            state[i / 8][i % 8] = _mm512_set1_epi64((int64_t)frame->state[i % 8]);
+        }
+        compress(state, all, (const uint8_t(*)[BLOCK_BYTES])blocks);
+        for (int group = 0; group < GROUPS; group++) {
+            transpose(state[group]);
+        }
+        for (size_t row = 0; row < count; row++) {
+            _mm512_storeu_si512(digests + (done + row) * DIGEST_BYTES, big_endian(state[row / LANES][row % LANES]));
+        }
+    }
+    wipe(blocks, sizeof blocks);
+    wipe(state, sizeof state);
+}
+
+static int are_short(const sha512_frame *frame, const span *middles, size_t n)
+{
+    int same = sha512_blocks(frame, middles[0].size) == 1;
+    for (size_t i = 1; i < n && same; i++) {
+        same = middles[i].size == middles[0].size;
+    }
+    return same;
+}
+
 void sha512_many_avx512(uint8_t *digests, const sha512_frame *frame, const span *middles, size_t n)
 {
+    if (n > ROWS && are_short(frame, middles, n)) {
+        short_ones(digests, frame, middles, n);
+        return;
+    }
     for (size_t i = 0; i < n; i += ROWS) {
         some_at_once(digests + i * DIGEST_BYTES, frame, middles + i, n - i < ROWS ? n - i : ROWS);
     }

@@ -121,6 +121,9 @@ class PairSession(Side):
             if spool.rows < rows:
                 raise damaged()
             spool.truncate(rows)
+        kept = session.record.edge.count * CHUNK_ROWS
+        if spools.proofs.rows > kept:
+            spools.proofs.truncate(kept)
         return session
 
     def _check_belonging(self) -> None:

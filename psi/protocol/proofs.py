@@ -5,8 +5,10 @@ round, turned round against its maker, or taken for another chunk or row.
 """
 
 from psi.codec import length_prefixed
+from psi.dleq import PROOF_BYTES
+from psi.spool import CHUNK_ROWS, Spool
 
-__all__ = ["answer_context", "release_context", "signed_close", "signed_count"]
+__all__ = ["answer_context", "keep_proof", "kept_proof", "release_context", "signed_close", "signed_count"]
 
 
 def answer_context(context: bytes, evaluator: str, owner: str, chunk: int) -> bytes:
@@ -27,3 +29,16 @@ def signed_count(context: bytes, sender: str, low: int, high: int) -> bytes:
 def signed_close(context: bytes, sender: str, transcript: bytes, checkpoint: bytes) -> bytes:
     """For `Label.SIGN_CLOSE`."""
     return length_prefixed(context, sender.encode(), transcript, checkpoint)
+
+
+def keep_proof(spool: Spool, chunk: int, proof: bytes) -> None:
+    """Keep the proof of chunk number `chunk` in a spool of rows of one byte, unless those before it are missing."""
+    if spool.rows == chunk * CHUNK_ROWS:
+        spool.append(proof.ljust(CHUNK_ROWS, b"\0"))
+
+
+def kept_proof(spool: Spool, chunk: int) -> bytes | None:
+    """The proof of chunk number `chunk`, if it was kept."""
+    if spool.rows < (chunk + 1) * CHUNK_ROWS:
+        return None
+    return spool.read(chunk)[:PROOF_BYTES]

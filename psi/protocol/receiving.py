@@ -32,7 +32,7 @@ from psi.group import ELEMENT_BYTES
 from psi.matching import first_disorder, match, shared_row
 from psi.messages import RELEASES_PER_MESSAGE, SUITE, Blinded, Close, Count, Evaluated, Open, Released
 from psi.protocol.listing import commitment
-from psi.protocol.proofs import answer_context, release_context, signed_close, signed_count
+from psi.protocol.proofs import answer_context, keep_proof, release_context, signed_close, signed_count
 from psi.protocol.side import Side, row
 from psi.protocol.states import Leg, Place
 from psi.spool import CHUNK_ROWS, chunk_rows, chunks
@@ -84,16 +84,36 @@ def _list(side: Side, message: Blinded) -> bool:
             "The other side's list is not in strictly ascending order, or holds an element twice.",
             index=chunk * CHUNK_ROWS + disorder,
         )
-    with _counted_from(chunk * CHUNK_ROWS):
-        evaluated = side.backend.multiply(side.scalar, message.elements)
-    side.spools.theirs.append(message.elements)
-    side.spools.evaluated.append(evaluated)
+    _evaluate(side, chunk, message.elements)
     record.edge.add(message.elements)
     record.last_element = message.elements[-ELEMENT_BYTES:]
     last = chunk + 1 == side.chunk_total(side.terms.place.other)
     if last:
         _check_whole_list(side)
     return last
+
+
+def _evaluate(side: Side, chunk: int, elements: bytes) -> None:
+    """Keep a chunk of the peer's list and what our key makes of it, with the proof where we are to answer: now the
+    elements are decoded anyway. It waits with the evaluated elements, and leaves with them or never."""
+    proof = None
+    with _counted_from(chunk * CHUNK_ROWS):
+        if Leg.ANSWER in side.record.turns.remaining(side.terms.place):
+            evaluated, proof = dleq.evaluate_batch(
+                side.backend,
+                side.scalar,
+                side.opening(side.terms.place).public_key,
+                elements,
+                label=Label.PROOF_ANSWER,
+                context=answer_context(side.context, side.terms.me, side.terms.peer, chunk),
+                random_bytes=side.random_bytes,
+            )
+        else:
+            evaluated = side.backend.multiply(side.scalar, elements)
+    side.spools.theirs.append(elements)
+    side.spools.evaluated.append(evaluated)
+    if proof is not None:
+        keep_proof(side.spools.proofs, chunk, proof)
 
 
 def _check_whole_list(side: Side) -> None:

@@ -18,7 +18,7 @@ from psi.messages import (
     Release,
     Released,
 )
-from psi.protocol.proofs import answer_context, release_context, signed_close, signed_count
+from psi.protocol.proofs import answer_context, kept_proof, release_context, signed_close, signed_count
 from psi.protocol.side import Side, row
 from psi.protocol.states import Leg
 from psi.spool import Spool, chunks
@@ -63,9 +63,10 @@ def _answer(side: Side) -> tuple[Message, bool]:
     terms, place = side.terms, side.terms.place
     chunk = side.record.turns.said[place]
     evaluated = side.spools.evaluated.read(chunk)
-    proof = dleq.prove_batch(
+    scalar = side.scalar  # also where the proof is kept: with its key destroyed, a round answers nothing
+    proof = kept_proof(side.spools.proofs, chunk) or dleq.prove_batch(
         side.backend,
-        side.scalar,
+        scalar,
         side.opening(place).public_key,
         side.spools.theirs.read(chunk),
         evaluated,

@@ -96,7 +96,10 @@ class PairSpools:
     evaluated   32   k times the peer's list    answers    16   tags of the answers to own list
     matches   8+8   (own position, peer position) that agree    release  8   peer positions we release
     released 8+16   (own position, tag) of what the peer released
+    proofs      1   of `evaluated`: chunk n begins with the proof of its chunk n, and zeros fill it
 
+    `proofs` saves work and nothing depends on it: a session that began under an earlier version has none, and makes a
+    proof when it is asked for. So it may hold fewer chunks than `evaluated`, or none; never others.
     `scratch` makes lists for what is too long to be sorted in memory; they are gone after it, and after a crash.
     """
 
@@ -107,6 +110,7 @@ class PairSpools:
     matches: Spool
     release: Spool
     released: Spool
+    proofs: Spool
     scratch: Scratch = MemorySpool
 
     WIDTHS = {  # noqa: RUF012 - a table, not a field
@@ -117,6 +121,7 @@ class PairSpools:
         "matches": 16,
         "release": 8,
         "released": 24,
+        "proofs": 1,
     }
 
     @classmethod

@@ -25,7 +25,15 @@ from tests.support.native_build import EMULATED, RELEASE, Way, need, program, ru
 pytestmark = [pytest.mark.tm("TM-99"), pytest.mark.ci]
 
 WAYS = {"portable": RELEASE, "avx512ifma": EMULATED}
-OPERATIONS = ("multiply", "multiply_each", "map", "map_and_multiply", "hash_to_group", "check_scalars")
+OPERATIONS = (
+    "multiply",
+    "multiply_keeping",
+    "multiply_each",
+    "map",
+    "map_and_multiply",
+    "hash_to_group",
+    "check_scalars",
+)
 ROWS = 9
 """A group of eight and one lane of the next."""
 

@@ -58,6 +58,40 @@ def test_multiply(name, n):
         assert core.multiply(name, scalar.view(), ELEMENTS[: 32 * n]) == SODIUM.multiply(scalar, ELEMENTS[: 32 * n])
 
 
+@pytest.mark.parametrize("n", [*SIZES, 1100])
+def test_multiply_keeping_and_sums_of_what_was_kept(name, n):
+    rows = (ELEMENTS * 5)[: 32 * n]
+    full = b"".join(hashlib.sha256(bytes([i % 256, i // 256])).digest()[:31] + b"\x0f" for i in range(n))
+    short = b"".join(full[at : at + 16] + bytes(16) for at in range(0, len(full), 32))
+    outputs, kept = core.multiply_keeping(name, KEY, bytearray(rows))
+    assert outputs == core.multiply(name, KEY, rows)
+    for scalars in (full, short, bytes(32 * n)):
+        assert core.multi_scalar_kept(name, scalars, kept) == core.multi_scalar(name, scalars, rows)
+
+
+def test_what_was_kept_may_be_cut_joined_and_put_in_another_order(name):
+    rows = cut(ELEMENTS[: 32 * 40])
+    scalars = [hashlib.sha256(bytes([i])).digest()[:31] + b"\0" for i in range(40)]
+    pieces = [core.multiply_keeping(name, KEY, b"".join(rows[at : at + 13]))[1] for at in range(0, 40, 13)]
+    kept = b"".join(pieces)
+    one_by_one = cut(kept, len(kept) // 40)
+    for order in (range(40), range(39, -1, -1), [7, 3, 3, 39, 0] * 9):
+        expected = core.multi_scalar(name, b"".join(scalars[i] for i in order), b"".join(rows[i] for i in order))
+        joined = b"".join(one_by_one[i] for i in order)
+        assert core.multi_scalar_kept(name, b"".join(scalars[i] for i in order), joined) == expected
+        moved = memoryview(b"x" + joined)[1:]  # at an odd address
+        assert core.multi_scalar_kept(name, b"".join(scalars[i] for i in order), moved) == expected
+
+
+@pytest.mark.parametrize("width", [1, 4, 14, 15, 32, 111, 112])
+def test_rows_of_one_block_and_of_just_more(name, width):
+    """The rows of a proof fill one block; from 112 bytes on a message takes two."""
+    for front in (b"", b"f" * 97, b"f" * 130):
+        rows = hashlib.shake_256(bytes([width])).digest(width * 53)
+        expected = [hashlib.sha512(front + row).digest()[:16] for row in cut(rows, width)]
+        assert core.hash_rows(name, front, rows, width, 16) == b"".join(expected)
+
+
 @pytest.mark.parametrize("n", SIZES)
 def test_multiply_each(name, n):
     scalars = b"".join(hashlib.sha256(bytes([i % 256, i // 256])).digest()[:31] + b"\0" for i in range(n))

@@ -96,6 +96,9 @@ def test_rows_that_are_not_whole_are_refused(name, size):
         lambda: core.map_and_multiply(name, KEY, rows),
         lambda: core.sum(name, rows),
         lambda: core.multi_scalar(name, KEY, rows),
+        lambda: core.multiply_keeping(name, KEY, rows),
+        lambda: core.multi_scalar_kept(name, KEY, rows),
+        lambda: core.multi_scalar_kept(name, rows, b""),
         lambda: core.multi_scalar(name, rows, GENERATOR),
         lambda: core.hash_rows(name, b"", rows, 32, 16),
     ):
@@ -209,6 +212,10 @@ def test_something_else_in_place_of_a_buffer_is_refused(name, wrong):
         lambda: core.multiply(name, KEY, wrong),
         lambda: core.multiply_each(name, KEY, wrong),
         lambda: core.multi_scalar(name, wrong, GENERATOR),
+        lambda: core.multiply_keeping(name, wrong, GENERATOR),
+        lambda: core.multiply_keeping(name, KEY, wrong),
+        lambda: core.multi_scalar_kept(name, wrong, b""),
+        lambda: core.multi_scalar_kept(name, b"", wrong),
         lambda: core.map_to_group(name, wrong),
         lambda: core.hash_rows(name, wrong, GENERATOR, 32, 16),
         lambda: core.hash_to_group(name, [b""], wrong),
@@ -229,7 +236,7 @@ def test_a_core_is_named_by_a_str(wrong):
 
 OPERATIONS = [
     "validate", "multiply", "multiply_each", "map_to_group", "map_and_multiply", "expand", "hash_to_group",
-    "hash_and_multiply", "hash_rows", "sum", "multi_scalar",
+    "hash_and_multiply", "hash_rows", "sum", "multi_scalar", "multiply_keeping", "multi_scalar_kept",
 ]  # fmt: skip
 
 
@@ -267,3 +274,23 @@ def test_the_first_bad_row_is_named(name, place, bad):
     assert core.sum(name, rows) == place
     assert core.multi_scalar(name, KEY * 257, rows) == place
     assert core.multi_scalar(name, bytes(32 * 257), rows) == place
+
+
+def test_what_does_not_fit_what_was_kept_is_refused(name):
+    _, kept = core.multiply_keeping(name, KEY, GENERATOR * 3)
+    for scalars in (KEY * 2, KEY * 4, b""):
+        with pytest.raises(ValueError, match="as many scalars"):
+            core.multi_scalar_kept(name, scalars, kept)
+    with pytest.raises(ValueError, match="scalar 1 is not below L"):
+        core.multi_scalar_kept(name, KEY + ORDER.to_bytes(32, "little") + KEY, kept)
+    for scalar in (bytes(32), ORDER.to_bytes(32, "little")):
+        with pytest.raises(ValueError, match="from 1 to L-1"):
+            core.multiply_keeping(name, scalar, GENERATOR)
+    assert core.multiply_keeping(name, KEY, GENERATOR + bytes(32)) == 1
+
+
+def test_rows_that_nobody_kept_give_some_sum_and_nothing_worse(name):
+    _, kept = core.multiply_keeping(name, KEY, GENERATOR)
+    for filled in (b"\0", b"\xff", b"\x5a"):
+        for count in (1, 20, 300):
+            assert len(core.multi_scalar_kept(name, KEY * count, filled * (len(kept) * count))) == 32

@@ -55,6 +55,8 @@ def test_all_vectors_without_a_report(core: str) -> None:
                 with pytest.raises(Refused) as refusal:
                     take(rows)
                 assert refusal.value.index == 1
+            with pytest.raises(Refused):
+                driver.keeping(KEY, KEY * 2, rows)
             ran += 1
     assert ran == 15 + 11 + 29
 
@@ -75,6 +77,7 @@ def test_all_sizes_without_a_report(core: str, how: str) -> None:
             assert driver.map_and_multiply(KEY, uniform[: 64 * n]) == multiplied[:end]
             assert driver.sum(rows) == SODIUM.sum(rows)
             assert driver.multi_scalar(KEY * n, rows) == SODIUM.sum(multiplied[:end])
+            assert driver.keeping(KEY, KEY * n, rows) == (multiplied[:end], SODIUM.sum(multiplied[:end]))
 
 
 @pytest.mark.parametrize("core", CORES)

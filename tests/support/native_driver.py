@@ -14,7 +14,7 @@ from typing import IO
 __all__ = ["Driver", "Refused", "cut"]
 
 VALIDATE, MULTIPLY, MULTIPLY_EACH, MAP, MAP_AND_MULTIPLY, SUM, MULTI_SCALAR = range(1, 8)
-HASHING, HASH_ROWS, CHECK_SCALARS = range(8, 11)
+HASHING, HASH_ROWS, CHECK_SCALARS, KEEPING = range(8, 12)
 IN_PLACE, UNALIGNED = 1, 2
 _REQUEST, _ANSWER = struct.Struct("<IIQ"), struct.Struct("<qQ")
 _ACCEPTED = -1
@@ -64,6 +64,11 @@ class Driver:
 
     def multi_scalar(self, scalars: bytes, elements: bytes) -> bytes:
         return self._ask(MULTI_SCALAR, len(elements) // 32, scalars + elements)
+
+    def keeping(self, scalar: bytes, scalars: bytes, elements: bytes) -> tuple[bytes, bytes]:
+        """k*P for all elements, and the sum of s_i*P_i over what that kept of them."""
+        found = self._ask(KEEPING, len(elements) // 32, scalar + scalars + elements)
+        return found[:-32], found[-32:]
 
     def expand(self, messages: Sequence[bytes], tag: bytes) -> bytes:
         return self._hashing(0, bytes(32), messages, tag)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from psi import dleq
+from psi.backend import choose
+from psi.group import GENERATOR
 from tests.bench import _bench, _peers, _references, no_proofs_node
 from tests.bench._bench import Line, Note, Result, Skip, measurement
 from tests.bench._turns import in_turns, one_core
@@ -230,6 +232,7 @@ def test_the_variant_without_proofs_is_out_of_reach_of_what_is_shipped() -> None
 
 def test_the_variant_without_proofs_replaces_what_the_protocol_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dleq, "prove_batch", dleq.prove_batch)  # given back at the end
+    monkeypatch.setattr(dleq, "evaluate_batch", dleq.evaluate_batch)
     monkeypatch.setattr(dleq, "verify_batch", dleq.verify_batch)
     started: list[object] = []
     monkeypatch.setattr(no_proofs_node, "run_node", lambda *arguments, **_: started.append(arguments))
@@ -237,4 +240,8 @@ def test_the_variant_without_proofs_replaces_what_the_protocol_calls(monkeypatch
     no_proofs_node.main()
     assert started
     assert dleq.prove_batch() == bytes(dleq.PROOF_BYTES)  # type: ignore[call-arg]
+    backend = choose()
+    with backend.new_scalar() as scalar:
+        evaluated = dleq.evaluate_batch(backend, scalar, b"", GENERATOR, label=b"", context=b"", random_bytes=bytes)
+        assert evaluated == (backend.multiply(scalar, GENERATOR), bytes(dleq.PROOF_BYTES))
     assert dleq.verify_batch() is None  # type: ignore[call-arg, func-returns-value]

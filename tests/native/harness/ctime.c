@@ -35,6 +35,13 @@ static ptrdiff_t multiply(void *stage_of_it)
     stage *s = stage_of_it;
     return batch_multiply(s->core, s->out, s->elements, s->n, s->scalars);
 }
+static ptrdiff_t multiply_keeping(void *stage_of_it)
+{
+    stage *s = stage_of_it;
+    static uint8_t kept[MAX_ROWS * 128];
+    return s->core->curve->kept_bytes <= 128
+         ? batch_multiply_keeping(s->core, s->out, kept, s->elements, s->n, s->scalars) : 0;
+}
 static ptrdiff_t multiply_each(void *stage_of_it)
 {
     stage *s = stage_of_it;
@@ -73,6 +80,7 @@ static ptrdiff_t check_scalars(void *stage_of_it)
 static operation *chosen(const char *name)
 {
     return strcmp(name, "multiply") == 0         ? multiply
+         : strcmp(name, "multiply_keeping") == 0 ? multiply_keeping
          : strcmp(name, "multiply_each") == 0    ? multiply_each
          : strcmp(name, "map") == 0              ? map
          : strcmp(name, "map_and_multiply") == 0 ? map_and_multiply

@@ -15,7 +15,7 @@
 #include "cores.h"
 
 enum { VALIDATE = 1, MULTIPLY, MULTIPLY_EACH, MAP, MAP_AND_MULTIPLY, SUM, MULTI_SCALAR };
-enum { HASHING = 8, HASH_ROWS, CHECK_SCALARS };
+enum { HASHING = 8, HASH_ROWS, CHECK_SCALARS, KEEPING };
 enum { IN_PLACE = 1, UNALIGNED = 2 };
 
 typedef struct {
@@ -98,6 +98,26 @@ static void answer(const core *c, request r)
     free(scalars.memory);
     free(in.memory);
     free(own.memory);
+}
+
+/* Takes: scalar, scalars, elements. Gives k*P_i, then the sum of s_i*P_i over the points that were kept. */
+static void answer_keeping(const core *c, request r)
+{
+    size_t n = (size_t)r.n, size = n * ELEMENT_BYTES;
+    block scalar = taken(SCALAR_BYTES, r.options), scalars = taken(n * SCALAR_BYTES, r.options);
+    block in = taken(size, r.options), out = allocate(size + ELEMENT_BYTES, r.options);
+    block kept = allocate(n * c->curve->kept_bytes, r.options);
+    memset(kept.bytes, 0xa5, n * c->curve->kept_bytes);
+    int64_t verdict = batch_multiply_keeping(c, out.bytes, kept.bytes, in.bytes, n, scalar.bytes);
+    if (verdict == ACCEPTED) {
+        verdict = c->curve->multi_scalar_kept_var(out.bytes + size, scalars.bytes, kept.bytes, n);
+    }
+    give_answer(verdict, out.bytes, size + ELEMENT_BYTES);
+    free(scalar.memory);
+    free(scalars.memory);
+    free(in.memory);
+    free(out.memory);
+    free(kept.memory);
 }
 
 /* Takes: kind u64 (0 expand, 1 hash to the group, 2 hash and multiply), scalar, tag size u64, tag, then per message its
@@ -186,6 +206,8 @@ int main(int count, char **words)
             answer_hash_rows(c, r);
         } else if (r.operation == CHECK_SCALARS) {
             answer_check_scalars(r);
+        } else if (r.operation == KEEPING) {
+            answer_keeping(c, r);
         } else {
             answer(c, r);
         }

@@ -46,6 +46,12 @@ def test_every_operation_gives_what_one_call_gives(many: ParallelBackend, scalar
         (many.hash_to_group(messages, DST), ONE.hash_to_group(messages, DST)),
         (many.hash_and_multiply(scalar, messages, DST), ONE.hash_and_multiply(scalar, messages, DST)),
         (many.multiply(scalar, bytearray(elements)), ONE.multiply(scalar, elements)),
+        (many.multiply_keeping(scalar, elements), ONE.multiply_keeping(scalar, elements)),
+        (
+            many.multi_scalar_kept(scalars, many.multiply_keeping(scalar, elements)[1]),
+            ONE.multi_scalar(scalars, elements),
+        ),
+        (many.multiply_each([scalar] * 2, ELEMENTS[:64]), ONE.multiply(scalar, ELEMENTS[:64])),
         (many.hash_rows(b"front", memoryview(elements), 32, 16), ONE.hash_rows(b"front", elements, 32, 16)),
         (many.sum(elements), ONE.sum(elements)),
         (many.multi_scalar(scalars, elements), ONE.multi_scalar(scalars, elements)),
@@ -65,6 +71,7 @@ def test_the_first_bad_row_is_reported_by_its_place(many: ParallelBackend, scala
     for operation in (
         lambda: many.validate(elements),
         lambda: many.multiply(scalar, elements),
+        lambda: many.multiply_keeping(scalar, elements),
         lambda: many.sum(elements),
         lambda: many.multi_scalar(SCALARS, elements),
     ):
@@ -88,6 +95,10 @@ def test_what_has_the_wrong_length_is_refused(many: ParallelBackend, scalar: Sec
         lambda: many.validate(ELEMENTS[:5]),
         lambda: many.map_to_group(UNIFORM + b"x"),
         lambda: many.multi_scalar(SCALARS[:-32], ELEMENTS),
+        lambda: many.multiply_keeping(scalar, ELEMENTS[:-1]),
+        lambda: many.multi_scalar_kept(SCALARS[:-32], many.multiply_keeping(scalar, ELEMENTS)[1]),
+        lambda: many.multi_scalar_kept(SCALARS[:-1], many.multiply_keeping(scalar, ELEMENTS)[1]),
+        lambda: many.multiply_each([scalar], ELEMENTS[:64]),
         lambda: many.hash_rows(b"", b"x", 0, 16),
         lambda: many.hash_rows(b"", ELEMENTS, 32, 65),
         lambda: many.hash_rows(b"", bytes(MAX_BATCH + 1), 1, 16),

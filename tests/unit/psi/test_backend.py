@@ -173,6 +173,9 @@ SABOTAGE = {
     "validate": lambda real: lambda elements: None,
     "sum": lambda real: lambda elements: real(bytes(elements)[32:]),
     "multi_scalar": lambda real: lambda scalars, elements: real(scalars, elements)[::-1],
+    "multiply_keeping": lambda real: lambda k, elements: (elements, real(k, elements)[1]),
+    "multi_scalar_kept": lambda real: lambda scalars, kept: real(scalars, kept)[::-1],
+    "multiply_each": lambda real: lambda scalars, elements: real(scalars[::-1], elements),
     "hash_rows": lambda real: lambda prefix, rows, width, length: real(prefix[1:], rows, width, length),
     "reduce": lambda real: lambda wide: bytes(wide)[:32],
     "response": lambda real: lambda nonce, challenge, k: real(k, challenge, nonce),
@@ -205,6 +208,9 @@ def passing_bad_rows_from(first, real):
 
 # What is wrong only in a long list: from the second block of 256 on, in one lane, in the widest windows.
 LONG = {
+    "multiply_keeping": lambda real: (
+        lambda k, rows: (real(k, rows)[0], real(k, bytes(rows)[:8192] * 9)[1][: 128 * 1050])
+    ),
     "multiply": lambda real: lambda k, rows: real(k, rows)[: 32 * 256] + bytes(rows)[32 * 256 :],
     "hash_and_multiply": lambda real: lambda k, ms, dst: real(k, (list(ms[:256]) * 9)[: len(ms)], dst),
     "map_to_group": lambda real: lambda uniform: real(bytes(uniform)[:65536]) + real(bytes(uniform)[65536:][::-1]),

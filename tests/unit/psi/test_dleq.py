@@ -7,7 +7,7 @@ from psi.dleq import MAX_PAIRS, PROOF_BYTES, prove_composite, verify_composite
 from psi.errors import BadProof, InvalidElement, LocalError, WrongState
 from psi.group import GENERATOR, IDENTITY, ORDER
 from tests.support import batches
-from tests.support.backends import known_scalar, shown
+from tests.support.backends import BACKENDS, backend_called, known_scalar, shown
 from tests.support.batches import BACKEND, CONTEXT, LABEL, Batch, moved
 
 
@@ -268,3 +268,39 @@ def test_a_malformed_proof_costs_no_arithmetic(monkeypatch):
     for proof in (b"", b"\xff" * PROOF_BYTES):
         with pytest.raises(BadProof):
             batch.verify(proof=proof)
+
+
+# Evaluating and proving at once
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 130, MAX_PAIRS])
+def test_a_proof_made_while_evaluating_is_the_proof_made_after_it(n):
+    batch = Batch(n)
+    said = {"label": LABEL, "context": CONTEXT, "random_bytes": lambda size: bytes(range(size))}
+    outputs, proof = dleq.evaluate_batch(BACKEND, batch.scalar, batch.key, bytearray(batch.inputs), **said)
+    assert outputs == batch.outputs
+    assert proof == dleq.prove_batch(BACKEND, batch.scalar, batch.key, batch.inputs, outputs, **said)
+    batch.verify(proof=proof)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_every_backend_evaluates_and_proves_the_same(name):
+    batch = Batch(3)
+    backend = backend_called(name)
+    said = {"label": LABEL, "context": CONTEXT, "random_bytes": lambda size: bytes(range(size))}
+    outputs, proof = dleq.evaluate_batch(backend, batch.scalar, batch.key, batch.inputs, **said)
+    assert outputs == batch.outputs
+    assert proof == dleq.prove_batch(BACKEND, batch.scalar, batch.key, batch.inputs, outputs, **said)
+
+
+def test_what_is_evaluated_and_proven_is_checked_as_ever():
+    batch = Batch(5)
+    said = {"label": LABEL, "context": CONTEXT, "random_bytes": bytes}
+    for inputs in (b"", GENERATOR * (MAX_PAIRS + 1), GENERATOR[:-1]):
+        with pytest.raises(LocalError):
+            dleq.evaluate_batch(BACKEND, batch.scalar, batch.key, inputs, **said)
+    with pytest.raises(LocalError):
+        dleq.evaluate_batch(BACKEND, batch.scalar, batch.key[:-1], batch.inputs, **said)
+    with pytest.raises(InvalidElement) as refusal:
+        dleq.evaluate_batch(BACKEND, batch.scalar, batch.key, batch.inputs[:64] + IDENTITY + batch.inputs, **said)
+    assert refusal.value.index == 2
