@@ -45,6 +45,7 @@ _ENTRY = ("-m", "tests.bench.no_proofs_node")
 def pair(count: int) -> Iterator[Line]:
     """All rows of one N."""
     name, runs = f"round.pair.{count}", RUNS[count]
+    poll = max(0.25, count / 1_000_000)
     lists = phones.make_lists(count, 1, seed=1)
     expected = phones.expected_pairs(*lists)
     proved: list[Cost] = []
@@ -70,10 +71,10 @@ def pair(count: int) -> Iterator[Line]:
         match = [{"kind": "phone", "per_record": 1}]
         for _ in range(runs):
             round_id = linking.agree(*nodes, match=match, records=count, record_class="advert")
-            proved.append(measure(nodes, relays, round_id))
+            proved.append(measure(nodes, relays, round_id, poll_seconds=poll))
             other_id = linking.agree(*nodes, match=match, records=count, record_class="advert")
             with mock.patch.object(node_process, "ENTRY", _ENTRY):
-                bare.append(measure(nodes, relays, other_id))
+                bare.append(measure(nodes, relays, other_id, poll_seconds=poll))
             for peer, costs in peers.items():
                 try:
                     costs.append(run_peer(peer, Path(place), *sets))
