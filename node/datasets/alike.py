@@ -1,40 +1,35 @@
-r"""Records that stand together and differ in nothing but their values, as columns.
+"""Records that stand together and differ in nothing but their values, as columns.
 
-Most large data sets are lists of one thing: telephone numbers, each with a reference, all under the same consent. As a
-block of such a record file is read, one expression is made from its first line, and where every line fits it, the
-values are taken out as columns. That takes a fifth of the time of parsing each line and making an object of it.
-
-    first line    head{"child":false, ... "identifiers":{"phone":["+40721123456"]},"person":null,"reference":"A-1"}
-    expression    ^[^{\n]*\{"child":false, ... "phone":\["([^"\\\n]+)"\]\},"person":null,"reference":"([^"\\\n]+)"\}$
+Most large data sets are lists of one thing: telephone numbers, each with a reference, all under the same consent. Their
+record file holds them in columns (`layout`), and a round takes the columns as they are: nothing is parsed but the
+texts between them, once for all, and no object is made of each record. Blocks of lines that version 0.1.0 wrote are
+cut into the same columns as they are read.
 
 A value with a quote or a backslash in it is written with an escape, so it does not fit, and neither does a record that
 names a person or holds two values of a kind: a block with one of them is parsed line by line. Both ways read the same.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Self
 
+from node.datasets.layout import Columns, columns_of
 from node.datasets.records import Consent, PreparedRecord
+from node.texts import Texts
 
 __all__ = ["Alike", "read_records"]
-
-_HOLE = "\ue000"
-"""Stands where values go while the expression is made: it is in no consent and no kind, and needs no escape."""
-
-_VALUE = r'([^"\\\n]+)'
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Alike:
     """Consecutive records without a person that hold one value each of the same kinds.
 
-    `references` and every column of `values` (by kind, in the order of their names) have one entry for each record.
+    `references` and every column of `values` (by kind, in the order of their names) have one text for each record.
     """
 
-    references: Sequence[str]
-    values: Mapping[str, Sequence[str]]
+    references: Texts
+    values: Mapping[str, Texts]
     consent: Consent
     child: bool
 
@@ -47,39 +42,31 @@ class Alike:
 
     def __iter__(self) -> Iterator[PreparedRecord]:
         """As records, one by one."""
+        columns = {kind: list(column) for kind, column in self.values.items()}
         for at, reference in enumerate(self.references):
-            values: dict[str, tuple[str, ...]] = {kind: (column[at],) for kind, column in self.values.items()}
+            values: dict[str, tuple[str, ...]] = {kind: (column[at],) for kind, column in columns.items()}
             yield PreparedRecord(reference, values, None, self.consent, self.child)
 
     def only(self, places: Sequence[int]) -> Self:
         """Those at these places, which are ascending."""
         if len(places) == len(self):
             return self
-        values = {kind: [column[at] for at in places] for kind, column in self.values.items()}
-        return replace(self, references=[self.references[at] for at in places], values=values)
+        values = {kind: column.only(places) for kind, column in self.values.items()}
+        return replace(self, references=self.references.only(places), values=values)
 
 
-def read_records(lines: Sequence[bytes]) -> Iterator[PreparedRecord | Alike]:
-    """The records of one block of a record file, in order."""
-    if (found := _alike(lines)) is not None:
-        yield found
-    else:
-        yield from PreparedRecord.from_lines(lines)
+def read_records(block: Columns | Sequence[bytes]) -> Iterator[PreparedRecord | Alike]:
+    """The records of one block of a record file, in order: of its columns, or of its lines."""
+    found = block if isinstance(block, Columns) else columns_of(block)
+    if found is not None:
+        consent, child, kinds = _said(found.between)
+        yield Alike(found.columns[-1], dict(zip(kinds, found.columns[1:-1], strict=True)), consent, child)
+    elif not isinstance(block, Columns):
+        yield from PreparedRecord.from_lines(block)
 
 
-def _alike(lines: Sequence[bytes]) -> Alike | None:
-    first = PreparedRecord.from_line(lines[0]) if lines else None
-    if first is None or first.person is not None or not all(len(found) == 1 for found in first.identifiers.values()):
-        return None
-    kinds = sorted(first.identifiers)
-    holes: dict[str, tuple[str, ...]] = dict.fromkeys(kinds, (_HOLE,))
-    shape = replace(first, reference=_HOLE, identifiers=holes).to_line().decode()
-    fitting = re.compile(rf"^[^{{\n]*{_VALUE.join(map(re.escape, shape.split(_HOLE)))}$", re.MULTILINE)
-    if not all(fitting.fullmatch(lines[at].decode()) for at in (len(lines) // 2, -1)):
-        return None  # mixed, mostly: found out without a look at each
-    # A line fits once or not at all, since the expression begins and ends with it.
-    found = fitting.findall(b"\n".join(lines).decode())
-    if len(found) != len(lines):
-        return None
-    columns = list(zip(*found, strict=True)) if kinds else [tuple(found)]
-    return Alike(columns[-1], dict(zip(kinds, columns[:-1], strict=True)), first.consent, first.child)
+@lru_cache(maxsize=256)
+def _said(between: tuple[bytes, ...]) -> tuple[Consent, bool, tuple[str, ...]]:
+    """What all lines with these texts in them say: as a line whose values are empty."""
+    record = PreparedRecord.from_line(b"".join(between))
+    return record.consent, record.child, tuple(record.identifiers)

@@ -14,7 +14,7 @@ and overwrites nothing: what the disk keeps is sealed.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,10 +30,18 @@ from node.datasets.dataset_rows import DatasetRows, changed_meanwhile, name_take
 from node.datasets.erasing import Cut, Erased, KeptOut, cut
 from node.datasets.exclusions import EVERYBODY, Exclusions
 from node.datasets.heads import KEY_BYTES, NO_PAST, Head, Heads
+from node.datasets.layout import Columns
 from node.datasets.mapping import Mapping
 from node.datasets.memory import MappingMemory
 from node.datasets.prepare import Progress, prepare
-from node.datasets.recordfile import LineWriter, RecordWriter, read_blocks, remove_file, remove_leftovers
+from node.datasets.recordfile import (
+    LineWriter,
+    RecordWriter,
+    read_blocks,
+    read_layouts,
+    remove_file,
+    remove_leftovers,
+)
 from node.datasets.records import PreparedRecord, marks, references
 from node.datasets.refresh import Changes, Past, Use, Writer, withdrawn
 from node.datasets.removed_lists import RemovedLists
@@ -431,23 +439,28 @@ class DatasetBook:
         Children, and records whose consent does not cover the round, are among them: the caller asks each record.
         NotFound; UserError if another normaliser prepared it; StateDamaged if its file is missing or altered.
         """
-        return chain.from_iterable(map(PreparedRecord.from_lines, self._lines(self.get(name))))
+        return chain.from_iterable(map(PreparedRecord.from_lines, map(_lines, self._blocks_of(self.get(name)))))
 
     def stretches(self, name: str) -> Iterator[PreparedRecord | Alike]:
         """As `records`; those that are alike in columns, which is much faster."""
-        return chain.from_iterable(map(read_records, self._lines(self.get(name))))
+        return chain.from_iterable(map(read_records, self._blocks_of(self.get(name))))
 
     def marks(self, version_id: str, numbers: NDArray[np.int64]) -> Iterator[tuple[str, str]]:
         """Reference and person mark (`records.marks`) of the records with these numbers (ascending, the first record
         is 0) in one version. StateDamaged if its file is missing or altered."""
         first = at = 0
-        for lines in read_blocks(self._folder, version_id, self._store.cells):
-            stop = int(np.searchsorted(numbers, first + len(lines)))
+        for block in read_layouts(self._folder, version_id, self._store.cells):
+            stop = int(np.searchsorted(numbers, first + len(block)))
             if stop > at:
-                yield from marks(lines[number] for number in (numbers[at:stop] - first).tolist())
-            first, at = first + len(lines), stop
+                wanted = (numbers[at:stop] - first).tolist()
+                if isinstance(block, Columns):  # of records that name nobody, with nothing to parse
+                    texts = block.columns[-1].encoded
+                    yield from zip([texts[number].decode() for number in wanted], repeat(""), strict=False)
+                else:
+                    yield from marks(block[number] for number in wanted)
+            first, at = first + len(block), stop
 
-    def _lines(self, dataset: Dataset) -> Iterator[Sequence[bytes]]:
+    def _blocks_of(self, dataset: Dataset) -> Iterator[Columns | Sequence[bytes]]:
         """The record file of a data set, a block at a time."""
         if dataset.normaliser_version != NORMALISER_VERSION:
             raise UserError(
@@ -456,8 +469,8 @@ class DatasetBook:
             )
         return self._blocks(dataset)
 
-    def _blocks(self, dataset: Dataset) -> Iterator[Sequence[bytes]]:
-        blocks = read_blocks(self._folder, dataset.version_id, self._store.cells)
+    def _blocks(self, dataset: Dataset) -> Iterator[Columns | Sequence[bytes]]:
+        blocks = read_layouts(self._folder, dataset.version_id, self._store.cells)
         try:
             first = next(blocks, None)
         except StateDamaged:
@@ -469,6 +482,10 @@ class DatasetBook:
         if first is not None:
             yield first
         yield from blocks
+
+
+def _lines(block: Columns | Sequence[bytes]) -> Sequence[bytes]:
+    return block.lines() if isinstance(block, Columns) else block
 
 
 def _audited(report: Report) -> dict[str, int]:

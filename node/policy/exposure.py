@@ -17,7 +17,7 @@ recognised. Of the other side's records nothing is known but how often it came, 
 figures stand in `blindmatch budget show`. MOST_ROUNDS rounds with one member are kept; older sketches are deleted.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -84,15 +84,19 @@ class Sketch:
         """Of one record that takes part."""
         self.take_all((reference,))
 
-    def take_all(self, references: Sequence[str]) -> None:
+    def take_all(self, references: Iterable[str]) -> None:
         """Of records that take part."""
-        digests, state = [], self._hash
+        self.take_encoded(map(str.encode, references))
+
+    def take_encoded(self, references: Iterable[bytes]) -> None:
+        """As `take_all`, of references that are in UTF-8 already."""
+        digests, begun = [], self._hash.copy
         for reference in references:
-            made = state.copy()
-            made.update(reference.encode())
+            made = begun()
+            made.update(reference)
             digests.append(made.digest())
         self._fresh += b"".join(digests)
-        self._taken += len(references)
+        self._taken += len(digests)
         if len(self._fresh) >= _BATCH * DIGEST_BYTES:
             self._merge()
 

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from node.ascending import distinct
 from node.errors import RefusedByPolicy
+from node.texts import Texts
 from psi.identifiers import CATALOGUE, Person
 
 __all__ = [
@@ -74,6 +75,10 @@ _HUNDRED = 100
 _BATCH_VALUES = 65_536
 _SLICE = 1_048_576
 _GROUP_BYTES, _NUMBER_BITS = 4, 30
+_PLUS, _ZERO = b"+0"
+_MOST_DIGITS = 18
+"""Digits that a number of 64 bits holds, whatever they are."""
+
 _LAST_DIGITS = re.compile(r"(.*?)(\d{1,9})(\D*)", re.DOTALL)
 """The last digits of a value, of many the last nine: the shortest front that leaves a match."""
 
@@ -164,13 +169,21 @@ class SeriesWatch:
             if len(waiting) >= _BATCH_VALUES:
                 self._read(kind)
 
+    def take_texts(self, kind: str, values: Texts) -> None:
+        """As `take_values`, of values that are held as one; the digits of many are read at once."""
+        numbers = _numbers_in(values, _NOT_OF_THE_NUMBER[kind]) if kind in _NOT_OF_THE_NUMBER else None
+        if numbers is None:
+            self.take_values(kind, values)
+        else:
+            self._waiting.setdefault(kind, [])
+            self._numbers.setdefault(kind, array("q")).frombytes(numbers.tobytes())
+
     def findings(self) -> list[Finding]:
         """What was found, for each kind that was looked at."""
+        found = []
         for kind in self._waiting:
             self._read(kind)
-        found = []
-        for kind, values in self._numbers.items():
-            found.append(Finding(kind, *in_series(_sorted(values))))
+            found.append(Finding(kind, *in_series(_sorted(self._numbers[kind]))))
         return [*found, self._names.finding()]
 
     def check(self) -> None:
@@ -229,6 +242,25 @@ def _whole(values: Sequence[str]) -> Iterable[int]:
     return map(int, values)
 
 
+def _numbers_in(values: Texts, check_digits: int) -> Numbers | None:
+    """What `int` makes of each, in any order, without so many digits at the end; None unless all are digits, at most
+    _MOST_DIGITS, behind a plus sign or none."""
+    found = []
+    for _places, rows in values.rows(1):  # of one length each, with one byte behind the text
+        digits = rows[:, : rows.shape[1] - 1 - check_digits]
+        if digits.shape[1] and bool((digits[:, 0] == _PLUS).all()):
+            digits = digits[:, 1:]
+        digits = digits.T - _ZERO  # bytes: what is below a zero comes out above a nine
+        if not 1 <= len(digits) <= _MOST_DIGITS or int(digits.max()) > 9:
+            return None
+        numbers = digits[0].astype(np.int64)
+        for digit in digits[1:]:
+            numbers *= 10
+            numbers += digit
+        found.append(numbers)
+    return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+
+
 def _without_check_digit(values: Sequence[str]) -> Iterable[int]:
     return (int(value[:-1]) for value in values)
 
@@ -270,6 +302,9 @@ _READERS: Mapping[str, Callable[[Sequence[str]], Iterable[int]]] = {
     "handle": _last_digits,
     "email": _last_digits,
 }
+
+_NOT_OF_THE_NUMBER: Mapping[str, int] = {"phone": 0, "imsi": 0, "card": 1, "imei": 1}
+"""Kinds whose values are one number; the digits at its end that do not belong to it."""
 
 WATCHED_KINDS = frozenset(_READERS) | {"person"}
 """Kinds that are looked at."""

@@ -50,10 +50,31 @@ class _Run:
 
     def with_(self, other: "_Run") -> "_Run":
         first = np.concatenate([self.first, other.first])
-        order = np.argsort(first)
+        order = np.argsort(first, kind="stable")  # which finds that these are two ascending stretches, and merges them
         first = first[order]
         second = np.concatenate([self.second, other.second])[order]
         return _Run(first, second, np.concatenate([self.numbers, other.numbers])[order])
+
+
+def _order(words: _Words) -> NDArray[np.intp]:
+    """The places of digests in ascending order; of equal ones, the first met stands in front.
+
+    Sorted are numbers, each made of a digest's front and of its place, and the few digests whose fronts are the same
+    once more as a whole: a tenth of the time of sorting all of them by both words.
+    """
+    count = len(words)
+    low = np.uint64((1 << count.bit_length()) - 1)
+    ranked: _Words = words[:, 0] & ~low
+    ranked |= np.arange(count, dtype=np.uint64)
+    ranked.sort()
+    order = (ranked & low).astype(np.intp)
+    tied = np.zeros(count + 1, dtype=bool)
+    np.less_equal(ranked[1:] ^ ranked[:-1], low, out=tied[1:count])
+    tied = tied[:-1] | tied[1:]
+    if tied.any():
+        places = order[tied]
+        order[tied] = places[np.lexsort((places, words[places, 1], words[places, 0]))]
+    return order
 
 
 class Numbering:
@@ -69,7 +90,7 @@ class Numbering:
         ListDoesNotFit, and nothing is numbered, if there would be more than MAX_IDENTIFIERS.
         """
         words = np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)
-        order = np.lexsort((words[:, 1], words[:, 0]))  # stable: of equal ones, the first met stands in front
+        order = _order(words)
         ranked = words[order]
         heads = np.ones(len(ranked), dtype=bool)
         heads[1:] = (ranked[1:, 0] != ranked[:-1, 0]) | (ranked[1:, 1] != ranked[:-1, 1])

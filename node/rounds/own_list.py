@@ -9,11 +9,15 @@ from node.datasets.records import Consent, PreparedRecord
 from node.policy.exposure import Sketch
 from node.policy.generated import SeriesWatch
 from node.rounds.participation import Asked
+from node.texts import Texts
 
 __all__ = ["MOST_LOOKED_AT", "OwnList"]
 
 MOST_LOOKED_AT = 200_000
 """Records of a data set that are walked only to show a warning again, in number: a few seconds."""
+
+
+_NONE = Texts(b"", 0)
 
 
 class OwnList:
@@ -33,8 +37,8 @@ class OwnList:
             self._kinds = tuple(kind for kind in self.asked.kinds if self.asked.covers(found.consent, kind))
         if isinstance(found, Alike):
             for kind in self._kinds:
-                self._series.take_values(kind, found.values.get(kind, ()))
-            self.sketch.take_all(found.references)
+                self._series.take_texts(kind, found.values.get(kind, _NONE))
+            self.sketch.take_encoded(found.references.encoded)
         else:
             self._series.take(found.identifiers, found.person, self._kinds)
             self.sketch.take(found.reference)

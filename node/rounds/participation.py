@@ -141,7 +141,8 @@ class TakingPart:
             else:
                 self.records += len(found)
                 if places := self._places(found):
-                    yield [first + at for at in places], found.only(places)
+                    numbers = range(first, self.records) if len(places) == len(found) else [first + at for at in places]
+                    yield numbers, found.only(places)
 
     def _places(self, found: Alike) -> Sequence[int]:
         """Of those for each of which `participation` would give no reason."""

@@ -11,27 +11,31 @@ keys are numbered by `key_ids`. A record's links stand together, in the order of
 told apart by a 16-byte digest each, in memory (`numbering`): 20 bytes an identifier while the list is made.
 
 A record that gives one value, as most do, is taken up here without a call of `tokens`, and records that are alike as
-columns; what they give is what it gives.
+columns; what they give is what it gives. The digests are of front and value, in rows: of the front, which is the same
+for all identifiers of a key, only once.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from node.agreement.manifest import Manifest
+from node.ascending import distinct
 from node.datasets.alike import Alike
 from node.datasets.exclusions import Excluded
 from node.datasets.records import Consent, PreparedRecord
 from node.rounds.numbering import DIGEST_BYTES, Numbering
 from node.rounds.participation import Asked, TakingPart
+from node.texts import Texts
 from psi.backend import Backend
 from psi.errors import ListDoesNotFit
 from psi.identifiers import Rule, tokens
-from psi.protocol.listing import LENGTH_BYTES, identifier_front, with_value, with_values
+from psi.protocol.listing import identifier_front, with_values
 from psi.spool import CHUNK_ROWS, Spool
 
 __all__ = ["LINK_BYTES", "Participation", "Taking", "key_ids", "records_without_room"]
@@ -39,8 +43,8 @@ __all__ = ["LINK_BYTES", "Participation", "Taking", "key_ids", "records_without_
 LINK_BYTES = 12
 
 _DIGEST_LABEL = b"blindmatch/taking/1"
-_ROW_STEP_BYTES = 64
-"""Messages are hashed in rows of a multiple of this many bytes, filled up with zeros."""
+_ROW_STEP_BYTES = 16
+"""Values are hashed in rows of a multiple of this many bytes."""
 
 SAMPLE_VALUES = 32
 """Values of a kind that are kept for the shape of decoys, in number, twice as many at most: of some batches each."""
@@ -99,9 +103,9 @@ class Taking:
         self._seen = seen
         self._rules = manifest.rules()
         scope, normaliser = manifest.digest(), manifest.normaliser_version
-        self._keys = {
-            key: (number, identifier_front(scope, key, normaliser)) for number, key in enumerate(key_ids(self._rules))
-        }
+        keys = key_ids(self._rules)
+        self._keys = {key: number for number, key in enumerate(keys)}
+        self._fronts = [identifier_front(scope, key, normaliser) for key in keys]
         self._asked = Asked.of(manifest, me, today, excluded)
         self._most_records = manifest.member(me).records
         self._links = links
@@ -111,11 +115,11 @@ class Taking:
         self._link_rows = bytearray()
         self.samples: dict[str, list[str]] = {}
         single = {rule.kind for rule in self._rules if rule.kind != "person"}
-        self._sampled = {number: key for key, (number, _front) in self._keys.items() if key in single}
+        self._sampled = {number: key for key, number in self._keys.items() if key in single}
 
     def batches(self, records: Iterable[PreparedRecord | Alike]) -> Iterator[list[bytes]]:
         """Distinct identifier messages, at most CHUNK_ROWS at a time. ListDoesNotFit if too many records take part."""
-        met = _Met()
+        met = _Met(self._digests)
         walk = TakingPart(records, self._asked)
         consent: Consent | None = None
         rules: Sequence[tuple[Rule, str | None]] = ()
@@ -132,10 +136,10 @@ class Taking:
                     self._take(met, rules, piece, here[0])
                 else:
                     self._take_columns(met, rules, piece, here)
-                if len(met.messages) >= CHUNK_ROWS:
+                if len(met.values) >= CHUNK_ROWS:
                     self.counts.records = here[-1] + 1
                     yield from self._give(met)
-                    met = _Met()
+                    met = _Met(self._digests)
         self.counts.records = walk.records
         yield from self._give(met)
         self._keep_links(everything=True)
@@ -148,40 +152,38 @@ class Taking:
             else:
                 found = tokens(rule, record.identifiers, record.person)
             for key, value in found:
-                key_number, front = self._keys[key]
-                met.messages.append(with_value(front, value))
-                met.keys.append(key_number)
-                met.records.append(number)
+                met.take(self._keys[key], value.encode(), number)
 
     def _take_columns(
         self, met: "_Met", rules: Sequence[tuple[Rule, str | None]], part: Alike, numbers: Sequence[int]
     ) -> None:
         """As `_take` of each of them. They name nobody and hold one value of a kind, so that the value is the token."""
-        kinds = [rule.kind for rule, _kind in rules if rule.kind in part.values]
-        keys = [self._keys[kind] for kind in kinds]
-        columns = [with_values(front, part.values[kind]) for kind, (_key, front) in zip(kinds, keys, strict=True)]
-        met.messages += chain.from_iterable(zip(*columns, strict=True))
-        met.keys += [key for key, _front in keys] * len(part)
-        met.records += numbers if len(keys) == 1 else [number for number in numbers for _key in keys]
+        columns = {self._keys[rule.kind]: part.values[rule.kind] for rule, _kind in rules if rule.kind in part.values}
+        if columns:
+            met.take_columns(columns, numbers)
 
     def further(self, values: Sequence[tuple[str, str]]) -> tuple[list[bytes], list[int]]:
         """Messages of values that belong to no record, by key; those that no record has and that come once, with their
         places in `values`. Their token numbers go on after those of the records, in this order, and they have no links.
 
         Only once all batches are taken."""
-        messages = [with_value(self._keys[key][1], value) for key, value in values]
-        _numbers, fresh = self._numbering.number(self._digests(messages)) if messages else ((), [])
-        return [messages[place] for place in fresh], fresh
+        if not values:
+            return [], []
+        met = _Met(self._digests)
+        for key, value in values:
+            met.take(self._keys[key], value.encode(), 0)
+        keys, _records, digests = met.whole()
+        _numbers, fresh = self._numbering.number(digests.tobytes())
+        return self._messages(met.values, keys, fresh), fresh
 
-    def _sample(self, met: "_Met") -> None:
+    def _sample(self, values: Sequence[bytes], keys: NDArray[np.uint32]) -> None:
         """Keep a few values of each kind of this batch, and of those that were kept before every second one where they
         are many."""
-        keys = np.array(met.keys, dtype=np.intp)
         for number, key in self._sampled.items():
             places = np.flatnonzero(keys == number)
             for at in places[:: max(1, len(places) // _SAMPLE_OF_A_BATCH)].tolist():
                 kept = self.samples.setdefault(key, [])
-                kept.append(met.messages[at][len(self._keys[key][1]) + LENGTH_BYTES :].decode())
+                kept.append(values[at].decode())
                 if len(kept) > 2 * SAMPLE_VALUES:
                     del kept[::2]
 
@@ -192,30 +194,41 @@ class Taking:
 
     def _give(self, met: "_Met") -> Iterator[list[bytes]]:
         """Number what has been met; the messages that are new, and the links of all. Whole records, as they come."""
-        self._take_part(len(set(met.records)))
+        keys, records, digests = met.whole()
+        self._take_part(len(distinct(records)))
         self._progress(self.counts.records)
-        self._sample(met)
-        numbers, fresh = self._numbering.number(self._digests(met.messages))
+        self._sample(met.values, keys)
+        numbers, fresh = self._numbering.number(digests.tobytes())
         self.counts.identifiers = self._numbering.count
         links = np.empty((len(numbers), LINK_BYTES // 4), dtype=">u4")
-        links[:, 0], links[:, 1], links[:, 2] = numbers, met.records, met.keys
+        links[:, 0], links[:, 1], links[:, 2] = numbers, records, keys
         self._link_rows += links.tobytes()
         self._keep_links(everything=False)
         for start in range(0, len(fresh), CHUNK_ROWS):
-            yield [met.messages[place] for place in fresh[start : start + CHUNK_ROWS]]
+            yield self._messages(met.values, keys, fresh[start : start + CHUNK_ROWS])
 
-    def _digests(self, messages: list[bytes]) -> bytes:
-        """One for each message, made many at a time. A message holds the lengths of its parts, so that zeros behind it
-        make no other one of it."""
-        steps = -(-np.fromiter(map(len, messages), dtype=np.intp, count=len(messages)) // _ROW_STEP_BYTES)
-        digests = np.empty((len(messages), DIGEST_BYTES), dtype=np.uint8)
-        for count in np.flatnonzero(np.bincount(steps)).tolist():
-            places, width = np.flatnonzero(steps == count), count * _ROW_STEP_BYTES
-            alike = messages if len(places) == len(messages) else [messages[place] for place in places.tolist()]
-            rows = np.array(alike, dtype=f"S{width}").tobytes()
-            made = self._backend.hash_rows(_DIGEST_LABEL, rows, width, DIGEST_BYTES)
+    def _messages(self, values: Sequence[bytes], keys: NDArray[np.uint32], places: Sequence[int]) -> list[bytes]:
+        """The messages of the values at these places, which are ascending."""
+        if len(places) != len(values):
+            values, keys = [values[at] for at in places], keys[places]
+        if len(keys) and bool((keys == keys[0]).all()):  # of one key, as in most rounds
+            return with_values(self._fronts[keys[0]], values)
+        messages = [b""] * len(values)
+        for key in np.flatnonzero(np.bincount(keys)).tolist():
+            here = np.flatnonzero(keys == key).tolist()
+            for at, message in zip(here, with_values(self._fronts[key], [values[at] for at in here]), strict=True):
+                messages[at] = message
+        return messages
+
+    def _digests(self, key: int, texts: Texts) -> NDArray[np.uint8]:
+        """One for each value of a key, made many at a time. A front holds the lengths of its parts, so that none begins
+        another one, and `Texts.rows` makes another row of every value: two identifiers never hash the same bytes."""
+        digests = np.empty((len(texts), DIGEST_BYTES), dtype=np.uint8)
+        front = _DIGEST_LABEL + self._fronts[key]
+        for places, rows in texts.rows(_ROW_STEP_BYTES):
+            made = self._backend.hash_rows(front, rows.tobytes(), rows.shape[1], DIGEST_BYTES)
             digests[places] = np.frombuffer(made, dtype=np.uint8).reshape(-1, DIGEST_BYTES)
-        return digests.tobytes()
+        return digests
 
     def _keep_links(self, *, everything: bool) -> None:
         whole = CHUNK_ROWS * LINK_BYTES
@@ -234,9 +247,63 @@ class Taking:
 
 
 class _Met:
-    """Tokens in the order in which they were met: message, record number and key number of each."""
+    """Tokens in the order in which they were met: value (UTF-8), key number, record number and digest of each."""
 
-    def __init__(self) -> None:
-        self.messages: list[bytes] = []
-        self.records: list[int] = []
-        self.keys: list[int] = []
+    def __init__(self, digests: Callable[[int, Texts], NDArray[np.uint8]]) -> None:
+        """`digests`: those of the values of one key."""
+        self.values: list[bytes] = []
+        self._digests_of = digests
+        self._keys: list[NDArray[np.uint32]] = []
+        self._records: list[NDArray[np.uint32]] = []
+        self._digests: list[NDArray[np.uint8]] = []
+        # Of those that came one by one since the last columns.
+        self._late_keys: list[int] = []
+        self._late_records: list[int] = []
+
+    def take(self, key: int, value: bytes, record: int) -> None:
+        """One token."""
+        self.values.append(value)
+        self._late_keys.append(key)
+        self._late_records.append(record)
+
+    def take_columns(self, columns: Mapping[int, Texts], records: Sequence[int]) -> None:
+        """A token of each key for each of these records; the tokens of a record stand together."""
+        self._settle()
+        each = len(columns)
+        if each == 1:
+            (column,) = columns.values()
+            self.values += column.encoded
+        else:
+            self.values += chain.from_iterable(zip(*(column.encoded for column in columns.values()), strict=True))
+        self._keys.append(np.tile(np.fromiter(columns, dtype=np.uint32, count=each), len(records)))
+        self._records.append(_numbers(records).repeat(each))
+        made = [self._digests_of(key, column) for key, column in columns.items()]
+        self._digests.append(np.stack(made, axis=1).reshape(-1, DIGEST_BYTES))
+
+    def whole(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint8]]:
+        """Keys, records (ascending) and digests (rows of DIGEST_BYTES) of all `values`."""
+        self._settle()
+        if not self._keys:
+            return _numbers(()), _numbers(()), np.empty((0, DIGEST_BYTES), dtype=np.uint8)
+        return np.concatenate(self._keys), np.concatenate(self._records), np.concatenate(self._digests)
+
+    def _settle(self) -> None:
+        if not self._late_keys:
+            return
+        values = self.values[-len(self._late_keys) :]
+        keys = _numbers(self._late_keys)
+        digests = np.empty((len(keys), DIGEST_BYTES), dtype=np.uint8)
+        for key in np.flatnonzero(np.bincount(keys)).tolist():
+            places = np.flatnonzero(keys == key)
+            alike = values if len(places) == len(values) else [values[at] for at in places.tolist()]
+            digests[places] = self._digests_of(key, Texts.of_encoded(alike))
+        self._keys.append(keys)
+        self._records.append(_numbers(self._late_records))
+        self._digests.append(digests)
+        self._late_keys, self._late_records = [], []
+
+
+def _numbers(numbers: Sequence[int]) -> NDArray[np.uint32]:
+    if isinstance(numbers, range):
+        return np.arange(numbers.start, numbers.stop, numbers.step, dtype=np.uint32)
+    return np.array(numbers, dtype=np.uint32)

@@ -79,11 +79,13 @@ def with_value(front: bytes, value: str) -> bytes:
     return front + len(data).to_bytes(LENGTH_BYTES, "big") + data
 
 
-def with_values(front: bytes, values: Sequence[str]) -> list[bytes]:
-    """The messages of identifiers of that kind."""
-    encoded = list(map(str.encode, values))
-    heads = {length: front + length.to_bytes(LENGTH_BYTES, "big") for length in set(map(len, encoded))}
-    return [heads[len(data)] + data for data in encoded]
+def with_values(front: bytes, values: Sequence[bytes]) -> list[bytes]:
+    """The messages of identifiers of that kind, from their values in UTF-8."""
+    heads = {length: front + length.to_bytes(LENGTH_BYTES, "big") for length in set(map(len, values))}
+    if len(heads) == 1:  # as long as one another, as most numbers are
+        (head,) = heads.values()
+        return [head + data for data in values]
+    return [heads[len(data)] + data for data in values]
 
 
 def commitment(opening: Open, root: bytes) -> bytes:

@@ -19,7 +19,7 @@ from node.rpc.control_client import ControlClient
 from tests.support import node_life
 from tests.support.nodes import introduce, wait_for
 from tests.support.ports import free_port
-from tests.support.releases import PREVIOUS, PREVIOUS_COMMIT
+from tests.support.releases import PREVIOUS, PREVIOUS_COMMIT, snapshot
 from tests.support.small_rounds import agree, check, decide, go, plant
 from tests.support.tree import ROOT
 
@@ -141,6 +141,29 @@ def test_two_releases_finish_a_round_and_the_older_one_is_updated_in_the_next(
         assert versions(side)["software"] != PREVIOUS
         to_the_end(shelter, police, second)
         record_property("ran", f"two rounds between {PREVIOUS} (the {older}) and today's code, one over its update")
+
+
+def test_the_older_code_refuses_what_the_newer_one_has_opened(earlier: Path, tmp_path: Path) -> None:
+    """What the new one stores from then on the old one would take for damage, and end a round or lose a data set."""
+    office = Office("shelter", tmp_path / "shelter", earlier)
+    office.make("ngo")
+    for tree in (earlier, ROOT):
+        office.tree = tree
+        with ControlClient(office.folder) as office.client:
+            office.start()
+            office.stop()
+    before = files(office.folder)
+    office.tree = earlier
+    with (
+        ControlClient(office.folder) as office.client,
+        pytest.raises(AssertionError, match=r"was written by a newer blindmatch\. Nothing was changed"),
+    ):
+        office.start()
+    assert files(office.folder) == before
+
+
+def files(folder: Path) -> dict[str, bytes | None]:
+    return {path: content for path, (_time, content) in snapshot(folder).items()}
 
 
 def refused_by_both(shelter: Office, police: Office) -> str:

@@ -11,9 +11,12 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from node.policy import generated
 from node.policy.generated import LARGEST_SHARE, LEAST_RUN, LEAST_VALUES, Finding, ListRefused, SeriesWatch, in_series
+from node.texts import Texts
 from psi.identifiers import Person
 from psi.identifiers.cells import Cell
 from tests.quality.population import generate
@@ -199,3 +202,49 @@ def test_runs_begin_at_eight() -> None:
     assert in_series(np.arange(LEAST_RUN))[1] == LEAST_RUN
     assert in_series(np.arange(LEAST_RUN - 1))[1] == 0
     assert in_series(np.array([], dtype=np.int64)) == (0, 0)
+
+
+def read(kind: str, values: list[str], *, whole: bool) -> list[int] | type[Exception]:
+    """The numbers that are looked at, ascending; the error, if the values are none of that kind."""
+    made = SeriesWatch()
+    try:
+        if whole:
+            made.take_texts(kind, Texts.of(values))
+        else:
+            made.take_values(kind, values)
+        made.findings()
+    except (ValueError, OverflowError) as error:
+        return type(error)
+    return sorted(made._numbers[kind])
+
+
+_DIGITS = st.text("0123456789", min_size=1, max_size=19)
+_ODD = st.text(st.sampled_from("0129+-_ a٣ä\xad"), max_size=6)
+
+
+@given(
+    st.sampled_from(["phone", "imsi", "card", "imei", "email", "mac"]),
+    st.lists(_DIGITS | _DIGITS.map("+".__add__), max_size=9)
+    | st.lists(_DIGITS.map("+".__add__), max_size=9)
+    | st.lists(_DIGITS, max_size=9)
+    | st.lists(_DIGITS | _ODD, max_size=5),
+)
+def test_numbers_that_are_read_at_once_are_those_that_are_read_one_by_one(kind: str, values: list[str]) -> None:
+    assert read(kind, values, whole=True) == read(kind, values, whole=False)
+
+
+def test_columns_are_counted_with_what_came_one_by_one() -> None:
+    made = SeriesWatch()
+    made.take_values("phone", phones(range(FIRST, FIRST + 50)))
+    made.take_texts("phone", Texts.of(phones(range(FIRST + 50, FIRST + 120))))
+    made.take_texts("advert", Texts.of(["not looked at"]))
+    assert made.findings()[:1] == [Finding("phone", 120, 120)]
+    with pytest.raises(ListRefused):
+        made.check()
+
+
+def test_twin_columns_that_nobody_reads_are_never_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SeriesWatch, "take_texts", lambda _self, _kind, _values: None)
+    made = SeriesWatch()
+    made.take_texts("phone", Texts.of(phones(range(FIRST, FIRST + 120))))
+    made.check()

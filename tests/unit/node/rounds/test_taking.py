@@ -15,6 +15,7 @@ from node.policy.exposure import Sketch
 from node.rounds.own_list import OwnList
 from node.rounds.participation import Asked, TakingPart
 from node.rounds.preparing import LINK_BYTES, Taking, records_without_room
+from node.texts import Texts
 from psi.backend import choose
 from psi.errors import PsiError
 from psi.spool import CHUNK_ROWS, MemorySpool, chunks
@@ -57,8 +58,8 @@ def block(first: int, count: int, **changes: Any) -> Alike:
     """Telephone numbers, every fifth of which comes again, and addresses."""
     numbers = range(first, first + count)
     phones = [f"+4930{9_010_000 + n - (n % 5 == 4)}" for n in numbers]
-    values = {"email": [f"n{n}@example.org" for n in numbers], "phone": phones}
-    said = {"references": [f"S-{n}" for n in numbers], "values": values, "consent": YES, "child": False}
+    values = {"email": Texts.of(f"n{n}@example.org" for n in numbers), "phone": Texts.of(phones)}
+    said = {"references": Texts.of(f"S-{n}" for n in numbers), "values": values, "consent": YES, "child": False}
     return Alike(**{**said, **changes})
 
 
@@ -89,7 +90,7 @@ def test_columns_give_what_their_records_give(match: list[dict[str, Any]], near:
         ROOMY,
         block(1300, 10, child=True),
         block(1310, 10, consent=replace(YES, given=False)),
-        block(1320, 700, values={"iban": ["DE02120300000000202051"] * 700}),
+        block(1320, 700, values={"iban": Texts.of(["DE02120300000000202051"] * 700)}),
         block(2020, 5),
         *(block(first, 1024) for first in range(3000, 3000 + 5 * 1024, 1024)),
     ]
