@@ -190,10 +190,12 @@ def marks(lines: Iterable[bytes]) -> list[tuple[str, str]]:
     how many different people" is counted by. "" for a record that names nobody.
     """
     fields = [line.rpartition(_LAST_FIELD)[::2] for line in lines]
-    persons = _parsed(b"null" if front.endswith(_NOBODY) else front.rpartition(_PERSON)[2][:-1] for front, _ in fields)
-    found = [
-        "" if forms is None else " ".join(sorted(forms[name] for name in _NAMES if name in forms)) for forms in persons
-    ]
+    found = [""] * len(fields)
+    named = [place for place, (front, _) in enumerate(fields) if not front.endswith(_NOBODY)]
+    persons = _parsed(fields[place][0].rpartition(_PERSON)[2][:-1] for place in named)
+    for place, forms in zip(named, persons, strict=True):
+        if forms is not None:
+            found[place] = " ".join(sorted(forms[name] for name in _NAMES if name in forms))
     return list(zip(_parsed(rest[:-1] for _, rest in fields), found, strict=True))
 
 

@@ -3,30 +3,34 @@
 There may be as many as the data set has records, so neither a row nor a sealing of its own is made for each. A block
 holds the leads from number `first` on, as one sealed cell, and beside it one letter for each: what a person decided.
 
-    body      JSON, an array of [reference, [[key, handle], ...], [number that shares an identifier, ...], person]
+    body      JSON, an object of columns (`LeadColumns`); a column that says nothing is left out
+                references   of each lead
+                handles      of all agreements, one lead after the other: 16 hex characters each, nothing between them
+                keys         of each of these agreements, or a single one for all
+                counts       agreements of each lead, where not every one has one
+                shares_with  [place in the block, [number of another lead, ...]] of those that share an identifier
+                persons      of each lead, where one names somebody
     statuses  l lead, r released, w withheld, e erased at the person's request: the lead is empty, its number stays
 
-A body that is an object is a single lead as version 0.1.0 wrote it, under the same associated data; an array of three
-is a lead of that version too.
+Earlier versions wrote rows, under the same associated data, and they are read as before: an array of [reference,
+[[key, handle], ...], [number that shares an identifier, ...], person], without the person in version 0.1.0; and an
+object without `references` is a single lead of that version. A block is written in columns again when one of its leads
+is erased.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from node.clock import timestamp
 from node.errors import NotFound, StateDamaged
-from node.rounds.results import Agreement, Lead
+from node.rounds.results import Agreement, Lead, LeadColumns
 from node.store import Store
 from node.store.schema import results
 
-__all__ = ["BLOCK_LEADS", "LeadBook"]
-
-BLOCK_LEADS = 512
-"""Most leads of one block, in number: some 40 KiB."""
+__all__ = ["LeadBook"]
 
 _STATUSES = {"l": "lead", "r": "released", "w": "withheld", "e": "erased"}
 _ERASED = Lead("", ())
@@ -38,22 +42,21 @@ class LeadBook:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def pack(self, round_id: str, leads: Iterable[Lead]) -> list[dict[str, Any]]:
+    def pack(self, round_id: str, leads: Iterable[LeadColumns]) -> list[dict[str, Any]]:
         """The blocks to `save`, sealed: in memory they take what they will take in the database."""
         now, first = timestamp(self._store.clock.now()), 1
-        coming, blocks = iter(leads), []
-        while block := list(islice(coming, BLOCK_LEADS)):
-            plain = json.dumps(block, ensure_ascii=False, separators=(",", ":")).encode()
+        blocks = []
+        for columns in leads:
             blocks.append(
                 {
                     "round_id": round_id,
                     "first": first,
-                    "body": self._store.cells.seal("results", f"{round_id}/{first}", "body", plain),
-                    "statuses": "l" * len(block),
+                    "body": self._store.cells.seal("results", f"{round_id}/{first}", "body", _packed(columns)),
+                    "statuses": "l" * len(columns),
                     "at": now,
                 }
             )
-            first += len(block)
+            first += len(columns)
         return blocks
 
     def save(self, tx: Connection, blocks: list[dict[str, Any]]) -> int:
@@ -157,7 +160,7 @@ class LeadBook:
                 for number, lead in zip(numbers, leads, strict=True)
             ]
             if changed != leads:
-                plain = json.dumps(changed, ensure_ascii=False, separators=(",", ":")).encode()
+                plain = _packed(LeadColumns.of(changed))
                 tx.execute(
                     results.update()
                     .where(results.c.round_id == round_id, results.c.first == first)
@@ -188,7 +191,7 @@ class LeadBook:
             query = query.where(results.c.first <= last)
         for start, statuses, body in connection.execute(query.order_by(results.c.first)):
             plain = self._store.cells.unseal("results", f"{round_id}/{start}", "body", body)
-            leads = _leads(json.loads(plain))
+            leads = _unpacked(plain)
             if len(leads) != len(statuses) or not _STATUSES.keys() >= set(statuses):
                 raise StateDamaged(
                     "The leads of a round were altered in this node's database.",
@@ -197,7 +200,25 @@ class LeadBook:
             yield start, statuses, leads
 
 
-def _leads(body: Any) -> list[Lead]:
+def _packed(columns: LeadColumns) -> bytes:
+    said: dict[str, Any] = {
+        "references": columns.references,
+        "handles": columns.handles,
+        "keys": columns.keys,
+        "counts": columns.counts,
+        "shares_with": sorted(columns.shares_with.items()),
+        "persons": columns.persons,
+    }
+    body = {name: column for name, column in said.items() if column or name == "references"}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _unpacked(plain: bytes) -> list[Lead]:
+    """The reverse of `_packed`, and the leads of what earlier versions wrote."""
+    body = json.loads(plain)
+    if isinstance(body, dict) and "references" in body:
+        shares_with = dict(body.pop("shares_with", ()))
+        return LeadColumns(handles=body.pop("handles", ""), shares_with=shares_with, **body).leads()
     rows = [body.values()] if isinstance(body, dict) else body
     return [
         Lead(reference, tuple(Agreement(key, handle) for key, handle in agreements), tuple(shares_with), *person)

@@ -6,14 +6,15 @@ A **lead** is one record of ours with the keys that agree. Of the other side's r
 holds the same identifiers. Each agreement carries a **handle**, the same at both sides and meaningless elsewhere, so
 that two caseworkers can speak about one hit without saying whom it concerns (psi/PROTOCOL.md, "Match handle").
 
-Everything is done for whole chunks with numpy; a Python object is made of a lead only while it is written. In memory
-are some 40 bytes for each identifier that agrees.
+Everything is done for whole chunks with numpy, and leads come in columns, as they are stored: a Python object is made
+of a lead only when somebody reads it. In memory are some 40 bytes for each identifier that agrees.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +32,12 @@ from psi.spool import CHUNK_ROWS, chunks
 from psi.transcript import TAG_BYTES, Label, tags
 
 __all__ = [
+    "BLOCK_LEADS",
     "HANDLE_BYTES",
     "MOST_SHARING",
     "Agreement",
     "Lead",
+    "LeadColumns",
     "agreeing_numbers",
     "agreeing_records",
     "find_leads",
@@ -48,6 +51,9 @@ _HANDLE_CHARACTERS = 2 * HANDLE_BYTES
 
 MOST_SHARING = 20
 """Other leads that a lead names as sharing an identifier with it, in number: a house telephone is shared by many."""
+
+BLOCK_LEADS = 512
+"""Most leads of one stretch of columns, and so of one stored block, in number: some 20 KiB."""
 
 _Numbers = NDArray[np.int64]
 
@@ -71,6 +77,68 @@ class Lead(NamedTuple):
     agreements: tuple[Agreement, ...]
     shares_with: tuple[int, ...] = ()
     person: str = ""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LeadColumns:
+    """Consecutive leads as columns. What all of them have in common is said once, and what none of them has not at all.
+
+    `keys` and `handles` are those of all agreements, one lead after the other.
+    """
+
+    references: Sequence[str]
+    handles: str
+    """HANDLE_BYTES each in hex, with nothing between them."""
+
+    keys: Sequence[str] = ()
+    """One for each agreement, or a single one for all."""
+
+    counts: Sequence[int] = ()
+    """Agreements of each lead; empty where each has one."""
+
+    shares_with: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """Of the leads that share an identifier, by their places from 0."""
+
+    persons: Sequence[str] = ()
+    """Of each lead; empty where none of them names anybody."""
+
+    def __len__(self) -> int:
+        """How many leads."""
+        return len(self.references)
+
+    @classmethod
+    def of(cls, leads: Sequence[Lead]) -> Self:
+        """The columns of these leads; `leads()` gives the leads back. ValueError for a handle that is none."""
+        agreements = [agreement for lead in leads for agreement in lead.agreements]
+        if any(len(agreement.handle) != _HANDLE_CHARACTERS for agreement in agreements):
+            raise ValueError("not a match handle")
+        counts, persons = [len(lead.agreements) for lead in leads], [lead.person for lead in leads]
+        keys = [agreement.key for agreement in agreements]
+        return cls(
+            references=[lead.reference for lead in leads],
+            handles="".join(agreement.handle for agreement in agreements),
+            keys=keys[:1] if len(set(keys)) == 1 else keys,
+            counts=() if set(counts) <= {1} else counts,
+            shares_with={place: lead.shares_with for place, lead in enumerate(leads) if lead.shares_with},
+            persons=persons if any(persons) else (),
+        )
+
+    def leads(self) -> list[Lead]:
+        """The leads one by one. ValueError if the columns do not fit together."""
+        counts = self.counts or [1] * len(self)
+        keys = list(self.keys) * sum(counts) if len(self.keys) == 1 else self.keys
+        handles = [self.handles[at : at + _HANDLE_CHARACTERS] for at in range(0, len(self.handles), _HANDLE_CHARACTERS)]
+        made = list(map(Agreement._make, zip(keys, handles, strict=True)))
+        if len(made) != sum(counts):
+            raise ValueError("agreements of other leads")
+        leads, begin = [], 0
+        for place, (reference, count, person) in enumerate(
+            zip(self.references, counts, self.persons or [""] * len(self), strict=True)
+        ):
+            shares_with = tuple(self.shares_with.get(place, ()))
+            leads.append(Lead(reference, tuple(made[begin : begin + count]), shares_with, person))
+            begin += count
+        return leads
 
 
 @dataclass(frozen=True)
@@ -119,39 +187,33 @@ def agreeing_numbers(conversation: Conversation) -> _Numbers:
 
 def find_leads(
     conversation: Conversation, marks: Callable[[NDArray[np.int64]], Iterable[tuple[str, str]]], rules: Sequence[Rule]
-) -> Iterator[Lead]:
-    """The leads of a round, in the order of the data set: the n-th of them is lead number n.
+) -> Iterator[LeadColumns]:
+    """The leads of a round, at most BLOCK_LEADS at a time, in the order of the data set: the n-th is lead number n.
 
     `marks` gives reference and person mark of records by number, ascending.
     """
     hits = _Hits.of(conversation)
-    handles, keys = _handles(conversation, hits.positions), key_ids(rules)
-    sharing = _sharing(hits)
-    agreements = _agreements(hits, keys, handles)
-    marked = zip(marks(hits.lead_records), agreements, strict=True)
-    for lead, ((reference, person), agreeing) in enumerate(marked, start=1):
-        yield Lead(reference, agreeing, sharing.get(lead, ()), person)
-
-
-def _agreements(hits: _Hits, keys: Sequence[str], handles: str) -> Iterator[tuple[Agreement, ...]]:
-    """What each lead agrees in, one lead after the other."""
-    total = int(hits.leads[-1]) if len(hits.leads) else 0
-    begins = np.searchsorted(hits.leads, np.arange(1, total + 2))
-    for start in range(0, total, CHUNK_ROWS):
-        stops = begins[start + 1 : start + 1 + CHUNK_ROWS]
-        here = slice(begins[start], stops[-1])
-        names = map(keys.__getitem__, hits.keys[here].tolist())
-        places = (_HANDLE_CHARACTERS * hits.identifiers[here]).tolist()
-        made = list(
-            map(Agreement._make, zip(names, [handles[at : at + _HANDLE_CHARACTERS] for at in places], strict=True))
+    handles, names = _handles(conversation, hits.positions), key_ids(rules)
+    sharing, records = _sharing(hits), hits.lead_records
+    begins = np.searchsorted(hits.leads, np.arange(1, len(records) + 2))  # the first link of each lead, and the end
+    marked = iter(marks(records))
+    for start in range(0, len(records), BLOCK_LEADS):
+        bounds = begins[start : start + BLOCK_LEADS + 1]
+        here = slice(int(bounds[0]), int(bounds[-1]))
+        references, persons = zip(*islice(marked, len(bounds) - 1), strict=True)
+        keys, counts = hits.keys[here], np.diff(bounds)
+        if len(references) != len(counts):
+            raise ValueError("marks of other records")
+        yield LeadColumns(
+            references=references,
+            handles=handles[hits.identifiers[here]].tobytes().hex(),
+            keys=[names[number] for number in (keys[:1] if bool((keys == keys[0]).all()) else keys).tolist()],
+            counts=() if bool((counts == 1).all()) else counts.tolist(),
+            shares_with={
+                place: sharing[start + place + 1] for place in range(len(counts)) if start + place + 1 in sharing
+            },
+            persons=persons if any(persons) else (),
         )
-        if len(made) == len(stops):  # one each, as mostly
-            yield from zip(made)
-            continue
-        begin = 0
-        for stop in (stops - begins[start]).tolist():
-            yield tuple(made[begin:stop])
-            begin = stop
 
 
 def release_rows(conversation: Conversation, chosen: set[int] | None) -> bytes:
@@ -171,19 +233,19 @@ def release_rows(conversation: Conversation, chosen: set[int] | None) -> bytes:
 
 def _agreeing(conversation: Conversation) -> tuple[_Numbers, _Numbers]:
     """Token number and peer position of every identifier of ours that agrees, ascending by token number."""
-    numbers, positions = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    for chunk in chunks(conversation.session.spools.matches):
-        own, theirs = np.frombuffer(chunk, dtype=">u8").reshape(-1, 2).astype(np.int64).T
-        positions.append(theirs)
-        for number, places in _by_chunk(own):
-            here = np.frombuffer(conversation.order.read(number), dtype=">u8")[places]
-            if (here == PADDING).any():
-                # Nobody can guess a random element of ours but by a break of the group or a defect.
-                raise LocalError("An element without meaning seems to agree.", advice="Please report this defect.")
-            numbers.append(here.astype(np.int64))
-    tokens = np.concatenate(numbers)
+    matches = conversation.session.spools.matches
+    found = [np.frombuffer(chunk, dtype=">u8").reshape(-1, 2).astype(np.int64) for chunk in chunks(matches)]
+    own, positions = np.concatenate([np.empty((0, 2), dtype=np.int64), *found]).T
+    tokens, done = np.empty(len(own), dtype=np.int64), 0
+    for number, places in _by_chunk(own):  # ascending, so every chunk is read once
+        here = np.frombuffer(conversation.order.read(number), dtype=">u8")[places]
+        if (here == PADDING).any():
+            # Nobody can guess a random element of ours but by a break of the group or a defect.
+            raise LocalError("An element without meaning seems to agree.", advice="Please report this defect.")
+        tokens[done : done + len(places)] = here
+        done += len(places)
     order = np.argsort(tokens)
-    return tokens[order], np.concatenate(positions)[order]
+    return tokens[order], positions[order]
 
 
 def _by_chunk(positions: _Numbers) -> Iterator[tuple[int, _Numbers]]:
@@ -217,8 +279,8 @@ def _sharing(hits: _Hits) -> dict[int, tuple[int, ...]]:
     return {lead: tuple(sorted(found - {lead})[:MOST_SHARING]) for lead, found in others.items()}
 
 
-def _handles(conversation: Conversation, positions: _Numbers) -> str:
-    """The handles of these peer positions in hex, one after the other."""
+def _handles(conversation: Conversation, positions: _Numbers) -> NDArray[np.uint8]:
+    """The handles of these peer positions, a row of HANDLE_BYTES each."""
     session = conversation.session
     context = session.context  # encoded anew at every reading
     front = length_prefixed(Label.HANDLE, context) + TAG_BYTES.to_bytes(4, "big")  # digest(label, context, each tag)
@@ -231,4 +293,4 @@ def _handles(conversation: Conversation, positions: _Numbers) -> str:
         made = session.backend.hash_rows(front, found, TAG_BYTES, HANDLE_BYTES)
         handles[order[done : done + len(places)]] = np.frombuffer(made, dtype=np.uint8).reshape(-1, HANDLE_BYTES)
         done += len(places)
-    return handles.tobytes().hex()
+    return handles

@@ -16,7 +16,7 @@ from node.keeping.retention import Retention, RetentionWatch
 from node.rounds.book import RoundBook
 from node.rounds.conversation import Workshop
 from node.rounds.leads import LeadBook
-from node.rounds.results import Agreement, Lead
+from node.rounds.results import Agreement, Lead, LeadColumns
 from node.rounds.states import RoundState
 from node.store.schema import (
     charges,
@@ -82,7 +82,7 @@ def a_round(node: SmallNode, *, title: str = "A round", ended: bool = True) -> s
     assert manifest.member(NGO.member_id).retention_days == DAYS
     with node.store.transaction() as tx:
         round_id = book.add(tx, manifest, me=NGO.member_id)
-        leads.save(tx, leads.pack(round_id, [Lead("CASE-7", (Agreement("phone", HANDLE),))] * 3))
+        leads.save(tx, leads.pack(round_id, [LeadColumns.of([Lead("CASE-7", (Agreement("phone", HANDLE),))] * 3)]))
         book.save_count(tx, round_id, 1, 4)
         at = {"round_id": round_id, "at": "2026-01-02T03:04:05Z"}
         tx.execute(reviews.insert().values(number=1, status="confirmed", by="ada", **at))

@@ -9,7 +9,7 @@ from node.rounds import contacts
 from node.rounds.book import RoundBook
 from node.rounds.contacts import Contact, recurring_contacts
 from node.rounds.leads import LeadBook
-from node.rounds.results import Agreement, Lead
+from node.rounds.results import Agreement, Lead, LeadColumns
 from tests.support.agreements import NGO, agreement
 from tests.support.stores import SmallNode, small_node
 
@@ -26,7 +26,7 @@ def round_with(node: SmallNode, *leads: Lead) -> str:
     with node.store.transaction() as tx:
         made = RoundBook(node.store).add(tx, agreement(), me=NGO.member_id)
         book = LeadBook(node.store)
-        book.save(tx, book.pack(made, iter(leads)))
+        book.save(tx, book.pack(made, [LeadColumns.of(leads)] if leads else []))
     return made
 
 
