@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from psi.spool import CHUNK_ROWS, Spool, chunks
 from psi.transcript import TAG_BYTES
 
-__all__ = ["RUN_ROWS", "TAGS_IN_MEMORY", "Scratch", "first_disorder", "match", "shared_row", "sorted_rows"]
+__all__ = ["RUN_ROWS", "TAGS_IN_MEMORY", "Scratch", "by_front", "first_disorder", "match", "shared_row", "sorted_rows"]
 
 RUN_ROWS = 1 << 19
 """Rows that are sorted in memory at a time: 524,288. With rows of 40 bytes a sort takes 32 MiB at its peak."""
@@ -144,30 +144,40 @@ def _fill(held: _Rows, parts: Iterator[bytes]) -> tuple[int, bytes]:
     return count, b""
 
 
-def _equal(words: _Keys, ours: int) -> _Keys:
-    """Places of equal tags, as rows (among the first `ours`, counted on from there), ascending; a tag is two words."""
+def by_front(words: _Keys) -> tuple[_Keys, NDArray[np.bool_]]:
+    """The places of rows of two words, ordered by the front of the first word; and whether the n-th of them has the
+    front of the one before it. Of equal fronts, the row that stands first comes first.
+
+    A front is the upper bits of a word, as many as leave room for a place, so that what is sorted are single numbers,
+    with no row to carry along: the fastest sort there is. Equal fronts say nothing about the rest. The second array is
+    one longer than the first: nothing stands before the first row or behind the last one.
+    """
     count = len(words)
-    bits = count.bit_length()
-    low = np.uint64((1 << bits) - 1)
+    low = np.uint64((1 << count.bit_length()) - 1)
     ranked = np.empty(count, dtype=np.uint64)
     for at in range(0, count, _STEP):  # in steps, so that what is in between stays in the processor's cache
         here = ranked[at : at + _STEP]
         np.bitwise_and(words[at : at + _STEP, 0], ~low, out=here)
         here |= np.arange(at, at + len(here), dtype=np.uint64)
     ranked.sort()
-    # alike[i]: row i has the same front as the one before it. Nothing stands before the first or behind the last one.
     alike = np.zeros(count + 1, dtype=bool)
     for at in range(1, count, _STEP):
         here = ranked[at : at + _STEP]
         alike[at : at + len(here)] = (here ^ ranked[at - 1 : at - 1 + len(here)]) <= low
+    ranked &= low
+    return ranked, alike
+
+
+def _equal(words: _Keys, ours: int) -> _Keys:
+    """Places of equal tags, as rows (among the first `ours`, counted on from there), ascending; a tag is two words."""
+    ranked, alike = by_front(words)
     before, after = alike[:-1], alike[1:]
     firsts = np.flatnonzero(after & ~before)
     seconds = np.flatnonzero(before & ~after)  # as many: each stretch has a first and a last one
     two = seconds - firsts == 1
-    one, other = (ranked[rows[two]] & low for rows in (firsts, seconds))
-    found = [_pairs_at(words, ours, one, other)]
+    found = [_pairs_at(words, ours, ranked[firsts[two]], ranked[seconds[two]])]
     if not two.all():  # three and more with one front: by chance now and then, so their tags are sorted as a whole
-        places = ranked[_stretches(firsts[~two], seconds[~two])] & low
+        places = ranked[_stretches(firsts[~two], seconds[~two])]
         places = places[np.lexsort((places, words[places, 1], words[places, 0]))]
         found.append(_pairs_at(words, ours, places[:-1], places[1:]))
     pairs = np.concatenate(found)

@@ -15,7 +15,8 @@ exclusions  records that were withdrawn, or are kept from one member
 prepare     all rows -> a sealed record file (recordfile), in processes of their own where that pays (batches, workers,
             worker_child); preview: the first rows, for their owner
 book        add, refresh, list, read, remove (dataset and dataset_rows: what is kept; refresh, takeover, heads: the next
-            version); alike: records that stand together and are alike are read as columns
+            version); alike: records that stand together and are alike are read as columns, and layout: they are stored
+            as such
 """
 
 from node.datasets.alike import Alike
