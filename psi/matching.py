@@ -116,20 +116,23 @@ def match(
         pairs = _equal(held[:both].view(np.uint64), ours).astype(">u8").view(np.uint8)
         return (pairs[at : at + CHUNK_ROWS].tobytes() for at in range(0, len(pairs), CHUNK_ROWS))
 
-    def placed() -> Iterator[bytes]:
-        sides = (
-            (0, chain([held[:ours].tobytes(), our_rest], our_parts)),
-            (_THEIRS, chain([held[ours:both].tobytes(), their_rest], their_parts)),
-        )
-        for first, parts in sides:
-            for part in parts:
-                tags = _as_rows(part, TAG_BYTES)
-                positions = np.arange(first, first + len(tags), dtype=np.uint64)
-                yield _joined(tags, positions)
-                first += len(tags)
-
-    ranked = sorted_rows(placed(), TAG_BYTES + _POSITION_BYTES, scratch, run_rows=run_rows)
+    placed = _placed(held, ours, both, (our_rest, our_parts), (their_rest, their_parts))
+    ranked = sorted_rows(placed, TAG_BYTES + _POSITION_BYTES, scratch, run_rows=run_rows)
     return sorted_rows(_pairs(ranked), 2 * _POSITION_BYTES, scratch, run_rows=run_rows)
+
+
+_Rest = tuple[bytes, Iterator[bytes]]
+"""A part that had no room in memory, and those behind it."""
+
+
+def _placed(held: _Rows, ours: int, both: int, our_rest: _Rest, their_rest: _Rest) -> Iterator[bytes]:
+    """Tags with side and position behind them: those that are held, of which the first are ours, and the others."""
+    for first, begin, end, rest in ((0, 0, ours, our_rest), (_THEIRS, ours, both, their_rest)):
+        pieces = (held[at : min(at + CHUNK_ROWS, end)].tobytes() for at in range(begin, end, CHUNK_ROWS))
+        for part in chain(pieces, rest[:1], rest[1]):
+            tags = _as_rows(part, TAG_BYTES)
+            yield _joined(tags, np.arange(first, first + len(tags), dtype=np.uint64))
+            first += len(tags)
 
 
 def _fill(held: _Rows, parts: Iterator[bytes]) -> tuple[int, bytes]:

@@ -5,9 +5,10 @@ row more for each 28 bytes of seal in a chunk of 4,096:
 
     spools      mine 32 m + order 8 m + links 12 l + theirs 32 t + evaluated 32 t
                 + answers 16 m + matches 16 min(m, t)                  where this side is answered in order
+                + proofs t, in whole chunks                            where this side answers in order
                 + release 8 r + released 24 r                          r: what may be released, at most min(m, t)
     scratch     the larger of 40 m (our list is sorted) and 24 (m + t) + 16 min(m, t) (tags are compared);
-                0 for lists that are sorted in memory                  (`psi.matching.RUN_ROWS`)
+                0 for what is done in memory                           (`psi.matching.RUN_ROWS`, `TAGS_IN_MEMORY`)
     mail        chunks that lie in the outbox and inbox at a time, each twice: in the table and in the write-ahead log
                 of the database; and 1 KiB that stays of each message that was sent or came
 
@@ -29,7 +30,7 @@ from node.errors import Busy, StateDamaged, UserError
 from node.rounds.book import Round, RoundBook
 from node.rounds.preparing import LINK_BYTES
 from node.rounds.states import RoundState
-from psi.matching import RUN_ROWS
+from psi.matching import RUN_ROWS, TAGS_IN_MEMORY
 from psi.protocol.states import SCRIPTS, Leg, Place, Reply
 from psi.protocol.terms import PairSpools
 from psi.spool import CHUNK_ROWS, chunk_count
@@ -97,7 +98,7 @@ def needs(manifest: Manifest, me: str, *, links: int | None = None, messages: in
     spools = sum(_file(count, widths[name]) for name, count in rows.items())
     spools += _file(mine, _ORDER_BYTES) + _file(max(mine, links or 0), LINK_BYTES)
     sorting = _file(mine, _SORTED_BYTES) if mine >= RUN_ROWS else 0
-    matching = _file(mine + theirs, _TAGGED_BYTES) + _file(both, _PAIR_BYTES) if mine + theirs >= RUN_ROWS else 0
+    matching = _file(mine + theirs, _TAGGED_BYTES) + _file(both, _PAIR_BYTES) if mine + theirs > TAGS_IN_MEMORY else 0
     sent = chunk_count(mine) + chunk_count(theirs)
     mail = 2 * min(messages, 2 * sent + 2) * _MESSAGE_BYTES + (2 * sent + 16) * _KEPT_BYTES
     return Needs(spools, max(sorting, matching if Leg.ANSWER in heard else 0), mail)

@@ -2,11 +2,13 @@
 
 import hashlib
 import random
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from psi import matching
 from psi.matching import TAGS_IN_MEMORY, first_disorder, match, shared_row, sorted_rows
 from psi.spool import CHUNK_ROWS, MemorySpool, chunk_count, chunk_rows, chunks
 
@@ -140,6 +142,22 @@ def test_match_finds_each_pair_once_in_order(mine: int, theirs: int, both: int, 
     found = list(match(chunks(spool(ours, 16)), chunks(spool(others, 16)), MemorySpool, in_memory=in_memory))
     assert [pair for chunk in found for pair in pairs_of(chunk)] == expected
     assert all(len(chunk) == CHUNK_ROWS * 16 for chunk in found[:-1])
+
+
+@pytest.mark.parametrize("mine", [1, 10_000, 19_999])
+def test_what_does_not_fit_into_memory_is_sorted_a_chunk_at_a_time(mine: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tags that are held already are not given on as one part, with positions for all of them at once."""
+    total, lengths, real = 20_000, [], matching.sorted_rows
+
+    def watched(parts: Iterable[bytes], width: int, scratch: matching.Scratch, **how: int) -> Iterator[bytes]:
+        return real((part for part in parts if lengths.append(len(part) // width) is None), width, scratch, **how)
+
+    monkeypatch.setattr(matching, "sorted_rows", watched)
+    tags = rows("tags", total, 16)
+    both = match(chunks(spool(tags[:mine], 16)), chunks(spool(tags[mine - 1 :], 16)), MemorySpool, in_memory=total - 1)
+    assert pairs_of(b"".join(both)) == [(mine - 1, 0)]
+    assert sum(lengths) > total
+    assert max(lengths) <= CHUNK_ROWS
 
 
 def test_what_agrees_within_one_side_is_no_pair() -> None:
