@@ -76,7 +76,7 @@ class SealedSpool:
         self._random_bytes = random_bytes
         self._durable = durable
         self._rows = self._find_rows() if durable else 0
-        self._unflushed = False
+        self._unflushed = self._broken = False
         self._ends_here = not durable
         """Does the file end where the rows end? Not known of one that was just opened."""
         self._close = weakref.finalize(self, _close, descriptor)
@@ -88,7 +88,7 @@ class SealedSpool:
 
     @property
     def rows(self) -> int:
-        """Rows on the disk."""
+        """Rows that were appended; they are on the disk after `flush`."""
         return self._rows
 
     def append(self, data: bytes) -> None:
@@ -118,9 +118,13 @@ class SealedSpool:
     def flush(self) -> None:
         """Return when everything that was appended is on the disk. Raises Busy if the disk is full; after an error
         nothing can be said about any row since the last flush, and the spool is to be opened anew."""
+        if self._broken:
+            raise _damaged()  # the system says once what it lost, and "done" to whoever asks again
         if self._unflushed and self._durable:
             with _disk():
+                self._broken = True
                 os.fdatasync(self._descriptor)
+                self._broken = False
         self._unflushed = False
 
     def read(self, chunk: int) -> bytes:

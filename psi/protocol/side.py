@@ -42,7 +42,7 @@ class Side:
 
     @property
     def scalar(self) -> SecretBytes:
-        if self._scalar is None:
+        if self._scalar is None or self._scalar.wiped:
             raise WrongState("The key of this round has already been destroyed.", advice="Start a new round.")
         return self._scalar
 

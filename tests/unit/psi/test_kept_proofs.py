@@ -125,6 +125,14 @@ def test_with_the_key_destroyed_a_kept_proof_does_not_leave() -> None:
         second.session.next_message()
 
 
+def test_nor_does_it_when_the_key_was_wiped_where_it_lies() -> None:
+    _first, second = listed()
+    second.session.scalar.wipe()
+    second.session.permit_answer()
+    with pytest.raises(LocalError, match="already been destroyed"):
+        second.session.next_message()
+
+
 def test_a_kept_proof_is_read_back_as_it_was() -> None:
     spool = MemorySpool(1)
     kept = [bytes([number]) * dleq.PROOF_BYTES for number in range(3)]

@@ -336,6 +336,23 @@ def test_one_flush_for_all_that_was_appended(folder: SpoolFolder, monkeypatch: p
     assert steps[3:] == ["write", "flush"]
 
 
+def test_a_flush_that_failed_is_never_said_to_be_done(filled: SpoolFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux reports a write that was lost once: a second call for the same file says that all is well."""
+    spool = filled.create("new", WIDTH)
+    spool.append(FULL)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", refusing(28))
+        with pytest.raises(Busy):
+            spool.flush()
+    for _ in range(2):
+        with pytest.raises(StateDamaged):
+            spool.flush()
+    spool.close()
+    again = filled.open("new")
+    again.flush()
+    again.close()
+
+
 def test_a_scratch_list_is_never_flushed(folder: SpoolFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = folder.scratch(WIDTH)
     monkeypatch.setattr(os, "fdatasync", refusing(5))
