@@ -4,7 +4,8 @@
 without it. Several cores may run on one processor; they differ in speed only, never in a bit.
 
 Scalars are libsodium's here too (`psi/_scalars.py`): what is made once in a round does not need a second
-implementation. The C code reads a scalar in its own page and wipes what it derives from it.
+implementation. The C code reads a scalar in its own page, or several beside each other in a page that is
+wiped after the call, and wipes what it derives from them.
 """
 
 import ctypes

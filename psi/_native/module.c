@@ -4,7 +4,7 @@
  * has no state. Every function
  *   - takes the name of a core first,
  *   - takes any contiguous buffer (bytes, bytearray, memoryview, an array of numpy, a buffer of Arrow), which stays
- *     locked against resizing until the function returns; a scalar is read where it lies and copied by nobody,
+ *     locked against resizing until the function returns; a scalar is read where it lies and not copied here,
  *   - gives up the interpreter lock while it computes, however small the batch,
  *   - writes to new bytes, or into `out`: a writable buffer of the very size, which may be the input itself (in place),
  *   - raises TypeError or ValueError for arguments it cannot work on, and MemoryError; a row that is no element is no

@@ -11,8 +11,11 @@ import pytest
 from node.clock import ManualClock
 from node.datasets import Mapping, Terms, open_table
 from node.datasets import recordfile as recordfile_module
+from node.datasets.layout import columns_of
 from node.datasets.recordfile import BLOCK_RECORDS, MAX_RECORD_BYTES, RecordWriter, read_blocks, remove_leftovers
+from node.datasets.records import PreparedRecord, marks
 from node.errors import NotFound, StateDamaged, UserError
+from psi.identifiers import Person
 from tests.support.intake import CANARIES, NOW, PHONE_TERMS, PHONES, Recorder, make_book, write_csv
 
 FILE = "table.csv"
@@ -69,6 +72,21 @@ def test_references_of_some_records_by_number(tmp_path):
         assert [one for one, _ in book.marks(dataset_id, np.array(wanted, dtype=np.int64))] == [
             every[at] for at in wanted
         ]
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["columns", "lines"])
+def test_marks_are_those_of_the_lines_however_a_block_is_stored(tmp_path, monkeypatch, named):
+    """With a person among them, records are stored as lines; without, as columns. References of any alphabet."""
+    records = [PreparedRecord(f"Ω {number}\x85", {"phone": (f"+4072112345{number}",)}) for number in range(9)]
+    if named:
+        records[4].person = Person({"given_name": "AN", "family_name": "PPSK"})
+    lines = [record.to_line() for record in records]
+    block = columns_of(lines)
+    assert (block is None) is named
+    monkeypatch.setattr("node.datasets.book.read_layouts", lambda *_: iter([lines[:3], block or lines]))
+    found = list(make_book(tmp_path).marks("version", np.array([0, 2, 3, 7, 8, 11], dtype=np.int64)))
+    assert found == marks([*lines[:3], *lines][number] for number in (0, 2, 3, 7, 8, 11))
+    assert any(person for _, person in found) is named
 
 
 def test_it_survives_a_restart(tmp_path):

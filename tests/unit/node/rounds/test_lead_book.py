@@ -186,6 +186,22 @@ def test_what_all_leads_have_in_common_is_stored_once(node: SmallNode, round_id:
     assert (sorted(body), body["keys"]) == (["handles", "keys", "references"], ["phone"])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"references": ["A-1"], "keys": ["phone"], "handles": "0" * 16, "counts": [2]},
+        {"references": ["A-1"], "keys": ["phone", "phone"], "handles": "0" * 16},
+        {"references": ["A-1"], "keys": ["phone"], "handles": "0" * 16, "persons": ["anna", "bela"]},
+        {"references": ["A-1"], "keys": ["phone"], "handles": "0" * 16, "of_a_later_version": []},
+    ],
+    ids=["counts", "keys", "persons", "another column"],
+)
+def test_columns_that_do_not_fit_together_are_damage(node: SmallNode, body: dict[str, Any]) -> None:
+    made = keep(node, (json.dumps(body).encode(), 1))
+    with pytest.raises(StateDamaged):
+        LeadBook(node.store).list(made, first=1, limit=1)
+
+
 @pytest.mark.parametrize("columned", [True, False], ids=["columns", "rows of earlier versions"])
 def test_a_lead_is_erased_in_either_form_and_all_others_stay(node: SmallNode, columned: bool) -> None:
     shared, own = Agreement("phone", "0" * 16), Agreement("e-mail", "1" * 16)
