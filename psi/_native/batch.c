@@ -55,8 +55,8 @@ static __attribute__((noinline)) int all_usable(const uint8_t *scalars, size_t n
 /* The same for a function of a few words: nothing of it lies deeper. */
 static __attribute__((noinline)) void clean_frame(void)
 {
-    uint8_t below[4 * 1024];
-    wipe(below, sizeof below);
+    uint8_t frame[4 * 1024];
+    wipe(frame, sizeof frame);
 }
 
 int scalars_usable(const uint8_t *scalars, size_t n)

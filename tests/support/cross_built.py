@@ -90,6 +90,8 @@ class ForeignCore:
             raise _ANSWERS[answer.removeprefix("error ")]
         if answer.startswith("row "):
             return int(answer.removeprefix("row "))
+        if answer.startswith("tuple "):
+            return tuple(bytes.fromhex(one) for one in answer.removeprefix("tuple ").split(","))
         return None if answer.startswith("none") else bytes.fromhex(answer)
 
     def _ask(self, line: str) -> str:

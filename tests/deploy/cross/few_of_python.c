@@ -8,7 +8,8 @@
  *
  *     s:portable   a str      b:00ff   bytes      w:0000   a writable buffer      n:8   a number      l:00,ff,   a list of bytes
  *
- * A line of output is what came back: bytes in hex, "row 3" for an int, "none", names, or "error TypeError". Calls that begin
+ * A line of output is what came back: bytes in hex, "tuple 00ff,00" for several of them, "row 3" for an int, "none", names, or
+ * "error TypeError". Calls that begin
  * with "sodium-" go to libsodium: sodium-base (scalar), sodium-reduce (64 bytes), sodium-multiply (scalar, element).
  *
  * On Windows this is python3.dll, which the core asks for, and `drive` is called by a program of three lines (starter.c).
@@ -178,6 +179,18 @@ SEEN object *PySequence_Tuple(object *o)
 
 SEEN object *PyList_AsTuple(object *o) { return PySequence_Tuple(o); }
 
+SEEN object *PyTuple_Pack(size count, ...)
+{
+    thing *made = new_thing(&tuple, count);
+    va_list items;
+    va_start(items, count);
+    for (size i = 0; i < count; i++) {
+        (made->is.items[i] = va_arg(items, object *))->references++;
+    }
+    va_end(items);
+    return &made->head;
+}
+
 SEEN int PyObject_GetBuffer(object *o, view *out, int flags)
 {
     if (o->type != &PyBytes_Type && o->type != &writable) {
@@ -313,6 +326,13 @@ static void print_result(object *result, thing *arguments)
         printf("row %lld", (long long)shown->is.number);
     } else if (result->type == &text) {
         printf("%s", (char *)shown->is.bytes);
+    } else if (result->type == &tuple && shown->length && shown->is.items[0]->type == &PyBytes_Type) {
+        printf("tuple ");
+        for (size i = 0; i < shown->length; i++) {
+            thing *item = (thing *)shown->is.items[i];
+            printf("%s", i ? "," : "");
+            print_hex(item->is.bytes, item->length);
+        }
     } else if (result->type == &tuple) {
         for (size i = 0; i < shown->length; i++) {
             printf("%s%s", i ? " " : "", PyBytes_AsString(shown->is.items[i]));
