@@ -111,7 +111,7 @@ def evaluate_batch(
     context: bytes,
     random_bytes: RandomBytes,
 ) -> tuple[bytes, bytes]:
-    """outputs = scalar * inputs (n x 32 bytes) and the proof of it: what `prove_batch` gives, in two thirds of the time.
+    """outputs = scalar * inputs (n x 32 bytes) and the proof of it: what `prove_batch` gives, in less time.
 
     The inputs are decoded once for both. Raises as `prove_batch` and `Backend.multiply` do.
     """
