@@ -24,6 +24,7 @@ _MOST_BYTES = 1 << 18
 """Bytes of rows of different lengths that are made at a time; one row may be longer."""
 
 _MOST_ROWS = 4096
+"""Rows that are given at a time, in number."""
 
 
 class Texts:

@@ -20,6 +20,9 @@ from node.texts import Texts
 
 __all__ = ["Alike", "read_records"]
 
+_SHAPES_KEPT = 256
+"""What blocks have in common that is kept parsed, in number: a data set has as many as there are consents in it."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Alike:
@@ -65,7 +68,7 @@ def read_records(block: Columns | Sequence[bytes]) -> Iterator[PreparedRecord | 
         yield from PreparedRecord.from_lines(block)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_SHAPES_KEPT)
 def _said(between: tuple[bytes, ...]) -> tuple[Consent, bool, tuple[str, ...]]:
     """What all lines with these texts in them say: as a line whose values are empty."""
     record = PreparedRecord.from_line(b"".join(between))

@@ -15,7 +15,7 @@ from itertools import chain
 from node.agreement.manifest import Manifest
 from node.datasets.alike import Alike
 from node.datasets.records import PreparedRecord
-from node.errors import StateDamaged
+from node.errors import NotFound, StateDamaged
 from node.ids import RandomBytes
 from node.rounds.book import Round, RoundBook
 from node.rounds.preparing import LINK_BYTES, Participation, Taking
@@ -177,8 +177,6 @@ class Workshop:
         scalar = self._book.scalar(found.round_id)
         files = _Files()
         try:
-            if f"{found.round_id}.{_PROOFS}" not in self._spools.names():
-                self._spools.create(f"{found.round_id}.{_PROOFS}", PairSpools.WIDTHS[_PROOFS]).close()
             lists = PairSpools.make(
                 lambda name, width: self._open(files, found.round_id, name, width), self._spools.scratch
             )
@@ -212,7 +210,13 @@ class Workshop:
         return self._kept(files, self._spools.create(f"{round_id}.{name}", width))
 
     def _open(self, files: _Files, round_id: str, name: str, width: int) -> SealedSpool:
-        spool = self._kept(files, self._spools.open(f"{round_id}.{name}"))
+        try:
+            opened = self._spools.open(f"{round_id}.{name}")
+        except NotFound:
+            if name != _PROOFS:
+                raise
+            opened = self._spools.create(f"{round_id}.{name}", width)
+        spool = self._kept(files, opened)
         if spool.width != width:
             raise StateDamaged(
                 "The saved lists of a round were made by another version of blindmatch.",

@@ -49,6 +49,7 @@ class Watch:
         patch.setattr(RoundBook, "save_snapshot", save_snapshot)
 
 
+@pytest.mark.tm("TM-148")
 def test_every_row_that_a_snapshot_counts_with_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with two(tmp_path) as (shelter, police):
         watch = Watch(monkeypatch)

@@ -80,13 +80,19 @@ def test_a_session_without_some_or_all_of_its_proofs_answers_all_the_same(left: 
     assert len(answered(first, second)) == 3
 
 
-def test_a_session_that_was_updated_in_the_middle_of_a_list_keeps_no_proof_in_a_wrong_place() -> None:
+def updated_in_the_middle() -> tuple[Side, Side]:
+    """The second has heard one chunk; the version that heard it kept no proof."""
     first, second = make_pair(MINE, THEIRS, first_size=SIZE, second_size=SIZE)
     while second.session.spools.theirs.rows < CHUNK_ROWS:
         for side, other in ((first, second), (second, first)):
             if (data := say(side)) is not None:
                 other.session.receive(decode(data))
     second.session = restored(second, spools=replace(second.session.spools, proofs=MemorySpool(1)))
+    return first, second
+
+
+def test_a_session_that_was_updated_in_the_middle_of_a_list_keeps_no_proof_in_a_wrong_place() -> None:
+    first, second = updated_in_the_middle()
     run(first, second)
     assert second.session.spools.proofs.rows == 0
 
@@ -96,12 +102,7 @@ def test_a_twin_that_keeps_them_in_a_wrong_place_is_found_by_the_other_side(monk
         spool.append(proof.ljust(CHUNK_ROWS, b"\0"))
 
     monkeypatch.setattr(receiving, "keep_proof", always)
-    first, second = make_pair(MINE, THEIRS, first_size=SIZE, second_size=SIZE)
-    while second.session.spools.theirs.rows < CHUNK_ROWS:
-        for side, other in ((first, second), (second, first)):
-            if (data := say(side)) is not None:
-                other.session.receive(decode(data))
-    second.session = restored(second, spools=replace(second.session.spools, proofs=MemorySpool(1)))
+    first, second = updated_in_the_middle()
     with pytest.raises(BadProof):
         run(first, second)
 
