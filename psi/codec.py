@@ -74,4 +74,7 @@ class Reader:
 
 def length_prefixed(*parts: bytes) -> bytes:
     """The parts, each behind its length: no two different tuples of parts give the same bytes."""
-    return b"".join(len(part).to_bytes(_LENGTH_BYTES, "big") + part for part in parts)
+    fields: list[bytes] = []
+    for part in parts:  # a part may be long: it is copied once, by the join
+        fields += (len(part).to_bytes(_LENGTH_BYTES, "big"), part)
+    return b"".join(fields)
