@@ -9,14 +9,13 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.booted import Machine, missing
+from tests.support.nodes import wait_for
 from tests.support.tree import ROOT
 
 pytestmark = [pytest.mark.ci, pytest.mark.timeout(900)]
@@ -48,9 +47,21 @@ while not select.select([sys.stdin], [], [], 0.02)[0] and time.monotonic() < unt
         refused += 1
 print(taken, refused)
 """
-# A whole TLS handshake at a port; it prints what was agreed.
+# A whole TLS handshake at a port; it prints what was agreed. With a second port it waits until that one refuses it, and
+# calls in that moment.
 SHAKE = """
-import socket, ssl, sys
+import socket, ssl, sys, time
+for port in sys.argv[2:]:
+    print("waiting", flush=True)
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", int(port)), timeout=5).close()
+        except ConnectionRefusedError:
+            break
+        time.sleep(0.01)
+    else:
+        sys.exit("it was never refused")
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 context.check_hostname = False
 context.verify_mode = ssl.CERT_NONE
@@ -352,13 +363,12 @@ def test_callers_wait_at_the_port_while_the_node_restarts(
     assert direct[1] > 0
 
     # One that came while it was down gets its whole handshake from the node that came up.
-    found: list[str] = []
-    starting = threading.Thread(target=lambda: machine.done("systemctl", "restart", "blindmatch"))
-    starting.start()
-    time.sleep(0.5)
-    found.append(machine.done("python3", "-c", SHAKE, "443"))
-    starting.join()
-    assert found == ["TLSv1.3 h2\n"]
+    words = machine.inside("python3", "-c", SHAKE, "443", "7443")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as caller:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == "waiting\n"
+        machine.done("systemctl", "restart", "blindmatch")
+        assert caller.communicate(timeout=60)[0] == "TLSv1.3 h2\n"
 
 
 @pytest.mark.tm("TM-249")
@@ -378,11 +388,12 @@ def test_whoever_calls_starts_no_node_that_was_stopped(machine: Machine) -> None
 def test_a_node_that_was_killed_comes_back_by_itself(machine: Machine) -> None:
     before = shown(machine, "blindmatch", "MainPID")["MainPID"]
     machine.done("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "blindmatch")
-    until = time.monotonic() + 60
-    while (now := shown(machine, "blindmatch", "MainPID", "ActiveState")) and time.monotonic() < until:
-        if now["ActiveState"] == "active" and now["MainPID"] not in ("0", before):
-            break
-        time.sleep(0.2)
+
+    def back() -> bool:
+        now = shown(machine, "blindmatch", "MainPID", "ActiveState")
+        return now["ActiveState"] == "active" and now["MainPID"] not in ("0", before)
+
+    wait_for(back)
     assert ask(machine, "node", "status")["running"] is True
 
 

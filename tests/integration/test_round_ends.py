@@ -1,6 +1,5 @@
 """How rounds end when people, clocks and links do not do what a round would like."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,8 +54,7 @@ def test_a_decision_may_come_after_the_deadline_for_lists(pair: Pair, clock: Shi
     round_id = deciding(pair)
     clock.days = 20
     for node in pair:
-        node.parts.wake(round_id)
-    time.sleep(0.3)
+        node.step(round_id)
     assert (pair[0].state(round_id), pair[1].state(round_id)) == ("deciding", "running")
     decide(pair[0], round_id)
     both(pair, round_id, "finished")

@@ -294,11 +294,11 @@ def test_a_call_that_keeps_the_lock_would_be_noticed():
 
 def test_a_buffer_cannot_be_resized_while_it_is_read(name):
     rows = bytearray(ELEMENTS[:32] * 20_000)
-    refused, started = [], threading.Event()
+    refused, started, over = [], threading.Event(), threading.Event()
 
     def shrink():
         started.set()
-        for _ in range(200):
+        while not over.is_set():
             try:
                 rows.append(0)
                 rows.pop()
@@ -311,6 +311,7 @@ def test_a_buffer_cannot_be_resized_while_it_is_read(name):
     other.start()
     started.wait()
     core.multiply(name, KEY, memoryview(rows)[: 32 * 20_000])
+    over.set()
     other.join()
     assert refused
 

@@ -71,11 +71,6 @@ def sockets(node: Killable) -> int:
     return sum(link.startswith("socket:") for link in links)
 
 
-def port_of(node: Killable) -> int:
-    (line,) = [one for one in (node.folder / "config.toml").read_text().splitlines() if one.startswith("listen")]
-    return int(line.strip('"').rpartition(":")[2])
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Killable, Killable]]:
     with pytest.MonkeyPatch.context() as patch:
@@ -109,7 +104,7 @@ def test_an_honest_round_among_many_that_only_hold_the_line(
     run_through(shelter, *pair)  # everything loaded
     usual = round_seconds(pair)
     memory, held = kernel_says(shelter, "VmRSS"), sockets(shelter)
-    with flood(port_of(shelter), idle=idle, slow=slow) as strangers:
+    with flood(shelter.port, idle=idle, slow=slow) as strangers:
         wait_for(lambda: sockets(shelter) >= held + (idle + slow) * 9 // 10)
         among = round_seconds(pair)
         grown = kernel_says(shelter, "VmRSS") - memory
@@ -137,7 +132,7 @@ def test_without_a_limit_on_the_handshake_they_would_stay(pair: tuple[Killable, 
     shelter.start(BLINDMATCH_TEST_SABOTAGE="no-handshake-limit")
     try:
         held = sockets(shelter)
-        with flood(port_of(shelter), idle=TWIN_IDLE, slow=TWIN_SLOW) as strangers:
+        with flood(shelter.port, idle=TWIN_IDLE, slow=TWIN_SLOW) as strangers:
             wait_for(lambda: sockets(shelter) >= held + TWIN_IDLE)
             strangers.fall_silent()
             with pytest.raises(AssertionError, match="did not happen in time"):

@@ -34,6 +34,12 @@ class Killable:
     def alias(self) -> str:
         return self.folder.name
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        (line,) = [one for one in (self.folder / "config.toml").read_text().splitlines() if one.startswith("listen")]
+        return int(line.strip('"').rpartition(":")[2])
+
     def start(self, **environment: str) -> float:
         """Start it and wait until it answers; seconds that took."""
         began = time.monotonic()

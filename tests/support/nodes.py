@@ -1,6 +1,7 @@
 """Whole nodes in this process: real folders, real TLS on loopback, real files; only the process borders are missing."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,6 +29,23 @@ class Running:
 
     def state(self, round_id: str) -> str:
         return str(self.ask("round.status", round=round_id)["round"]["state"])
+
+    def step(self, round_id: str) -> None:
+        """Wake a round, until a step that began after that has come to its end."""
+        step, ended = self.parts.engine.step, threading.Event()
+
+        def watched(woken: str) -> Any:
+            done = step(woken)
+            if woken == round_id:
+                ended.set()
+            return done
+
+        self.parts.engine.step = watched  # type: ignore[method-assign]
+        try:
+            self.parts.wake(round_id)
+            assert ended.wait(60), "it did not happen in time"
+        finally:
+            self.parts.engine.step = step  # type: ignore[method-assign]
 
     def events(self) -> list[str]:
         """What the log says, but for the readings: this is one itself."""

@@ -113,18 +113,38 @@ class Database:
         """End the session that has the lock."""
         self.ask("SELECT pg_terminate_backend(%s)", self.sessions()[0])
 
-    def crash(self) -> None:
-        """Kill a session: one that dies takes the memory of the whole server along, which then reads its disk again."""
-        number = self.sessions()[0]
+    def crash(self, number: int | None = None) -> None:
+        """Kill one of the server's processes, a session if not told: one that dies takes the memory of the whole server
+        along, which then reads its disk again."""
+        number = number or self.sessions()[0]
         os.kill(number, signal.SIGKILL)
         until = time.monotonic() + 60
         while True:
             assert time.monotonic() < until
             with suppress(psycopg.OperationalError):
-                self.ask("SELECT 1")
-                if number not in self.sessions():
+                if not self.ask("SELECT 1 FROM pg_stat_activity WHERE pid = %s", number):
                     return
             time.sleep(0.05)
+
+    @contextmanager
+    def wal_writer_stopped(self) -> Iterator[int]:
+        """The process that writes down on its own what no commit waits for, stopped where it idles and holds no lock;
+        its number. However long its pauses are, it is woken for every full page of the log."""
+        until = time.monotonic() + 20
+        while True:
+            ((number,),) = self.ask("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+            os.kill(number, signal.SIGSTOP)
+            while ") T " not in Path(f"/proc/{number}/stat").read_text():
+                assert time.monotonic() < until
+            if self.ask("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Activity'", number):
+                break
+            os.kill(number, signal.SIGCONT)
+            assert time.monotonic() < until
+        try:
+            yield number
+        finally:
+            with suppress(ProcessLookupError):  # it died in a crash
+                os.kill(number, signal.SIGCONT)
 
     @contextmanager
     def taken_by(self, name: str, key: int) -> Iterator[psycopg.Connection[Any]]:

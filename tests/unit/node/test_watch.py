@@ -17,6 +17,7 @@ from node.clock import ManualClock
 from node.errors import UserError
 from node.metrics import Metrics
 from node.watch import FIGURES_SECONDS, LOOK_SECONDS, MOST_REQUESTS, REASONS, Readiness, WatchServer, _InTime
+from tests.support.nodes import wait_for
 
 CLOCK = ManualClock(datetime(2026, 1, 2, tzinfo=UTC))
 
@@ -223,8 +224,7 @@ def test_figures_that_take_too_long_are_not_waited_for(monkeypatch: pytest.Monke
     with watching(refresh=lambda _metrics: waits(on)) as server:
         first = threading.Thread(target=get, args=(server, "/metrics"))
         first.start()
-        while not server._making.locked():
-            time.sleep(0.01)
+        wait_for(server._making.locked)
         assert get(server, "/metrics") == (503, "The figures cannot be read now.\n")
         assert get(server, "/health")[0] == 200
         on.set()
@@ -265,10 +265,7 @@ def healthy_beside(slow: Slow, seconds: float) -> bool:
         for thread in threads:
             thread.start()
         try:
-            limit = time.monotonic() + 10
-            while server._slots._value:
-                assert time.monotonic() < limit
-                time.sleep(0.01)
+            wait_for(lambda: not server._slots._value, 10)
             return becomes_healthy(server, seconds)
         finally:
             over.set()

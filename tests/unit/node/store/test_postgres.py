@@ -264,12 +264,12 @@ def test_a_server_that_does_not_flush_is_refused(
 def kept_after_a_crash(node: SmallNode, database: Database) -> int:
     """How many of 100 acknowledged transactions are there after a crash of the server right behind the last.
 
-    On its own the server flushes every tenth second here, so that only a commit that waits for it is safe.
+    Nothing is flushed on the server's own account here, so that only a commit that waits for it is safe.
     """
-    with server_setting(database.server, "wal_writer_delay", "10s"):
+    with database.wal_writer_stopped() as writer:
         for number in range(100):
             put(node.store, f"key {number}")
-        database.crash()
+        database.crash(writer)
     return int(database.ask("SELECT count(*) FROM settings")[0][0])
 
 
@@ -339,7 +339,8 @@ def lost_in_a_crash(postgres: Server, folder: Path) -> tuple[bool, int]:
         if given:
             return
         number = connection.exec_driver_sql("SELECT pg_current_xact_id()::text::int").scalar_one()
-        os.kill(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one(), signal.SIGKILL)
+        for process in (connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one(), writer):
+            os.kill(process, signal.SIGKILL)
         until = time.monotonic() + 60
         while not given or given[-1] < number:
             assert time.monotonic() < until
@@ -349,7 +350,7 @@ def lost_in_a_crash(postgres: Server, folder: Path) -> tuple[bool, int]:
                 given.append(found[0])
         assert number in given
 
-    with server_setting(postgres, "wal_writer_delay", "10s"), small_node(folder, url=database.url) as node:
+    with small_node(folder, url=database.url) as node, database.wal_writer_stopped() as writer:
         event.listen(writer_of(node), "commit", crash)
         said = False
         with suppress(Busy):

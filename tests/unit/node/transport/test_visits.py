@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -207,10 +208,12 @@ def test_what_is_owed_for_want_of_room_is_bounded(stage: Stage, monkeypatch: pyt
 
 @dataclass
 class Stuck(FakeRelay):
-    """A relay that shows the same again and again, whatever is done with it."""
+    """A relay that shows the same again and again, whatever is done with it. `ends`: of visits to it (monotonic)."""
+
+    ends: list[float] = field(default_factory=list)
 
     def done(self, numbers: Sequence[int]) -> None:
-        self.log.append("done")
+        self.ends.append(time.monotonic())
 
 
 @pytest.mark.parametrize("what", ["envelope", "receipts", "no good"])
@@ -230,13 +233,15 @@ def test_the_same_again_is_no_reason_to_come_back_at_once(stage: Stage, what: st
         "no good": Parcel(them.member_id, us.member_id, envelope=b"\xff\xff", number=1),
     }
     stage.settles = [True]
-    stage.relay = Stuck(lying=[shown[what]] * 5)
+    stage.relay = relay = Stuck(lying=[shown[what]] * 5)
+    new = what != "no good"
     visits = stage.visits(dials_out=False)
     visits.start()
-    time.sleep(1.0)
+    wait_for(lambda: len(relay.ends) >= 4 + new)
     visits.stop(5)
-    # At 0, at once after what was new, and after 0.1, 0.2, 0.4 and 0.8 seconds.
-    assert 2 <= stage.relay.log.count("done") <= 5 + (what != "no good")
+    # At once after what was new, then after 0.1, 0.2 and 0.4 seconds.
+    pauses = [later - before for before, later in pairwise(relay.ends)][new:]
+    assert [pause >= least for pause, least in zip(pauses, (0.1, 0.2, 0.4), strict=False)] == [True] * 3, pauses
 
 
 def test_parcels_that_are_no_good_make_one_line_in_the_log(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
