@@ -212,6 +212,7 @@ def build(
             identity.member_id,
             members,
             accept=engine.accept,
+            accept_batch=engine.accept_batch,
             settle=post.settle,
             blame=RefusalLog(store, audit, clock).blame,
             woken=_sleep,

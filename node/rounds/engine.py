@@ -16,7 +16,7 @@ the audit log (`ends`); the node goes on.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -144,6 +144,13 @@ class RoundEngine:
         if receipt is not ReceiptKind.ALREADY:  # what it has said before costs it nothing and says nothing
             self.post.heard_from(envelope.sender)
         return receipt
+
+    def accept_batch(self, envelopes: Sequence[Envelope]) -> int:
+        """The same for messages of one round's protocol, in order: how many, from the first on, are stored."""
+        taken = self._reception.accept_batch(envelopes)
+        if taken:
+            self.post.heard_from(envelopes[0].sender)
+        return taken
 
     def step(self, round_id: str) -> Step:
         """Do everything for a round that can be done now."""

@@ -37,6 +37,7 @@ __all__ = [
     "Inbox",
     "Letter",
     "Outbox",
+    "Standing",
     "Unreadable",
     "read_own",
 ]
@@ -119,6 +120,15 @@ class Letter:
     payload: bytes
 
 
+@dataclass
+class Standing:
+    """How far one of a sender's two lines has come. `last`: the number of its last envelope in this round, or where the
+    line begins; `unread`: its envelopes over all rounds that have not been read."""
+
+    last: int
+    unread: int
+
+
 class Unreadable(StateDamaged):
     """An envelope in the outbox does not open any more. `row` is its number in the table."""
 
@@ -144,21 +154,32 @@ class Inbox:
             raise ChangedAnswer("The other side sent a second, different message in the place of an earlier one.")
         return known is not None
 
-    def put(self, tx: Connection, envelope: Envelope, open_seal: Callable[[Envelope], bytes]) -> ReceiptKind:
+    def standing(self, tx: Connection, envelope: Envelope) -> Standing:
+        """How far the line has come to which this envelope belongs."""
+        low, high = _line(envelope.kind)
+        line = {"from": envelope.sender, "low": low, "high": high}
+        last = tx.execute(_LAST_CAME, {"round": envelope.round_id, **line}).scalar() or low
+        return Standing(last, tx.execute(_UNREAD_OF_SENDER, line).scalar_one())
+
+    def put(
+        self,
+        tx: Connection,
+        envelope: Envelope,
+        open_seal: Callable[[Envelope], bytes],
+        standing: Standing | None = None,
+    ) -> ReceiptKind:
         """Store an envelope whose sender has been checked, opened; it is opened only if it is its turn. PeerError if
         its number came before with other bytes, does not belong to its kind, or is one note too many, and what
-        `open_seal` raises."""
-        if self.knows(tx, envelope):
+        `open_seal` raises. `standing`: of its line, if that is known; it is kept up."""
+        standing = standing or self.standing(tx, envelope)
+        if envelope.sequence != standing.last + 1 and self.knows(tx, envelope):
             return ReceiptKind.ALREADY
         low, high = _line(envelope.kind)
         if not low < envelope.sequence < high:
             raise MalformedMessage("The other side numbered a message in a way that does not belong to its kind.")
         if low < PROTOCOL_LINE and envelope.sequence > low + MOST_NOTES:
             raise UnexpectedMessage("The other side sent more notes about the round than any round needs.")
-        line = {"from": envelope.sender, "low": low, "high": high}
-        last = tx.execute(_LAST_CAME, {"round": envelope.round_id, **line}).scalar() or low
-        waiting = tx.execute(_UNREAD_OF_SENDER, line).scalar_one()
-        if envelope.sequence != last + 1 or waiting >= self._most_waiting:
+        if envelope.sequence != standing.last + 1 or standing.unread >= self._most_waiting:
             return ReceiptKind.RETRY_LATER
         name = f"{envelope.round_id}/{envelope.sender}/{envelope.sequence}"
         stored = {
@@ -171,6 +192,8 @@ class Inbox:
             "processed": False,
         }
         tx.execute(inbox.insert(), stored)
+        standing.last += 1
+        standing.unread += 1
         return ReceiptKind.ACCEPTED
 
     def waiting(self, tx: Connection, round_id: str) -> int:
@@ -236,26 +259,41 @@ class Outbox:
     def put(self, tx: Connection, *, round_id: str, recipient: str, kind: EnvelopeKind, payload: bytes) -> None:
         """Seal, sign and store one envelope, to be delivered after all earlier ones to the same recipient. A note to
         somebody whose card this node does not have is left out."""
+        self.put_all(tx, round_id=round_id, recipient=recipient, kind=kind, payloads=[payload])
+
+    def put_all(
+        self, tx: Connection, *, round_id: str, recipient: str, kind: EnvelopeKind, payloads: Sequence[bytes]
+    ) -> None:
+        """The same for several of one kind, in order."""
         low, high = _line(kind)
         here = {"round": round_id, "to": recipient, "low": low, "high": high}
         last = tx.execute(_LAST_SAID, here).scalar() or low
-        place = Place(round_id, self._signer.member_id, recipient, last + 1, kind)
-        sealed = self._seals.seal(tx, place, payload)
-        if sealed is None:
+        seal = self._seals.sealer(tx, round_id, recipient, kind)
+        if seal is None:
             return
-        envelope = Envelope.signed(
-            self._signer, round_id=round_id, recipient=recipient, sequence=last + 1, kind=kind, payload=sealed
-        )
-        name = f"{round_id}/{recipient}/{last + 1}"
-        stored = {
-            "round_id": round_id,
-            "recipient": recipient,
-            "sequence": last + 1,
-            "kind": kind.name,
-            "envelope": self._store.cells.seal("outbox", name, "envelope", envelope.to_bytes()),
-            "acknowledged": False,
-        }
-        tx.execute(outbox.insert(), stored)
+        stored = []
+        for number, payload in enumerate(payloads, last + 1):
+            envelope = Envelope.signed(
+                self._signer,
+                round_id=round_id,
+                recipient=recipient,
+                sequence=number,
+                kind=kind,
+                payload=seal(Place(round_id, self._signer.member_id, recipient, number, kind), payload),
+            )
+            name = f"{round_id}/{recipient}/{number}"
+            stored.append(
+                {
+                    "round_id": round_id,
+                    "recipient": recipient,
+                    "sequence": number,
+                    "kind": kind.name,
+                    "envelope": self._store.cells.seal("outbox", name, "envelope", envelope.to_bytes()),
+                    "acknowledged": False,
+                }
+            )
+        if stored:
+            tx.execute(outbox.insert(), stored)
 
     def put_following(
         self, tx: Connection, *, round_id: str, recipient: str, kind: EnvelopeKind, payloads: Sequence[bytes]
@@ -271,8 +309,7 @@ class Outbox:
                 "the most, and one command is one message at least.",
                 advice="Nothing was sent. Agree on the rest by telephone, with the match handles.",
             )
-        for payload in payloads:
-            self.put(tx, round_id=round_id, recipient=recipient, kind=kind, payload=payload)
+        self.put_all(tx, round_id=round_id, recipient=recipient, kind=kind, payloads=payloads)
 
     def next(self, round_id: str, recipient: str) -> list[tuple[int, Envelope]]:
         """The oldest envelopes to a recipient that it has not acknowledged, in order, each with its number in the

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -56,6 +57,11 @@ class Carrier(Protocol):
     """How envelopes travel. Raises NodeError: PeerUnreachable or Busy if it is worth another try."""
 
     def deliver(self, envelope: Envelope) -> ReceiptKind: ...
+
+    def deliver_batch(self, envelopes: Sequence[Envelope]) -> int:
+        """Several messages of one round's protocol, in order, to one recipient: how many, from the first on, it has
+        stored. What comes after those is to be delivered by itself; all of them, where this way knows no batches."""
+        ...
 
 
 def others(manifest: Manifest, me: str) -> list[str]:

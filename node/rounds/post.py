@@ -23,7 +23,7 @@ from node.rounds.mailbox import Outbox
 from node.rounds.parties import Carrier
 from node.rounds.presence import Presence
 from node.store import Store
-from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
+from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind, batch_size
 from node.wire.receipts import Receipt
 
 __all__ = [
@@ -44,9 +44,9 @@ LONGEST_LATER_SECONDS = 5.0
 LONGEST_REPORT_LATER_SECONDS = 120.0
 """The same for a report of how a round stands: it is of use, but nobody waits for it."""
 
-WINDOWS = {Way.DIRECT: 8, Way.COLLECTS: 16, Way.RELAY: 64, Way.FILE: 1 << 24}
+WINDOWS = {Way.DIRECT: 7, Way.COLLECTS: 16, Way.RELAY: 64, Way.FILE: 1 << 24}
 """Messages of one round's protocol that may lie unacknowledged before the next one is made: as many as are on their
-way at a time; by file a whole leg, since every file is a journey."""
+way at a time, directly those that go in one call; by file a whole leg, since every file is a journey."""
 
 
 def _called(_recipient: str) -> Way:
@@ -168,13 +168,16 @@ class Post:
     def _deliver_to(self, round_id: str, recipient: str, laters: dict[str, _Pause], result: Delivery) -> None:
         while waiting := self.outbox.next(round_id, recipient):
             sent: list[int] = []
-            more = True
-            for place, (row, envelope) in enumerate(waiting):
-                if place > 0 and not self.outbox.waits(row):
+            more, together = True, True
+            while more and len(sent) < len(waiting):
+                rest = waiting[len(sent) :]
+                if sent and not self.outbox.waits(rest[0][0]):
                     break  # withdrawn since it was read: what is there now is read anew
-                more = self._send(row, envelope, laters, result, sent)
-                if not more:
-                    break
+                several = rest[: batch_size([envelope for _, envelope in rest]) if together else 1]
+                before = len(sent)
+                more = self._send(several, laters, result, sent)
+                # Where a batch ended, the next one goes by itself: the answer says what is the matter with it.
+                together = len(sent) - before == len(several)
             if sent:
                 with self.store.transaction() as tx:
                     self.outbox.acknowledged(tx, *sent)
@@ -183,8 +186,16 @@ class Post:
                 return
         laters.pop(recipient, None)
 
-    def _send(self, row: int, envelope: Envelope, laters: dict[str, _Pause], result: Delivery, sent: list[int]) -> bool:
-        """Deliver one envelope, and note its row among those that are; False if nothing more can be sent now."""
+    def _send(
+        self,
+        several: Sequence[tuple[int, Envelope]],
+        laters: dict[str, _Pause],
+        result: Delivery,
+        sent: list[int],
+    ) -> bool:
+        """Deliver one envelope, or several at once, and note the rows of those that are; False if nothing more can be
+        sent now. Of several, those from the first on that were taken are, and nothing is said about the others."""
+        row, envelope = several[0]
         recipient = envelope.recipient
         later = laters.get(recipient, _Pause())
         wait = later.due - self.clock.monotonic()
@@ -192,8 +203,12 @@ class Post:
             wait = self._begin(recipient)
         if wait > 0:
             return self._later(result, wait)
+        receipt, taken = ReceiptKind.ACCEPTED, 1
         try:
-            receipt = self.carrier.deliver(envelope)
+            if len(several) > 1:
+                taken = self.carrier.deliver_batch([envelope for _, envelope in several])
+            else:
+                receipt = self.carrier.deliver(envelope)
         except (PeerUnreachable, Busy) as error:
             wait = self._failed(recipient)
             self.presence.missed(recipient, error, wait)
@@ -208,6 +223,8 @@ class Post:
         finally:
             with self._lock:
                 self._calls.pop(recipient, None)
+        if not taken:
+            return True
         with self._lock:
             self._pauses.pop(recipient, None)
         self.presence.answered(recipient, receipt)
@@ -220,8 +237,8 @@ class Post:
             return self._later(result, pause)
         laters.pop(recipient, None)
         failpoints.hit("round.after-send")
-        sent.append(row)
-        result.sent += 1
+        sent += [row for row, _ in several[:taken]]
+        result.sent += taken
         return True
 
     def _begin(self, recipient: str) -> float:

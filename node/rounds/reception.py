@@ -14,6 +14,7 @@ A sender that breaks a rule gets its error back, and whoever serves the call put
 a limit on entries an hour); a round that it concerns ends, with its name.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -23,7 +24,7 @@ from node.errors import NotAllowed
 from node.identity.keys import Identity
 from node.rounds.book import Round, RoundBook
 from node.rounds.ends import LIVE, Ends
-from node.rounds.mailbox import Inbox
+from node.rounds.mailbox import Inbox, Standing
 from node.rounds.negotiation import Negotiation
 from node.rounds.parties import AFTER_THE_END, MAX_LONG_NOTE_BYTES, MAX_NOTE_BYTES, RESTORED, others, write_note
 from node.rounds.seals import Seals
@@ -84,7 +85,43 @@ class Reception:
             failpoints.hit("round.after-accept")
         return receipt
 
-    def _take(self, tx: Connection, found: Round | None, envelope: Envelope) -> ReceiptKind:
+    def accept_batch(self, envelopes: Sequence[Envelope]) -> int:
+        """Store messages of one round's protocol, all of one sender, in order and in one transaction; how many, from
+        the first on. What is wrong with the next one is said when it comes by itself: `accept`. NotAllowed if the
+        sender is no party of the round."""
+        taken = 0
+        with self.store.transaction() as tx:
+            found = self.book.peek(envelopes[0].round_id)
+            if found is not None and envelopes[0].sender not in others(found.manifest, self.identity.member_id):
+                raise NotAllowed("The sender is no party of this round.")
+            if found is None or found.over:
+                return 0
+            try:
+                open_seal = self.seals.opener(found.round_id)
+            except NotAllowed:
+                return 0
+            standing = self.inbox.standing(tx, envelopes[0])
+            for envelope in envelopes:
+                try:
+                    receipt = self._take(tx, found, envelope, open_seal, standing)
+                except PeerError:
+                    break
+                if receipt is ReceiptKind.RETRY_LATER:
+                    break
+                taken += 1
+        if taken:
+            failpoints.hit("round.after-accept")
+        return taken
+
+    def _take(
+        self,
+        tx: Connection,
+        found: Round | None,
+        envelope: Envelope,
+        open_seal: Callable[[Envelope], bytes] | None = None,
+        standing: Standing | None = None,
+    ) -> ReceiptKind:
+        """`open_seal` and `standing`, where they are known already: of the round, and of the line."""
         protocol = envelope.kind is EnvelopeKind.ROUND
         if found is None:
             if envelope.kind is not EnvelopeKind.PROPOSAL:
@@ -101,7 +138,7 @@ class Reception:
             return ReceiptKind.ALREADY if known else ReceiptKind.ACCEPTED
         if protocol and self._too_early(tx, found) and not self.inbox.knows(tx, envelope):
             return ReceiptKind.RETRY_LATER
-        return self.inbox.put(tx, envelope, self.seals.open)
+        return self.inbox.put(tx, envelope, open_seal or self.seals.open, standing)
 
     def _says_restored(self, envelope: Envelope) -> bool:
         """Whether a note says that its sender's node was restored; nothing that cannot be opened does."""

@@ -7,7 +7,9 @@
 The secret of a round is made when its agreement is signed and destroyed with the round's scalar, when it is over.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -38,19 +40,22 @@ class Seals:
         secret.view()[:] = self.random_bytes(sealing.ROUND_SECRET_BYTES)
         return secret
 
-    def seal(self, tx: Connection, place: Place, payload: bytes) -> bytes | None:
-        """`payload` for the recipient named in `place`; None for a note to somebody whose card we do not have, who
-        could not be reached either. StateDamaged if a message's recipient never gave a key for this round."""
-        if place.kind != EnvelopeKind.ROUND:
+    def sealer(
+        self, tx: Connection, round_id: str, recipient: str, kind: EnvelopeKind
+    ) -> Callable[[Place, bytes], bytes] | None:
+        """What seals payloads of this kind for this recipient, each for its place; None for notes to somebody whose
+        card we do not have, who could not be reached either. StateDamaged if a message's recipient never gave a key for
+        this round."""
+        if kind is not EnvelopeKind.ROUND:
             try:
-                card = self.members.get(place.recipient).card
+                card = self.members.get(recipient).card
             except NotFound:
                 return None
-            return sealing.seal_note(bytes.fromhex(card.sealing_key), place, payload)
-        key = self.book.round_key(tx, place.round_id, place.recipient)
+            return partial(sealing.seal_note, bytes.fromhex(card.sealing_key))
+        key = self.book.round_key(tx, round_id, recipient)
         if key is None:
             raise from_before_sealing()
-        return sealing.seal_message(key, place, payload)
+        return partial(sealing.seal_message, key)
 
     def open(self, envelope: Envelope) -> bytes:
         """What an envelope says. MalformedMessage if its sender did not seal it for the key it was given; NotAllowed if
@@ -63,15 +68,25 @@ class Seals:
                     "The message was not sealed for the card that this node has now.",
                     advice="Both organisations need each other's newest card.",
                 ) from None
-        secret = self.book.round_secret(envelope.round_id)
+        return self.opener(envelope.round_id)(envelope)
+
+    def opener(self, round_id: str) -> Callable[[Envelope], bytes]:
+        """As `open`, for several messages of one round's protocol; not to be kept. NotAllowed if it has no key here."""
+        secret = self.book.round_secret(round_id)
         if secret is None:
             raise NotAllowed("This node has no key for the messages of this round.", advice="Propose the round again.")
         try:
-            return sealing.open_message(secret, envelope.place, envelope.payload)
-        except SealBrokenError:
-            raise MalformedMessage("The other side sent a message that was not sealed for this round.") from None
+            open_sealed = sealing.opener(secret)
         finally:
             secret.wipe()
+
+        def opened(envelope: Envelope) -> bytes:
+            try:
+                return open_sealed(envelope.place, envelope.payload)
+            except SealBrokenError:
+                raise MalformedMessage("The other side sent a message that was not sealed for this round.") from None
+
+        return opened
 
 
 def from_before_sealing() -> StateDamaged:

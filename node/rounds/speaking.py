@@ -171,13 +171,13 @@ class Speaking:
             for message in messages:
                 self._note_said(tx, found, message, conversation)
                 self.witnessing.show(tx, found, message)
-                self.outbox.put(
-                    tx,
-                    round_id=found.round_id,
-                    recipient=peer_of(found),
-                    kind=EnvelopeKind.ROUND,
-                    payload=message.encode(),
-                )
+            self.outbox.put_all(
+                tx,
+                round_id=found.round_id,
+                recipient=peer_of(found),
+                kind=EnvelopeKind.ROUND,
+                payloads=[message.encode() for message in messages],
+            )
             self.book.save_snapshot(tx, found.round_id, conversation.snapshot())
             if not session.needs_scalar:
                 self.book.forget_scalar(tx, found.round_id)

@@ -21,6 +21,7 @@ class Caller(StrEnum):
 ACCESS: Mapping[str, Caller] = MappingProxyType(
     {
         "/blindmatch.wire.v1.Peer/Deliver": Caller.MEMBER,
+        "/blindmatch.wire.v1.Peer/DeliverBatch": Caller.MEMBER,
         "/blindmatch.wire.v1.Peer/Hello": Caller.MEMBER,
         "/blindmatch.wire.v1.Peer/Collect": Caller.MEMBER,
         "/blindmatch.wire.v1.Control/Invoke": Caller.OWNER,

@@ -5,7 +5,7 @@ recipient is us, and the signature is the sender's. What an envelope means is th
 `Inbox`. An `Inbox` answers only when the envelope is safely stored.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from node.identity.members import Member
 from node.rpc.interceptors import calling_member
 from node.transport.door import check_frame
 from node.wire import peer_pb2
-from node.wire.envelope import Envelope, ReceiptKind
+from node.wire.envelope import Envelope, ReceiptKind, batch_of
 from node.wire.services import PEER
 
 __all__ = ["Hatch", "Inbox", "PeerService", "Versions"]
@@ -28,6 +28,11 @@ class Inbox(Protocol):
     def accept(self, member: Member, envelope: Envelope) -> ReceiptKind:
         """Store an envelope whose sender and signature are right. Raises NodeError or PsiError to refuse it; a
         PeerError is put down to the member in the audit log by the caller."""
+        ...
+
+    def accept_batch(self, member: Member, envelopes: Sequence[Envelope]) -> int:
+        """The same for messages of one round's protocol, in order: how many, from the first on, are stored. What is
+        wrong with the next one is said when it is delivered by itself."""
         ...
 
 
@@ -68,13 +73,21 @@ class PeerService:
         deliver = grpc.unary_unary_rpc_method_handler(
             self.deliver, peer_pb2.Envelope.FromString, peer_pb2.Receipt.SerializeToString
         )
+        deliver_batch = grpc.unary_unary_rpc_method_handler(
+            self.deliver_batch, peer_pb2.Batch.FromString, peer_pb2.BatchReceipt.SerializeToString
+        )
         hello = grpc.unary_unary_rpc_method_handler(
             self.hello, peer_pb2.HelloRequest.FromString, peer_pb2.HelloReply.SerializeToString
         )
         collect = grpc.unary_stream_rpc_method_handler(
             self.collect, peer_pb2.CollectRequest.FromString, peer_pb2.Envelope.SerializeToString
         )
-        calls: dict[str, Any] = {"Deliver": deliver, "Hello": hello, "Collect": collect}
+        calls: dict[str, Any] = {
+            "Deliver": deliver,
+            "DeliverBatch": deliver_batch,
+            "Hello": hello,
+            "Collect": collect,
+        }
         return grpc.method_handlers_generic_handler(PEER.full_name, calls)
 
     def deliver(self, request: peer_pb2.Envelope, _context: grpc.ServicerContext) -> peer_pb2.Receipt:
@@ -84,6 +97,14 @@ class PeerService:
         check_frame(envelope, member, self._member_id)
         kind = self._inbox.accept(member, envelope)
         return peer_pb2.Receipt(status=kind.name)
+
+    def deliver_batch(self, request: peer_pb2.Batch, _context: grpc.ServicerContext) -> peer_pb2.BatchReceipt:
+        """Check all frames and hand the envelopes on. Raises PsiError or NodeError, and then nothing was taken."""
+        member = calling_member()
+        envelopes = batch_of(request)
+        for envelope in envelopes:
+            check_frame(envelope, member, self._member_id)
+        return peer_pb2.BatchReceipt(taken=self._inbox.accept_batch(member, envelopes))
 
     def collect(self, request: peer_pb2.CollectRequest, context: grpc.ServicerContext) -> Iterator[peer_pb2.Envelope]:
         """Hand out what waits for the caller. Raises PsiError or NodeError, before anything is given."""

@@ -12,7 +12,7 @@ each try dials anew.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -24,18 +24,25 @@ from node.errors import NodeError, NotAllowed, PeerUnreachable
 from node.identity.certificates import server_name
 from node.identity.keys import Identity
 from node.identity.members import Member, MemberBook, MemberState
-from node.transport.explain import explain
+from node.transport.explain import explain, is_unknown_call
 from node.wire import peer_pb2
 from node.wire.envelope import Envelope, ReceiptKind
 from node.wire.limits import DEFAULT_CALL_SECONDS, DELIVERY_SECONDS, STREAM_CALL_SECONDS, client_options
 from node.wire.problem import clean
-from node.wire.services import COLLECT, DELIVER, HELLO
+from node.wire.services import COLLECT, DELIVER, DELIVER_BATCH, HELLO
 
 __all__ = ["DirectCarrier", "PeerVersions"]
 
 MAX_VERSION_CHARACTERS = 128
 
+BATCHES_AGAIN_SECONDS = 3600.0
+"""A member whose node did not know batches is not asked again for so long: it may have been updated by then."""
+
 _Reply = TypeVar("_Reply")
+
+
+class _UnknownCallError(Exception):
+    """The other node's version does not have this call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class DirectCarrier:
         self._lock = threading.Lock()
         # Per member: the digest of the card it was made for, and the channel.
         self._channels: dict[str, tuple[bytes, grpc.Channel]] = {}
+        # Members that do not know batches -> until when they are not asked again (monotonic).
+        self._singly: dict[str, float] = {}
         book.watch(self._close_untrusted)
 
     def deliver(self, envelope: Envelope) -> ReceiptKind:
@@ -69,6 +78,34 @@ class DirectCarrier:
             return ReceiptKind(reply.status)
         except ValueError:
             raise PeerUnreachable(f"{member.alias} answered in a way that is not blindmatch's protocol.") from None
+
+    def deliver_batch(self, envelopes: Sequence[Envelope]) -> int:
+        """Hand over several messages of one round's protocol, all for one recipient: how many, from the first on, it
+        has stored. Raises as `deliver` does.
+
+        A node of version 0.1.0 does not know this call: then 0, and it is not asked again for BATCHES_AGAIN_SECONDS.
+        """
+        recipient = envelopes[0].recipient
+        member = self._confirmed(recipient)
+        with self._lock:
+            if self._singly.get(recipient, 0.0) > self._clock.monotonic():
+                return 0
+        batch = peer_pb2.Batch(envelopes=[envelope.to_proto() for envelope in envelopes])
+        try:
+            reply = self._call(
+                member,
+                DELIVER_BATCH,
+                batch.SerializeToString(deterministic=True),
+                peer_pb2.BatchReceipt.FromString,
+                DELIVERY_SECONDS,
+            )
+        except _UnknownCallError:
+            with self._lock:
+                self._singly[recipient] = self._clock.monotonic() + BATCHES_AGAIN_SECONDS
+            return 0
+        if reply.taken > len(envelopes):
+            raise PeerUnreachable(f"{member.alias} answered in a way that is not blindmatch's protocol.")
+        return reply.taken
 
     def hello(self, name: str) -> PeerVersions:
         """Ask a member's node for its versions and its time. Raises as `deliver` does."""
@@ -137,6 +174,8 @@ class DirectCarrier:
             call: Callable[..., _Reply] = channel.unary_unary(method, None, read)
             reply = call(request, timeout=seconds)
         except (grpc.RpcError, ValueError) as error:
+            if method == DELIVER_BATCH and is_unknown_call(error):
+                raise _UnknownCallError from None
             raise self._failed(member, channel, error) from None
         return reply
 

@@ -9,7 +9,7 @@ node keeps what it sent.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from node.clock import Clock, SystemClock
 from node.errors import Busy, NodeError, NotAllowed, RefusedByPolicy
@@ -39,8 +39,9 @@ def check_frame(envelope: Envelope, sender: Member, me: str) -> None:
 
 
 class Door:
-    """`accept` stores an envelope (the engine's); `settle` applies receipts (the post's), True if any was new; `blame`
-    puts a broken rule down to a member; `woken` is called with the round of an envelope that is new."""
+    """`accept` stores an envelope, `accept_batch` several (the engine's); `settle` applies receipts (the post's), True
+    if any was new; `blame` puts a broken rule down to a member; `woken` is called with the round of an envelope that is
+    new."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Door:
         members: MemberBook,
         *,
         accept: Callable[[Envelope], ReceiptKind],
+        accept_batch: Callable[[Sequence[Envelope]], int] = lambda _envelopes: 0,
         settle: Callable[[str, tuple[Receipt, ...]], bool],
         blame: Callable[[str, Member], None],
         woken: Callable[[str], None],
@@ -56,6 +58,7 @@ class Door:
         self._me = me
         self._members = members
         self._accept = accept
+        self._accept_batch = accept_batch
         self._settle = settle
         self.blame = blame
         self.woken = woken
@@ -70,6 +73,14 @@ class Door:
         if kind is ReceiptKind.ACCEPTED:
             self.woken(envelope.round_id)
         return kind
+
+    def accept_batch(self, _member: Member, envelopes: Sequence[Envelope]) -> int:
+        """Hand on messages of one round's protocol whose frames have been checked; how many, from the first on, were
+        taken. Raises NodeError to refuse all."""
+        taken = self._accept_batch(envelopes)
+        if taken:
+            self.woken(envelopes[0].round_id)
+        return taken
 
     def answer(self, envelope: Envelope, sender: Member, *, itself: bool) -> Receipt:
         """Take an envelope that came without a call of its sender's. What is wrong with its frame raises PeerError:

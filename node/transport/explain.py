@@ -12,7 +12,7 @@ from node.errors import Busy, NodeError, PeerRefused, PeerUnreachable
 from node.identity.members import Member
 from node.wire.problem import Problem
 
-__all__ = ["PeerRefused", "explain"]
+__all__ = ["PeerRefused", "explain", "is_unknown_call"]
 
 _ENROL_ADVICE = (
     "Ask them to confirm your member card (`blindmatch member list` at their node), and whether they removed it."
@@ -46,6 +46,11 @@ def explain(error: grpc.RpcError, member: Member) -> NodeError:
         if any(word in details for word in words):
             return PeerUnreachable(sentence.format(name=name, endpoint=endpoint), advice=advice)
     return PeerUnreachable(f"{name} cannot be reached at {endpoint}.", advice=_ADDRESS_ADVICE)
+
+
+def is_unknown_call(error: grpc.RpcError | ValueError) -> bool:
+    """Whether the other node's version does not have the call at all."""
+    return isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 # First match wins. The details of one failure may hold several of these words, so the most telling come first.

@@ -5,6 +5,7 @@ somebody carries it, so `deliver` never gets an envelope for them, but for one t
 """
 
 import threading
+from collections.abc import Sequence
 
 from node.errors import PeerUnreachable
 from node.identity.members import MemberBook
@@ -48,6 +49,12 @@ class Routes:
         if self.way(envelope.recipient) is not Way.DIRECT:
             raise PeerUnreachable("This member is not called: it is reached in another way.")
         return self._direct.deliver(envelope)
+
+    def deliver_batch(self, envelopes: Sequence[Envelope]) -> int:
+        """Call the recipient with several envelopes. Raises as `DirectCarrier.deliver` does."""
+        if self.way(envelopes[0].recipient) is not Way.DIRECT:
+            return 0
+        return self._direct.deliver_batch(envelopes)
 
     def _forget(self) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ envelope sees who speaks to whom, in which round, how much and of which kind, an
 """
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -32,10 +33,13 @@ __all__ = [
     "MAX_PAYLOAD_BYTES",
     "MAX_SEQUENCE",
     "MEMBER_ID_CHARACTERS",
+    "MOST_IN_BATCH",
     "ROUND_ID_CHARACTERS",
     "Envelope",
     "EnvelopeKind",
     "ReceiptKind",
+    "batch_of",
+    "batch_size",
 ]
 
 FORMAT = 2
@@ -49,6 +53,8 @@ MAX_ENVELOPE_OVERHEAD_BYTES = 512
 """What the frame around a payload may take: 16 + 32 + 32 + 64 bytes of fields, numbers and protobuf tags."""
 MAX_PAYLOAD_BYTES = 1024 * 1024 - MAX_ENVELOPE_OVERHEAD_BYTES
 """Bytes. Under gRPC's cap of 1 MiB for a message together with the frame."""
+MOST_IN_BATCH = 8
+"""Envelopes that are delivered in one call, in number."""
 MAX_SEQUENCE = 2**32 - 1
 """Last number of an envelope within its round and direction."""
 
@@ -188,6 +194,30 @@ class Envelope:
         except DecodeError:
             raise _malformed("an envelope") from None
         return cls.from_proto(message)
+
+
+def batch_size(envelopes: Sequence[Envelope]) -> int:
+    """How many of these, from the first on, can be delivered in one call: at least one. Only messages of the protocol
+    of one round go together, at most MOST_IN_BATCH, and no more bytes than a single message may have: a batch takes no
+    more room at its recipient than one envelope may."""
+    count = size = 0
+    for envelope in envelopes[:MOST_IN_BATCH]:
+        size += len(envelope.payload) + MAX_ENVELOPE_OVERHEAD_BYTES
+        if envelope.kind is not EnvelopeKind.ROUND or size > MAX_PAYLOAD_BYTES + MAX_ENVELOPE_OVERHEAD_BYTES:
+            break
+        count += 1
+    return max(1, count)
+
+
+def batch_of(message: peer_pb2.Batch) -> list[Envelope]:
+    """The envelopes of a batch that came. Raises as `Envelope.from_proto`, and MalformedMessage if they are none or too
+    many, or are not all messages of one round's protocol."""
+    _check(not _has_unknown_fields(message), "a message without unknown fields")
+    _check(0 < len(message.envelopes) <= MOST_IN_BATCH, "a batch of permitted size")
+    envelopes = [Envelope.from_proto(one) for one in message.envelopes]
+    of_one = all(one.kind is EnvelopeKind.ROUND and one.round_id == envelopes[0].round_id for one in envelopes)
+    _check(of_one, "a batch of messages of one round")
+    return envelopes
 
 
 def _has_unknown_fields(message: Message) -> bool:

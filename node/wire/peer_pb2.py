@@ -24,27 +24,31 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14node/wire/peer.proto\x12\x12\x62lindmatch.wire.v1\"\xcf\x01\n\x08\x45nvelope\x12\x13\n\x06\x66ormat\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x10\n\x08round_id\x18\x02 \x01(\x0c\x12\x0e\n\x06sender\x18\x03 \x01(\t\x12\x11\n\trecipient\x18\x04 \x01(\t\x12\x15\n\x08sequence\x18\x05 \x01(\x07H\x01\x88\x01\x01\x12&\n\x04kind\x18\x06 \x01(\x0e\x32\x18.blindmatch.wire.v1.Kind\x12\x0f\n\x07payload\x18\x07 \x01(\x0c\x12\x11\n\tsignature\x18\x08 \x01(\x0c\x42\t\n\x07_formatB\x0b\n\t_sequence\"\x8b\x01\n\x07Receipt\x12\x32\n\x06status\x18\x01 \x01(\x0e\x32\".blindmatch.wire.v1.Receipt.Status\"L\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x41\x43\x43\x45PTED\x10\x01\x12\x0b\n\x07\x41LREADY\x10\x02\x12\x0f\n\x0bRETRY_LATER\x10\x03\"X\n\x0e\x43ollectRequest\x12\x10\n\x08receipts\x18\x01 \x01(\x0c\x12\x1e\n\x11wait_milliseconds\x18\x02 \x01(\x07H\x00\x88\x01\x01\x42\x14\n\x12_wait_milliseconds\"\x0e\n\x0cHelloRequest\"z\n\nHelloReply\x12\x10\n\x08protocol\x18\x01 \x01(\t\x12\x12\n\nnormaliser\x18\x02 \x01(\t\x12\x10\n\x08software\x18\x03 \x01(\t\x12\x1e\n\x11unix_milliseconds\x18\x04 \x01(\x06H\x00\x88\x01\x01\x42\x14\n\x12_unix_milliseconds*\xce\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKIND_PROPOSAL\x10\x01\x12\x12\n\x0eKIND_SIGNATURE\x10\x02\x12\x10\n\x0cKIND_REFUSAL\x10\x03\x12\x0e\n\nKIND_START\x10\x04\x12\x0f\n\x0bKIND_CANCEL\x10\x05\x12\x0f\n\x0bKIND_STATUS\x10\x06\x12\x0e\n\nKIND_ROUND\x10\x07\x12\x10\n\x0cKIND_WITNESS\x10\x08\x12\x11\n\rKIND_FEEDBACK\x10\t\x12\x10\n\x0cKIND_CONTACT\x10\n2\xe6\x01\n\x04Peer\x12\x44\n\x07\x44\x65liver\x12\x1c.blindmatch.wire.v1.Envelope\x1a\x1b.blindmatch.wire.v1.Receipt\x12I\n\x05Hello\x12 .blindmatch.wire.v1.HelloRequest\x1a\x1e.blindmatch.wire.v1.HelloReply\x12M\n\x07\x43ollect\x12\".blindmatch.wire.v1.CollectRequest\x1a\x1c.blindmatch.wire.v1.Envelope0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14node/wire/peer.proto\x12\x12\x62lindmatch.wire.v1\"\xcf\x01\n\x08\x45nvelope\x12\x13\n\x06\x66ormat\x18\x01 \x01(\x07H\x00\x88\x01\x01\x12\x10\n\x08round_id\x18\x02 \x01(\x0c\x12\x0e\n\x06sender\x18\x03 \x01(\t\x12\x11\n\trecipient\x18\x04 \x01(\t\x12\x15\n\x08sequence\x18\x05 \x01(\x07H\x01\x88\x01\x01\x12&\n\x04kind\x18\x06 \x01(\x0e\x32\x18.blindmatch.wire.v1.Kind\x12\x0f\n\x07payload\x18\x07 \x01(\x0c\x12\x11\n\tsignature\x18\x08 \x01(\x0c\x42\t\n\x07_formatB\x0b\n\t_sequence\"\x8b\x01\n\x07Receipt\x12\x32\n\x06status\x18\x01 \x01(\x0e\x32\".blindmatch.wire.v1.Receipt.Status\"L\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0c\n\x08\x41\x43\x43\x45PTED\x10\x01\x12\x0b\n\x07\x41LREADY\x10\x02\x12\x0f\n\x0bRETRY_LATER\x10\x03\"8\n\x05\x42\x61tch\x12/\n\tenvelopes\x18\x01 \x03(\x0b\x32\x1c.blindmatch.wire.v1.Envelope\",\n\x0c\x42\x61tchReceipt\x12\x12\n\x05taken\x18\x01 \x01(\x07H\x00\x88\x01\x01\x42\x08\n\x06_taken\"X\n\x0e\x43ollectRequest\x12\x10\n\x08receipts\x18\x01 \x01(\x0c\x12\x1e\n\x11wait_milliseconds\x18\x02 \x01(\x07H\x00\x88\x01\x01\x42\x14\n\x12_wait_milliseconds\"\x0e\n\x0cHelloRequest\"z\n\nHelloReply\x12\x10\n\x08protocol\x18\x01 \x01(\t\x12\x12\n\nnormaliser\x18\x02 \x01(\t\x12\x10\n\x08software\x18\x03 \x01(\t\x12\x1e\n\x11unix_milliseconds\x18\x04 \x01(\x06H\x00\x88\x01\x01\x42\x14\n\x12_unix_milliseconds*\xce\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKIND_PROPOSAL\x10\x01\x12\x12\n\x0eKIND_SIGNATURE\x10\x02\x12\x10\n\x0cKIND_REFUSAL\x10\x03\x12\x0e\n\nKIND_START\x10\x04\x12\x0f\n\x0bKIND_CANCEL\x10\x05\x12\x0f\n\x0bKIND_STATUS\x10\x06\x12\x0e\n\nKIND_ROUND\x10\x07\x12\x10\n\x0cKIND_WITNESS\x10\x08\x12\x11\n\rKIND_FEEDBACK\x10\t\x12\x10\n\x0cKIND_CONTACT\x10\n2\xb3\x02\n\x04Peer\x12\x44\n\x07\x44\x65liver\x12\x1c.blindmatch.wire.v1.Envelope\x1a\x1b.blindmatch.wire.v1.Receipt\x12K\n\x0c\x44\x65liverBatch\x12\x19.blindmatch.wire.v1.Batch\x1a .blindmatch.wire.v1.BatchReceipt\x12I\n\x05Hello\x12 .blindmatch.wire.v1.HelloRequest\x1a\x1e.blindmatch.wire.v1.HelloReply\x12M\n\x07\x43ollect\x12\".blindmatch.wire.v1.CollectRequest\x1a\x1c.blindmatch.wire.v1.Envelope0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'node.wire.peer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_KIND']._serialized_start=627
-  _globals['_KIND']._serialized_end=833
+  _globals['_KIND']._serialized_start=731
+  _globals['_KIND']._serialized_end=937
   _globals['_ENVELOPE']._serialized_start=45
   _globals['_ENVELOPE']._serialized_end=252
   _globals['_RECEIPT']._serialized_start=255
   _globals['_RECEIPT']._serialized_end=394
   _globals['_RECEIPT_STATUS']._serialized_start=318
   _globals['_RECEIPT_STATUS']._serialized_end=394
-  _globals['_COLLECTREQUEST']._serialized_start=396
-  _globals['_COLLECTREQUEST']._serialized_end=484
-  _globals['_HELLOREQUEST']._serialized_start=486
-  _globals['_HELLOREQUEST']._serialized_end=500
-  _globals['_HELLOREPLY']._serialized_start=502
-  _globals['_HELLOREPLY']._serialized_end=624
-  _globals['_PEER']._serialized_start=836
-  _globals['_PEER']._serialized_end=1066
+  _globals['_BATCH']._serialized_start=396
+  _globals['_BATCH']._serialized_end=452
+  _globals['_BATCHRECEIPT']._serialized_start=454
+  _globals['_BATCHRECEIPT']._serialized_end=498
+  _globals['_COLLECTREQUEST']._serialized_start=500
+  _globals['_COLLECTREQUEST']._serialized_end=588
+  _globals['_HELLOREQUEST']._serialized_start=590
+  _globals['_HELLOREQUEST']._serialized_end=604
+  _globals['_HELLOREPLY']._serialized_start=606
+  _globals['_HELLOREPLY']._serialized_end=728
+  _globals['_PEER']._serialized_start=940
+  _globals['_PEER']._serialized_end=1247
 # @@protoc_insertion_point(module_scope)

@@ -18,7 +18,9 @@ at either node; because half of it is ML-KEM, not with a quantum computer either
 (agreements, states), which open as long as the card's key exists; nor is the protocol inside post-quantum.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
@@ -46,6 +48,7 @@ __all__ = [
     "is_usable",
     "open_message",
     "open_note",
+    "opener",
     "round_key",
     "seal_message",
     "seal_note",
@@ -56,6 +59,8 @@ ROUND_KEY_BYTES = 1184 + 32
 """The public key of a round: ML-KEM-768 (FIPS 203) and X25519, in this order."""
 ROUND_SECRET_BYTES = 64 + 32
 """Its secret half: the seed of the one and the scalar of the other."""
+_KEYS_KEPT = 64
+"""Public keys of rounds kept in memory once they are read, in number, some 10 KiB each."""
 _MLKEM_PUBLIC_BYTES = 1184
 _MLKEM_SEED_BYTES = 64
 _TAG_BYTES = 16
@@ -112,13 +117,18 @@ def open_note(card_key: X25519PrivateKey, place: Place, sealed: bytes) -> bytes:
 
 def seal_message(key: bytes, place: Place, plaintext: bytes | memoryview) -> bytes:
     """Sealed for the holder of a round's key. ValueError if that is no usable key of ROUND_KEY_BYTES."""
+    return _MESSAGES.encrypt(plaintext, _public(key), place.info())
+
+
+@lru_cache(maxsize=_KEYS_KEPT)
+def _public(key: bytes) -> MLKEM768X25519PublicKey:
+    """A round's key, read. ValueError if it is none."""
     if len(key) != ROUND_KEY_BYTES:
         raise ValueError("not the key of a round")
-    public = MLKEM768X25519PublicKey(
+    return MLKEM768X25519PublicKey(
         MLKEM768PublicKey.from_public_bytes(key[:_MLKEM_PUBLIC_BYTES]),
         X25519PublicKey.from_public_bytes(key[_MLKEM_PUBLIC_BYTES:]),
     )
-    return _MESSAGES.encrypt(plaintext, public, place.info())
 
 
 def is_usable(key: bytes) -> bool:
@@ -130,12 +140,23 @@ def is_usable(key: bytes) -> bool:
     return True
 
 
+def opener(secret: SecretBytes) -> Callable[[Place, bytes], bytes]:
+    """What opens all that was sealed by `seal_message` for a round's key: reading the secret takes as long as opening
+    a message. It holds the key and does not refer to `secret`, so whoever has it keeps it no longer than that."""
+    key = MLKEM768X25519PrivateKey(*_parts(secret))
+
+    def opened(place: Place, sealed: bytes) -> bytes:
+        try:
+            return _MESSAGES.decrypt(sealed, key, place.info())
+        except (InvalidTag, ValueError):
+            raise SealBrokenError from None
+
+    return opened
+
+
 def open_message(secret: SecretBytes, place: Place, sealed: bytes) -> bytes:
     """What `seal_message` sealed. Raises SealBrokenError."""
-    try:
-        return _MESSAGES.decrypt(sealed, MLKEM768X25519PrivateKey(*_parts(secret)), place.info())
-    except (InvalidTag, ValueError):
-        raise SealBrokenError from None
+    return opener(secret)(place, sealed)
 
 
 def _parts(secret: SecretBytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:

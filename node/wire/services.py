@@ -12,6 +12,7 @@ __all__ = [
     "COLLECT",
     "CONTROL",
     "DELIVER",
+    "DELIVER_BATCH",
     "DONE",
     "HELLO",
     "INVOKE",
@@ -38,6 +39,6 @@ def short_name(method: str) -> str:
     return method.rpartition("/")[2].lower()
 
 
-DELIVER, HELLO, COLLECT = method_names(PEER)
+DELIVER, DELIVER_BATCH, HELLO, COLLECT = method_names(PEER)
 (INVOKE,) = method_names(CONTROL)
 PUT, TAKE, DONE = method_names(RELAY)

@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -136,7 +136,7 @@ def test_a_stop_in_the_middle_of_a_call_that_nobody_answers(pair: tuple[Killable
     try:
         go(shelter, round_id)
         wait_for(lambda: shelter.state(round_id) == "running")
-        time.sleep(1)  # it lies in the middle of the call, whose end is ten seconds away
+        wait_for(lambda: unread(police.port))  # in the middle of the call, whose end is ten seconds away
         stopped_in_time(shelter)
     finally:
         police.process.send_signal(signal.SIGCONT)
@@ -174,6 +174,16 @@ def test_a_stop_in_the_middle_of_a_long_command(pair: tuple[Killable, Killable],
     shelter.start()
     assert [one["name"] for one in shelter.ask("dataset.list")["datasets"]] == ["cases"]
     assert shelter.ask("audit.verify")["ok"]
+
+
+def unread(port: int) -> bool:
+    """Has somebody said something to this port of the machine that nobody has read?"""
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        for line in table.read_text().splitlines()[1:] if table.exists() else ():
+            _, here, _, state, queues, *_ = line.split()
+            if state == "01" and here.endswith(f":{port:04X}") and int(queues.partition(":")[2], 16):
+                return True
+    return False
 
 
 def _spools(node: Killable, round_id: str) -> Iterator[Path]:
@@ -228,6 +238,9 @@ class Absent:
     """A peer that is not there."""
 
     def deliver(self, _envelope: Envelope) -> ReceiptKind:
+        raise PeerUnreachable("Nobody is there.")
+
+    def deliver_batch(self, _envelopes: Sequence[Envelope]) -> int:
         raise PeerUnreachable("Nobody is there.")
 
 

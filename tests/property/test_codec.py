@@ -11,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.wire.envelope import Envelope, EnvelopeKind
+from node.wire import peer_pb2
+from node.wire.envelope import MOST_IN_BATCH, Envelope, EnvelopeKind, batch_of
 from psi import messages
-from psi.errors import PeerError
+from psi.errors import MalformedMessage, PeerError
 from psi.messages import (
     MAX_NAME_BYTES,
     MAX_TREE_SIZE,
@@ -145,6 +147,26 @@ def read_envelope(data: bytes) -> None:
     assert Envelope.from_bytes(envelope.to_bytes()) == envelope
 
 
+def batches(source: random.Random) -> list[bytes]:
+    """Of one round each, with one envelope and more."""
+    made = []
+    for count in (1, 2, 5, 8):
+        here = (source.randbytes(16).hex(), "a" * 32, "b" * 32)
+        said = [Envelope(*here, number, EnvelopeKind.ROUND, source.randbytes(100 * number)) for number in range(count)]
+        made.append(peer_pb2.Batch(envelopes=[one.to_proto() for one in said]).SerializeToString())
+    return made
+
+
+def read_batch(data: bytes) -> None:
+    try:
+        message = peer_pb2.Batch.FromString(data)
+    except DecodeError:
+        raise MalformedMessage("The message is damaged.") from None  # as `node.rpc.interceptors` does
+    envelopes = batch_of(message)
+    assert 0 < len(envelopes) <= MOST_IN_BATCH
+    assert {(one.round_id, one.kind) for one in envelopes} == {(envelopes[0].round_id, EnvelopeKind.ROUND)}
+
+
 def read_message(data: bytes) -> None:
     assert decode(data).encode() == data
 
@@ -201,6 +223,18 @@ def test_only_our_errors_leave_the_reading_of_an_envelope(
     assert refused > count // 4
     assert accepted > count // 20
     record_property("ran", f"{count:,} mutated envelopes")
+
+
+@pytest.mark.tm("TM-154")
+@pytest.mark.parametrize("count", [MUTATIONS // 5, *SIZES[1:]])
+def test_only_our_errors_leave_the_reading_of_a_batch(
+    count: int, record_property: Callable[[str, object], None]
+) -> None:
+    refused, accepted = fuzz(count, read_batch, batches)
+    assert refused + accepted == count
+    assert refused > count // 4
+    assert accepted > count // 20
+    record_property("ran", f"{count:,} mutated batches")
 
 
 @pytest.mark.tm("TM-17")

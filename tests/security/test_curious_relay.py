@@ -63,6 +63,10 @@ class Curious:
 
         parts.mailbox.put = noted  # type: ignore[method-assign]
 
+    def lies_empty(self) -> bool:
+        assert self.parts is not None
+        return self.parts.mailbox.totals().parcels == 0
+
     def note(self, parcel: Parcel, key: bytes) -> SealedParcel:
         sealed = seal_parcel(parcel, key)
         if parcel.envelope:
@@ -250,13 +254,15 @@ def test_the_search_catches_nodes_that_do_not_seal(tmp_path: Path, monkeypatch: 
             round_id = str(proposed["round"]["round_id"])
             wait_for(lambda: knows(pair.police, round_id))
             manifest = pair.shelter.parts.book.get(round_id).manifest.model_dump_json()
+            # Nothing sealed in one way is to be opened in the other.
+            wait_for(lambda: not pair.shelter.parts.outbox.recipients(round_id) and relay.lies_empty())
             return findings(Seen({"one": round_id}, relay, manifest, []))
 
         assert found_of_a_proposal() == set()
         monkeypatch.setattr(transport, "seal_parcel", bare_parcel)
         monkeypatch.setattr(RelayClient, "_opened", open_bare)
         assert found_of_a_proposal() == {"round one"}
-        monkeypatch.setattr(Seals, "seal", lambda _self, _tx, _place, payload: bytes(payload))
+        monkeypatch.setattr(Seals, "sealer", lambda *_about: lambda _place, payload: bytes(payload))
         monkeypatch.setattr(Seals, "open", lambda _self, envelope: envelope.payload)
         assert found_of_a_proposal() >= {"round one", "manifest text"}
 

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -282,17 +282,21 @@ SPOILED: dict[str, Callable[[str], bytes]] = {
 @pytest.mark.tm("TM-32")
 @pytest.mark.parametrize("way", SPOILED)
 def test_a_node_that_sends_values_is_caught(lab: Lab, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
-    put = lab.shelter.parts.outbox.put
+    put_all = lab.shelter.parts.outbox.put_all
 
-    def spoiled(tx: Any, *, round_id: str, recipient: str, kind: EnvelopeKind, payload: bytes) -> None:
-        message = decode(payload) if kind is EnvelopeKind.ROUND else None
-        if isinstance(message, Blinded):
-            records = lab.shelter.parts.negotiation.records(lab.shelter.parts.book.get(round_id))
-            values = [SPOILED[way](value) for record in records for value in record.identifiers.get("phone", ())]
-            payload = Blinded(message.chunk, values_instead(message.elements, values)).encode()
-        put(tx, round_id=round_id, recipient=recipient, kind=kind, payload=payload)
+    def spoiled(tx: Any, *, round_id: str, recipient: str, kind: EnvelopeKind, payloads: Sequence[bytes]) -> None:
+        said = []
+        for payload in payloads:
+            message = decode(payload) if kind is EnvelopeKind.ROUND else None
+            if isinstance(message, Blinded):
+                records = lab.shelter.parts.negotiation.records(lab.shelter.parts.book.get(round_id))
+                values = [SPOILED[way](value) for record in records for value in record.identifiers.get("phone", ())]
+                said.append(Blinded(message.chunk, values_instead(message.elements, values)).encode())
+            else:
+                said.append(payload)
+        put_all(tx, round_id=round_id, recipient=recipient, kind=kind, payloads=said)
 
-    monkeypatch.setattr(lab.shelter.parts.outbox, "put", spoiled)
+    monkeypatch.setattr(lab.shelter.parts.outbox, "put_all", spoiled)
     before = len(lab.tap.caught)
     round_id = lab.agree("three rows")
     for node in (lab.shelter, lab.police):

@@ -8,14 +8,18 @@ a node is first shown to `Watch`.
 
 import dataclasses
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from node.errors import Busy, NodeError, NotAllowed, PeerRefused, PeerUnreachable
+from node.identity.members import Member
 from node.rounds.states import ENDS
 from node.rpc.status import Audience, problem_of
 from node.transport.door import check_frame
-from node.wire.envelope import LABEL, Envelope, ReceiptKind
+from node.wire import peer_pb2
+from node.wire.envelope import LABEL, Envelope, ReceiptKind, batch_of
 from node.wire.receipts import Receipts
 from psi.errors import ChangedAnswer, PeerError, PsiError
 from tests.simulation.office import Down, Office
@@ -37,6 +41,11 @@ CALM = Weather()
 
 MOST_HANDED = 4
 """Envelopes that one visit takes, in number."""
+
+_KNOWS_NO_BATCHES = 0.25
+"""How often a batch meets a node that does not take any."""
+
+_Answer = TypeVar("_Answer")
 
 _STORED = "select 1 from inbox where round_id = ? and sender = ? and sequence = ?"
 
@@ -65,10 +74,34 @@ class Network:
 
     def carry(self, sender: Office, envelope: Envelope) -> ReceiptKind:
         """One call: what the sender sees of it."""
-        self.leaves(sender, envelope)
-        if sender.running.members.confirmed(envelope.recipient) is None:
+
+        def repeated(receipt: ReceiptKind, again: ReceiptKind) -> bool:
+            return receipt is ReceiptKind.RETRY_LATER or again is not ReceiptKind.RETRY_LATER
+
+        return self._call(sender, [envelope], lambda: self.hand_over(envelope), repeated)
+
+    def carry_batch(self, sender: Office, envelopes: Sequence[Envelope]) -> int:
+        """The same for several at once. Some nodes do not know that call."""
+        if self.random.random() < _KNOWS_NO_BATCHES:
+            self.happened("no batch")
+            return 0
+        return self._call(
+            sender, envelopes, lambda: self.hand_over_batch(envelopes), lambda taken, again: again >= taken
+        )
+
+    def _call(
+        self,
+        sender: Office,
+        envelopes: Sequence[Envelope],
+        hand_over: Callable[[], _Answer],
+        repeated: Callable[[_Answer, _Answer], bool],
+    ) -> _Answer:
+        """`repeated` says whether a second answer fits the first one."""
+        for envelope in envelopes:
+            self.leaves(sender, envelope)
+        if sender.running.members.confirmed(envelopes[0].recipient) is None:
             raise NotAllowed("The recipient is not a confirmed member of this node.")
-        recipient = self._by_id(envelope.recipient)
+        recipient = self._by_id(envelopes[0].recipient)
         if frozenset((sender.name, recipient.name)) in self.parted:
             self.happened("partition")
             raise PeerUnreachable("There is no way to the other node.")
@@ -78,19 +111,18 @@ class Network:
             self.happened("request lost")
             raise PeerUnreachable("The call was lost.")
         if (fate := fate - weather.late) < 0:
-            self.late.append(envelope)
+            self.late += envelopes
             self.happened("late")
             raise PeerUnreachable("Nobody answered in time.")
-        receipt = self.hand_over(envelope)
+        answer = hand_over()
         if (fate := fate - weather.answer_lost) < 0:
             self.happened("answer lost")
             raise PeerUnreachable("The answer was lost.")
         if fate - weather.twice < 0:
             self.happened("twice")
-            again = self.hand_over(envelope)
-            if receipt is not ReceiptKind.RETRY_LATER and again is ReceiptKind.RETRY_LATER:
+            if not repeated(answer, hand_over()):
                 raise AssertionError("what was taken was not known any more")
-        return receipt
+        return answer
 
     def arrive(self, at: int) -> None:
         """A copy that was late arrives; nobody waits for the answer."""
@@ -138,9 +170,40 @@ class Network:
         """What the recipient's server does with a call. Raises what the direct carrier makes of its answer."""
         recipient, sender = self._by_id(envelope.recipient), self._by_id(envelope.sender)
         carried = Envelope.from_bytes(envelope.to_bytes())
+        with self._served(sender, recipient, [carried]) as member:
+            receipt = recipient.running.door.accept(member, carried)
+        if receipt is ReceiptKind.ACCEPTED:
+            self.taken.append(envelope)
+        self.tell("carried", sender.name, recipient.name, envelope.kind.name, envelope.sequence, receipt.name)
+        return receipt
+
+    def hand_over_batch(self, envelopes: Sequence[Envelope]) -> int:
+        """The same for several."""
+        recipient, sender = self._by_id(envelopes[0].recipient), self._by_id(envelopes[0].sender)
+        carried = batch_of(peer_pb2.Batch(envelopes=[envelope.to_proto() for envelope in envelopes]))
+        with self._served(sender, recipient, carried) as member:
+            taken = recipient.running.door.accept_batch(member, carried)
+        self.taken += envelopes[:taken]
+        self.happened("batch" if taken == len(envelopes) else "part of a batch")
+        self.tell("carried", sender.name, recipient.name, "batch", envelopes[0].sequence, taken)
+        return taken
+
+    @contextmanager
+    def _served(self, sender: Office, recipient: Office, envelopes: Sequence[Envelope]) -> Iterator[Member]:
+        """A call at the recipient, whose frames are checked; an error becomes what the caller is told."""
         try:
             with recipient.working():
-                receipt = self._take(recipient, carried)
+                parts = recipient.running
+                member = parts.members.confirmed(envelopes[0].sender)
+                if member is None:
+                    raise PeerUnreachable("The connection was closed without a word.")
+                try:
+                    for envelope in envelopes:
+                        check_frame(envelope, member, parts.identity.member_id)
+                    yield member
+                except PeerError as error:
+                    parts.door.blame(error.code, member)  # as whoever serves the call does
+                    raise
         except Down:
             raise PeerUnreachable("Nobody listens there.") from None
         except Busy:
@@ -151,10 +214,6 @@ class Network:
             problem = problem_of(error, Audience.PEER, "deliver")
             self.tell("refused", sender.name, recipient.name, problem.code)
             raise PeerRefused(problem.sentence, advice=problem.advice, reason=problem.code) from None
-        if receipt is ReceiptKind.ACCEPTED:
-            self.taken.append(envelope)
-        self.tell("carried", sender.name, recipient.name, envelope.kind.name, envelope.sequence, receipt.name)
-        return receipt
 
     def visit(self, visitor: Office, host: Office) -> None:
         """A node that cannot be called calls, takes what waits for it, and says in receipts what became of it."""
@@ -192,18 +251,6 @@ class Network:
         except (Busy, Down):
             self.tell("visit broken off")
 
-    def _take(self, recipient: Office, envelope: Envelope) -> ReceiptKind:
-        parts = recipient.running
-        member = parts.members.confirmed(envelope.sender)
-        if member is None:
-            raise PeerUnreachable("The connection was closed without a word.")
-        try:
-            check_frame(envelope, member, parts.identity.member_id)
-            return parts.door.accept(member, envelope)
-        except PeerError as error:
-            parts.door.blame(error.code, member)  # as whoever serves the call does
-            raise
-
     def _by_id(self, member_id: str) -> Office:
         return self.offices[member_id]
 
@@ -217,6 +264,9 @@ class Line:
 
     def deliver(self, envelope: Envelope) -> ReceiptKind:
         return self.network.carry(self.office, envelope)
+
+    def deliver_batch(self, envelopes: Sequence[Envelope]) -> int:
+        return self.network.carry_batch(self.office, envelopes)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -37,6 +37,7 @@ FAULTS = frozenset(
         "clock back",
         "clock forward",
         "disk full in the database",
+        "batch",
         "fetched",
         "key rotated",
         "kill at a write",

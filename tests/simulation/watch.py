@@ -14,6 +14,7 @@ import hashlib
 import json
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -87,21 +88,24 @@ class Watch:
     def listen(self, office: Office) -> None:
         """Hear what a node puts into its outbox, before it is sealed."""
         outbox = office.running.outbox
-        put = outbox.put
+        put_all = outbox.put_all
 
-        def heard(tx: Any, *, round_id: str, recipient: str, kind: EnvelopeKind, payload: bytes, **more: Any) -> Any:
-            made = put(tx, round_id=round_id, recipient=recipient, kind=kind, payload=payload, **more)
+        def heard(
+            tx: Any, *, round_id: str, recipient: str, kind: EnvelopeKind, payloads: Sequence[bytes], **more: Any
+        ) -> None:
+            put_all(tx, round_id=round_id, recipient=recipient, kind=kind, payloads=payloads, **more)
             protocol = kind is EnvelopeKind.ROUND
             low, high = (PROTOCOL_LINE, 2 * PROTOCOL_LINE) if protocol else (0, PROTOCOL_LINE)
             query = "select max(sequence) from outbox where round_id=? and recipient=? and sequence>? and sequence<?"
-            sequence = tx.exec_driver_sql(query, (round_id, recipient, low, high)).scalar()
-            self._said[office.name, round_id, recipient, sequence] = (_sort(kind, payload), payload)
-            self.carried.append(payload)
-            if protocol and isinstance(message := decode(payload), Open):
-                self._one_key(office, round_id, message.public_key)
-            return made
+            last = tx.exec_driver_sql(query, (round_id, recipient, low, high)).scalar()
+            for back, payload in enumerate(reversed(payloads)):
+                self._said[office.name, round_id, recipient, last - back] = (_sort(kind, payload), payload)
+            for payload in payloads:
+                self.carried.append(payload)
+                if protocol and isinstance(message := decode(payload), Open):
+                    self._one_key(office, round_id, message.public_key)
 
-        outbox.put = heard  # type: ignore[method-assign]
+        outbox.put_all = heard  # type: ignore[method-assign]
 
     def blinds(self, office: Office, scalar: memoryview) -> None:
         """A list is made: under a scalar that no list had before."""

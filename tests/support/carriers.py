@@ -1,6 +1,6 @@
 """A carrier that tests stand in the way of: it sees every envelope a node sends, and may change what becomes of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from node.operations import Parts
@@ -23,6 +23,10 @@ class Meddled:
     def deliver(self, envelope: Envelope) -> ReceiptKind:
         self.sent.append(envelope)
         return self.trick(envelope, self.honest.deliver)
+
+    def deliver_batch(self, _envelopes: Sequence[Envelope]) -> int:
+        """None: all of them pass by `trick` one by one."""
+        return 0
 
     def behave(self) -> None:
         self.trick = _honest

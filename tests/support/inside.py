@@ -53,7 +53,8 @@ def by_hand(
     place = Place(round_id, parts.identity.member_id, recipient, sequence, kind)
     try:
         with parts.store.transaction() as tx:
-            payload = parts.negotiation.seals.seal(tx, place, payload) or payload
+            seal = parts.negotiation.seals.sealer(tx, place.round_id, place.recipient, EnvelopeKind(place.kind))
+            payload = seal(place, payload) if seal else payload
     except StateDamaged:
         pass
     return Envelope.signed(

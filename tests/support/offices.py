@@ -1,7 +1,7 @@
 """Organisations for tests: an identity, a store, a member book and an audit log each, introduced to one another."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -102,6 +102,12 @@ class Pigeonhole:
             raise self.error
         self.taken.append((member.alias, envelope))
         return self.answer
+
+    def accept_batch(self, member: Member, envelopes: Sequence[Envelope]) -> int:
+        if self.error is not None:
+            raise self.error
+        self.taken += [(member.alias, envelope) for envelope in envelopes]
+        return len(envelopes)
 
 
 @contextmanager

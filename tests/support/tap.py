@@ -22,8 +22,9 @@ import grpc
 
 from node.operations import Parts
 from node.rounds.mailbox import PROTOCOL_LINE
+from node.wire import peer_pb2
 from node.wire.envelope import Envelope, EnvelopeKind
-from node.wire.services import DELIVER
+from node.wire.services import DELIVER, DELIVER_BATCH
 from psi.errors import PsiError
 from psi.messages import Message, decode
 from tests.support.inside import inside
@@ -94,9 +95,10 @@ class Tap:
             return b""
 
     def entries(self, method: str, request: bytes) -> int:
-        if method != DELIVER:
+        if method not in (DELIVER, DELIVER_BATCH):
             return UNKNOWN
-        size = self._logs.get(Envelope.from_bytes(request).sender)
+        first = next(one for _, one, _ in _each(method, request, b""))
+        size = self._logs.get(Envelope.from_bytes(first).sender)
         return UNKNOWN if size is None else size()
 
 
@@ -125,13 +127,26 @@ class _Channel:
                 error = _error(refused)
                 raise
             finally:
-                self._tap.keep(Caught("caller", method, data, reply, error, entries, self._tap.inside(method, data)))
+                for one, its_data, its_reply in _each(method, data, reply):
+                    inside = self._tap.inside(one, its_data)
+                    self._tap.keep(Caught("caller", one, its_data, its_reply, error, entries, inside))
             return reply if read is None else read(reply)
 
         return tapped
 
     def close(self) -> None:
         self._channel.close()
+
+
+def _each(method: str, data: bytes, reply: bytes) -> Iterator[tuple[str, bytes, bytes]]:
+    """The calls that a call stands for: a batch is as many deliveries, and those that were taken have their receipt."""
+    if method != DELIVER_BATCH:
+        yield method, data, reply
+        return
+    taken = peer_pb2.BatchReceipt.FromString(reply).taken
+    receipt = peer_pb2.Receipt(status="ACCEPTED").SerializeToString()
+    for number, envelope in enumerate(peer_pb2.Batch.FromString(data).envelopes):
+        yield DELIVER, envelope.SerializeToString(deterministic=True), receipt if number < taken else b""
 
 
 def _error(refused: grpc.RpcError) -> bytes:

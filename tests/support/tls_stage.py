@@ -26,7 +26,8 @@ from cryptography.x509.oid import NameOID
 
 from node.clock import ManualClock
 from node.identity.certificates import new_tls_key, server_name
-from node.wire.services import DELIVER, HELLO, PEER, method_names
+from node.wire import peer_pb2
+from node.wire.services import DELIVER, DELIVER_BATCH, HELLO, PEER, method_names
 from tests.support.offices import Office, Pigeonhole, office, serving
 from tests.support.ports import free_port
 
@@ -51,7 +52,10 @@ class Stage:
 
     def request(self, method: str) -> bytes:
         """A request that Alpha would accept from Beta."""
-        return self.beta.envelope(self.alpha).to_bytes() if method == DELIVER else b""
+        envelope = self.beta.envelope(self.alpha)
+        if method == DELIVER_BATCH:
+            return peer_pb2.Batch(envelopes=[envelope.to_proto()]).SerializeToString()
+        return envelope.to_bytes() if method == DELIVER else b""
 
     def call(self, method: str, certificate: bytes | None, key: bytes | None) -> grpc.StatusCode:
         """What a caller with this certificate gets; it expects Alpha's real certificate."""

@@ -1,6 +1,6 @@
 """The post: what it remembers about recipients that do not answer, and what a try costs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from node.clock import ManualClock
-from node.errors import Busy, NodeError, PeerUnreachable
+from node.errors import Busy, NodeError, PeerRefused, PeerUnreachable
 from node.rounds.post import (
     FIRST_LATER_SECONDS,
     FIRST_PAUSE_SECONDS,
@@ -48,6 +48,7 @@ class Letters:
 class _Letter:
     recipient: str
     kind: EnvelopeKind
+    payload: bytes = b""
 
 
 @dataclass
@@ -57,14 +58,25 @@ class _Tricked:
 
 @dataclass
 class Link:
+    """`answer` to each envelope; `answers` to one batch after the other, of which those after these take none."""
+
     answer: ReceiptKind | NodeError
     tried: int = 0
+    answers: list[int | NodeError] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
 
     def deliver(self, _envelope: Envelope) -> ReceiptKind:
         self.tried += 1
         if isinstance(self.answer, NodeError):
             raise self.answer
         return self.answer
+
+    def deliver_batch(self, envelopes: Sequence[Envelope]) -> int:
+        self.batches.append(len(envelopes))
+        answer = self.answers.pop(0) if self.answers else 0
+        if isinstance(answer, NodeError):
+            raise answer
+        return answer
 
 
 def office(answer: ReceiptKind | NodeError) -> tuple[Post, Letters, Link, ManualClock]:
@@ -210,3 +222,48 @@ def test_letters_are_marked_together_and_none_leaves_that_was_withdrawn_meanwhil
     )
     assert post.deliver("r").sent == link.tried == sent
     assert (letters.transactions, letters.waiting) == (transactions, [])
+
+
+@pytest.mark.parametrize(
+    ("answers", "batches", "tried"),
+    [
+        ([3], [3], 0),
+        ([], [3, 2], 3),
+        ([1], [3], 2),
+        ([2], [3], 1),
+    ],
+)
+def test_what_a_batch_leaves_goes_by_itself_and_then_together_again(
+    answers: list[int | NodeError], batches: list[int], tried: int
+) -> None:
+    letters, link = Several(), Link(ReceiptKind.ACCEPTED, answers=answers)
+    post = Post(
+        cast(Any, letters), cast(Any, letters), cast(Any, link), ManualClock(datetime(2026, 3, 1, tzinfo=UTC)), bytes
+    )
+    assert post.deliver("r").sent == 3
+    assert (link.batches, link.tried, letters.transactions, letters.waiting) == (batches, tried, 1, [])
+
+
+def test_behind_a_batch_that_broke_off_the_reason_is_heard() -> None:
+    """Of three, two were taken; the third is asked about by itself, and its refusal is its own."""
+    refusal = PeerRefused("No.", reason="malformed-message")
+    letters, link = Several(), Link(refusal, answers=[2])
+    post = Post(
+        cast(Any, letters), cast(Any, letters), cast(Any, link), ManualClock(datetime(2026, 3, 1, tzinfo=UTC)), bytes
+    )
+    delivery = post.deliver("r")
+    assert (delivery.sent, delivery.refused, letters.waiting) == (2, (2, "a", refusal), ["2"])
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"), [(PeerUnreachable("Down."), False), (PeerRefused("No.", reason="no"), True)]
+)
+def test_a_batch_that_is_not_answered_is_as_a_letter_that_is_not(error: NodeError, refused: bool) -> None:
+    letters, link = Several(), Link(ReceiptKind.ACCEPTED, answers=[error])
+    post = Post(
+        cast(Any, letters), cast(Any, letters), cast(Any, link), ManualClock(datetime(2026, 3, 1, tzinfo=UTC)), bytes
+    )
+    delivery = post.deliver("r")
+    assert (delivery.sent, link.tried, letters.waiting) == (0, 0, ["0", "1", "2"])
+    assert delivery.refused == ((0, "a", error) if refused else None)
+    assert (delivery.retry_in is None) is refused

@@ -5,19 +5,32 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from node.identity.reach import Way
+from node.rounds.post import WINDOWS
 from node.wire import peer_pb2
 from node.wire.envelope import (
     LABEL,
     MAX_ENVELOPE_OVERHEAD_BYTES,
     MAX_PAYLOAD_BYTES,
     MAX_SEQUENCE,
+    MOST_IN_BATCH,
     Envelope,
     EnvelopeKind,
     ReceiptKind,
+    batch_of,
+    batch_size,
 )
+from node.wire.limits import MAX_MESSAGE_BYTES
+from node.wire.sealing import MESSAGE_GROWTH_BYTES
 from node.wire.signing import labelled
+from psi.dleq import PROOF_BYTES
 from psi.errors import BadSignature, MalformedMessage, PeerError, VersionMismatch
+from psi.group import ELEMENT_BYTES
+from psi.messages import Evaluated
+from psi.spool import CHUNK_ROWS
 
 ROUND = "00112233445566778899aabbccddeeff"
 US, THEM = "a" * 32, "b" * 32
@@ -212,3 +225,39 @@ def test_kinds_and_receipts_have_the_numbers_of_the_wire() -> None:
 def test_a_repr_shows_no_payload() -> None:
     assert "payload" not in repr(sealed(b"+31612345678"))
     assert "+316" not in repr(sealed(b"+31612345678"))
+
+
+SIZES = st.one_of(st.integers(0, 4096), st.integers(130_000, 136_000), st.sampled_from([MAX_PAYLOAD_BYTES]))
+LINES = st.lists(st.tuples(SIZES, st.sampled_from([EnvelopeKind.ROUND] * 5 + [EnvelopeKind.STATUS])), min_size=1)
+FULL_ANSWER = Evaluated(0, bytes(CHUNK_ROWS * ELEMENT_BYTES), bytes(PROOF_BYTES)).encode()
+UNSIGNED = Envelope(ROUND, US, THEM, 1, EnvelopeKind.ROUND, b"")
+
+
+@pytest.mark.tm("TM-272")
+@given(LINES)
+@settings(max_examples=60, deadline=None)
+def test_a_batch_holds_as_much_as_one_message_may(line: list[tuple[int, EnvelopeKind]]) -> None:
+    envelopes = [
+        dataclasses.replace(UNSIGNED, sequence=number, kind=kind, payload=bytes(size))
+        for number, (size, kind) in enumerate(line)
+    ]
+    count = batch_size(envelopes)
+    together = envelopes[:count]
+    assert 1 <= count <= MOST_IN_BATCH
+    if count == 1:  # it goes as an envelope
+        return
+    data = peer_pb2.Batch(envelopes=[one.to_proto() for one in together]).SerializeToString()
+    assert len(data) <= MAX_MESSAGE_BYTES
+    assert batch_of(peer_pb2.Batch.FromString(data)) == together
+    # Not fewer than would fit, either.
+    following = envelopes[count : count + 1]
+    room = MAX_MESSAGE_BYTES - sum(len(one.payload) + MAX_ENVELOPE_OVERHEAD_BYTES for one in together)
+    for one in following:
+        full = count == MOST_IN_BATCH or len(one.payload) + MAX_ENVELOPE_OVERHEAD_BYTES > room
+        assert full or one.kind is not EnvelopeKind.ROUND
+
+
+def test_seven_chunks_of_a_list_go_together() -> None:
+    """What a window of messages that are called for directly counts on."""
+    chunk = dataclasses.replace(UNSIGNED, payload=bytes(len(FULL_ANSWER) + MESSAGE_GROWTH_BYTES))
+    assert batch_size([chunk] * (MOST_IN_BATCH + 1)) == WINDOWS[Way.DIRECT] == 7
