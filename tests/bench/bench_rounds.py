@@ -36,6 +36,8 @@ AT_MOST = {"openmined": 0.10, "spu-ecdh": 1.0}
 
 NO_PROOFS_AT_MOST = {"spu-ecdh": 0.85}
 JUDGED = 100_000
+LINE_RECORDS, LINE_SECONDS = 100_000, 0.04
+"""Of the round over a long line: records a side, and how long a journey there and back takes, as across a continent."""
 PEAK_MIB = 300.0
 """What a node stays under in a round of the largest N."""
 
@@ -133,6 +135,30 @@ def _against_peers(
         yield row(f"{name}.bytes_per_identifier, {peer}", _bytes(proved, count), "B", each)
 
 
+def line() -> Iterator[Line]:
+    """What a long line costs a round in time: a journey to the other side and back takes LINE_SECONDS."""
+    lists = phones.make_lists(LINE_RECORDS, 1, seed=1)
+    walls: dict[float, list[float]] = {0.0: [], LINE_SECONDS: []}
+    with (
+        tempfile.TemporaryDirectory() as place,
+        two_offices(Path(place), "police", "police", settings=linking.AMPLE_BUDGET, relay=True) as (*nodes, relays),
+    ):
+        for node, own in zip(nodes, lists, strict=True):
+            phones.write(source := Path(place) / f"{node.alias}.csv", own)
+            _prepare(node, source)
+        for _ in range(RUNS[LINE_RECORDS]):
+            for journey, seconds in walls.items():
+                for relay in relays:
+                    relay.delay_seconds = journey / 2
+                match = [{"kind": "phone", "per_record": 1}]
+                round_id = linking.agree(*nodes, match=match, records=LINE_RECORDS, record_class="advert")
+                seconds.append(measure(nodes, relays, round_id).wall_seconds)
+        assert linking.pairs(*nodes, round_id) == phones.expected_pairs(*lists)
+    near, far = (min(seconds) for seconds in walls.values())
+    name = f"round.line, {1000 * LINE_SECONDS:g} ms there and back"
+    yield Result(name, far, "s", near, n=LINE_RECORDS, runs=RUNS[LINE_RECORDS])
+
+
 @dataclass
 class _Patient:
     """A node that is given an hour to answer: preparing a million identifiers takes minutes."""
@@ -162,5 +188,6 @@ def _bytes(costs: list[Cost], count: int) -> float:
     return costs[-1].wire_bytes / 2 / count
 
 
+measurement("round.line")(line)
 for _count in RUNS:
     measurement(f"round.pair.{_count}")(partial(pair, _count))

@@ -12,10 +12,12 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from node.app import create_node
@@ -90,7 +92,8 @@ class NodeProcess:
 
 class Relay:
     """Passes TCP connections on to a node and counts the bytes in each direction: what TLS sends, handshakes and all,
-    without the headers of TCP and IP."""
+    without the headers of TCP and IP. Connections that begin while `delay_seconds` is set are as slow as a long line:
+    every byte arrives so much later, in each direction."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -99,6 +102,7 @@ class Relay:
         self._lock = threading.Lock()
         self._ends: list[socket.socket] = []
         self.bytes = 0
+        self.delay_seconds = 0.0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -116,14 +120,38 @@ class Relay:
                     threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
+        delay = self.delay_seconds
+        with suppress(OSError), self._line(sink, delay) if delay else nullcontext(sink.sendall) as give:
             while piece := source.recv(_PIECE_BYTES):
                 with self._lock:
                     self.bytes += len(piece)
-                sink.sendall(piece)
+                give(piece)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    @contextmanager
+    def _line(sink: socket.socket, delay: float) -> Iterator[Callable[[bytes], None]]:
+        """Where pieces are put in that reach `sink` later; at the end of the block, return when all have."""
+        under_way: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
+
+        def arrive() -> None:
+            with suppress(OSError):
+                while True:
+                    due, piece = under_way.get()
+                    time.sleep(max(0.0, due - time.monotonic()))
+                    if not piece:
+                        return
+                    sink.sendall(piece)
+
+        far_end = threading.Thread(target=arrive, daemon=True)
+        far_end.start()
+        try:
+            yield lambda piece: under_way.put((time.monotonic() + delay, piece))
+        finally:
+            under_way.put((time.monotonic() + delay, b""))
+            far_end.join()
 
     def close(self) -> None:
         self._server.close()
