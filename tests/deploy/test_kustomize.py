@@ -103,6 +103,7 @@ POD: tuple[Any, ...] = ("spec", "template", "spec")
 CONTAINER: tuple[Any, ...] = (*POD, "containers", 0)
 
 
+@pytest.mark.tm("TM-250")
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
@@ -134,6 +135,7 @@ def test_each_wall_that_is_taken_out_is_found(place: tuple[Any, ...], value: obj
     assert any(said in problem for problem in problems([*made, changed(deployment(), place, value)]))
 
 
+@pytest.mark.tm("TM-250")
 @pytest.mark.parametrize(
     ("kind", "place", "value", "said"),
     [

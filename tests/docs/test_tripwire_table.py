@@ -29,6 +29,7 @@ def test_a_figure_that_was_changed_in_a_document_is_found() -> None:
     assert missing(text.replace("| 32 (default) | 3.2 %", "| 32 (default) | 32 %"))
 
 
+@pytest.mark.tm("TM-207")
 def test_the_command_shows_the_tables_and_says_what_decoys_do_not_see(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tripwire", "table", "--json"]) == 0
     reply = json.loads(capsys.readouterr().out)

@@ -242,6 +242,7 @@ def test_a_forgery_is_found_and_told_in_a_sentence(
     assert code not in verify_certificate(made).problems
 
 
+@pytest.mark.tm("TM-221")
 def test_without_a_cosignature_the_verdict_says_that_nobody_else_vouches() -> None:
     report = verify_certificate(Stage().make(cosigned=[]))
     assert report.ok

@@ -78,6 +78,7 @@ def test_sabotaged_without_the_wait_it_would_be_forgotten_unheard(town: Town, mo
     assert leave(town, members=["police"])["left"] == ["police"]
 
 
+@pytest.mark.tm("TM-257")
 def test_now_waits_for_nobody_and_the_log_says_so(town: Town) -> None:
     town.proposed()
     assert leave(town, members=["police"], now=True)["left"] == ["police"]

@@ -270,6 +270,7 @@ def test_the_default_and_the_floor_need_nobody() -> None:
     assert Limits(20_000, 136_900, 10).within_floor() == Limits(20_000, 136_892, 10)
 
 
+@pytest.mark.tm("TM-199")
 def test_a_grant_from_before_a_restore_is_void_and_says_so(bench: Bench) -> None:
     """How much of it was used since the backup is not known."""
     grant = bench.granted(500)

@@ -72,6 +72,7 @@ def test_sabotaged_a_freeze_that_nobody_asks_about_stops_nothing(
     signed(shelter)
 
 
+@pytest.mark.tm("TM-258")
 @pytest.mark.parametrize("change", [{"lifted_at": "2026-01-01T00:00:00Z"}, {"reason": "none"}])
 def test_whoever_has_no_key_unfreezes_nobody(shelter: Running, change: dict[str, str]) -> None:
     shelter.ask("member.freeze", name="police", by="ada")
