@@ -35,8 +35,9 @@ __all__ = ["DirectCarrier", "PeerVersions"]
 
 MAX_VERSION_CHARACTERS = 128
 
-BATCHES_AGAIN_SECONDS = 3600.0
-"""A member whose node did not know batches is not asked again for so long: it may have been updated by then."""
+BATCHES_AGAIN_SECONDS = 600.0
+"""For so long a member is given one envelope at a time after a batch did not get through: its node may be one that does
+not know batches, or its line too slow for so much in DELIVERY_SECONDS."""
 
 _Reply = TypeVar("_Reply")
 
@@ -65,7 +66,7 @@ class DirectCarrier:
         self._lock = threading.Lock()
         # Per member: the digest of the card it was made for, and the channel.
         self._channels: dict[str, tuple[bytes, grpc.Channel]] = {}
-        # Members that do not know batches -> until when they are not asked again (monotonic).
+        # Members to whom a batch did not get through -> until when they get none (monotonic).
         self._singly: dict[str, float] = {}
         book.watch(self._close_untrusted)
 
@@ -83,7 +84,8 @@ class DirectCarrier:
         """Hand over several messages of one round's protocol, all for one recipient: how many, from the first on, it
         has stored. Raises as `deliver` does.
 
-        A node of version 0.1.0 does not know this call: then 0, and it is not asked again for BATCHES_AGAIN_SECONDS.
+        0 where a node does not know this call (version 0.1.0), and for BATCHES_AGAIN_SECONDS after that or after a
+        batch that did not get through: what is too much for a line at once may pass in parts.
         """
         recipient = envelopes[0].recipient
         member = self._confirmed(recipient)
@@ -99,9 +101,11 @@ class DirectCarrier:
                 peer_pb2.BatchReceipt.FromString,
                 DELIVERY_SECONDS,
             )
-        except _UnknownCallError:
+        except (_UnknownCallError, PeerUnreachable) as error:
             with self._lock:
                 self._singly[recipient] = self._clock.monotonic() + BATCHES_AGAIN_SECONDS
+            if isinstance(error, PeerUnreachable):
+                raise
             return 0
         if reply.taken > len(envelopes):
             raise PeerUnreachable(f"{member.alias} answered in a way that is not blindmatch's protocol.")

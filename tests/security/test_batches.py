@@ -6,6 +6,7 @@ not know the call.
 """
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from sqlalchemy import func, select
 
 from node.errors import NotAllowed, PeerUnreachable
+from node.identity.members import Member
 from node.rounds.mailbox import PROTOCOL_LINE
 from node.rounds.reception import MOST_EARLY, Reception
 from node.rpc import peer
@@ -28,7 +30,7 @@ from node.wire.services import DELIVER_BATCH
 from tests.support.attacks import no_check
 from tests.support.inside import by_hand
 from tests.support.nodes import Running, three
-from tests.support.offices import Office, office
+from tests.support.offices import Office, Pigeonhole, office
 from tests.support.small_rounds import agree, plant
 from tests.support.tls_stage import Stage, staged, status_of
 
@@ -132,7 +134,7 @@ def test_a_batch_arrives_in_order_in_one_call(stage: Stage, carrier: DirectCarri
     assert [envelope for _, envelope in stage.inbox.taken] == batch
 
 
-def test_a_node_that_does_not_know_batches_is_asked_again_after_an_hour(
+def test_a_node_that_does_not_know_batches_is_asked_again_after_a_while(
     stage: Stage, carrier: DirectCarrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -153,6 +155,28 @@ def test_a_node_that_does_not_know_batches_is_asked_again_after_an_hour(
     stage.beta.clock.advance(BATCHES_AGAIN_SECONDS - 1)  # type: ignore[attr-defined]
     assert carrier.deliver_batch(said(stage, 2)) == 0
     stage.beta.clock.advance(2)  # type: ignore[attr-defined]
+    assert carrier.deliver_batch(said(stage, 2)) == 2
+
+
+def test_what_is_too_much_for_a_line_at_once_goes_in_parts(
+    stage: Stage, carrier: DirectCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow line is a batch that nobody has answered in time, again and again."""
+    may_end, take = threading.Event(), type(stage.inbox).accept_batch
+
+    def slow(inbox: Pigeonhole, member: Member, envelopes: Sequence[Envelope]) -> int:
+        may_end.wait(20)
+        return take(inbox, member, envelopes)
+
+    monkeypatch.setattr(Pigeonhole, "accept_batch", slow)
+    monkeypatch.setattr(direct, "DELIVERY_SECONDS", 0.5)
+    with pytest.raises(PeerUnreachable, match="in time"):
+        carrier.deliver_batch(said(stage, 2))
+    may_end.set()
+    monkeypatch.setattr(direct, "DELIVERY_SECONDS", 10)
+    assert carrier.deliver_batch(said(stage, 2)) == 0
+    assert carrier.deliver(stage.beta.envelope(stage.alpha)) is ReceiptKind.ACCEPTED
+    stage.beta.clock.advance(BATCHES_AGAIN_SECONDS + 1)  # type: ignore[attr-defined]
     assert carrier.deliver_batch(said(stage, 2)) == 2
 
 
