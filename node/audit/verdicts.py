@@ -10,6 +10,7 @@ from node.audit.export import Cosigned, ExportReport
 from node.audit.page import Page, Section
 from node.audit.words import Language, chooser, number, sentence, short
 from node.clock import timestamp
+from psi.errors import PsiError
 
 __all__ = ["PROBLEMS", "certificate_page", "export_page"]
 
@@ -145,13 +146,25 @@ def _claims(report: CertificateReport, names: Mapping[str, str], language: Langu
         keys = ", ".join(found["keys"])
         lines.append(
             say(
-                f"One lead, match handle {found['handle']}: a record of this node agrees with one of the other side in"
-                f" {keys}.",
-                f"Ein Hinweis, Trefferkennung {found['handle']}: ein Datensatz dieses Knotens stimmt mit einem der"
-                f" anderen Seite überein in {keys}.",
+                f"One match handle, {found['handle']}: a record of this node agrees with one of the other side in"
+                f" {_in_words(found['keys'])} ({keys}). A lead may have more handles, one for each way in which the two"
+                " records agree; this certificate is about this one.",
+                f"Eine Trefferkennung, {found['handle']}: ein Datensatz dieses Knotens stimmt mit einem der"
+                f" anderen Seite überein in {keys}. Ein Hinweis kann mehrere Kennungen haben, je Art der"
+                " Übereinstimmung eine; diese Bescheinigung gilt für diese eine.",
             )
         )
     return Section(say("What it says", "Was sie sagt"), tuple(lines))
+
+
+def _in_words(keys: Sequence[str]) -> str:
+    """What agrees, for people; a certificate may come from a version that knows other keys, or from a liar."""
+    from psi.identifiers import strength  # with everything behind it, which few commands need
+
+    try:
+        return " and ".join(strength(keys).fields)
+    except (PsiError, ValueError):
+        return "a way that this version does not know"
 
 
 def _proven(
@@ -252,11 +265,13 @@ def export_page(report: ExportReport, language: Language, cards: Mapping[str, st
         sections.append(Section(say("What does not hold", "Was nicht stimmt"), (*report.problems, *more)))
     if report.owner is not None:
         owner = known.get(report.owner.member_id, report.owner.name)
-        size, first = number(report.size, language), number(report.first, language)
+        last, first = number(max(report.first, report.size - 1), language), number(report.first, language)
         lines = [
             say(
-                f"The log of {owner}, entries {first} to {size}, written at {report.made_at}.",
-                f"Das Protokoll von {owner}, Einträge {first} bis {size}, ausgegeben am {report.made_at}.",
+                f"The log of {owner}, entries {first} to {last} (the first ever has the number 0), written at"
+                f" {report.made_at}.",
+                f"Das Protokoll von {owner}, Einträge {first} bis {last} (der allererste hat die Nummer 0), ausgegeben"
+                f" am {report.made_at}.",
             )
         ]
         if report.ok:

@@ -16,7 +16,6 @@ from node.operations.table import Nothing, Operation, Reply, Request
 from node.policy.budgets import SETTINGS_ID
 from node.policy.grants import Grant, GrantBook
 from node.policy.limits import APPROVAL_FLOOR_YEARS, Limits
-from node.rounds.states import RoundState
 from node.staff import Approval, Role, Subject
 
 __all__ = [
@@ -171,7 +170,7 @@ def _member(parts: Parts, member: Member) -> MemberBudget:
     begun = [
         found.manifest
         for found in parts.book.all()
-        if found.peer == member.member_id and found.state not in (RoundState.PROPOSED, RoundState.REFUSED)
+        if found.peer == member.member_id and found.started
     ]
     budget = parts.budget
     return MemberBudget(

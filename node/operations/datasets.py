@@ -19,7 +19,8 @@ from node.datasets.refresh import Changes, Use
 from node.datasets.sources import WrongOption
 from node.datasets.tables import Table, column_letter
 from node.datasets.terms import RECORD_CLASSES
-from node.errors import UserError
+from node.errors import NotAllowed, UserError
+from node.identity.cards import MemberClass
 from node.operations.dataset_forms import (
     AddReply,
     AddRequest,
@@ -194,7 +195,17 @@ def _preview(parts: Parts, request: PreviewRequest, progress: Progress) -> Previ
     )
 
 
+def _check_holds_records(parts: Parts) -> None:
+    """Records of persons do not even come to a node that is there for agreements only."""
+    if parts.identity.signed_card.card.member_class is MemberClass.COORDINATOR:
+        raise NotAllowed(
+            "The node of a coordinator holds no records, so nothing was read.",
+            advice="Run this at the node of the organisation whose records they are.",
+        )
+
+
 def _add(parts: Parts, request: AddRequest, progress: Progress) -> AddReply:
+    _check_holds_records(parts)
     profile = _profile(request)
     check_second(_terms(request, profile), request.by)
     if request.marked_copy is not None or request.second:

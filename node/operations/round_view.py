@@ -33,6 +33,8 @@ def view(parts: Parts, found: Round, *, brief: bool = False) -> RoundView:
     asked = asked if asked is not None and asked.open else None
     whose, sentence = turn_of(_scene(parts, found, verdicts, turns, now, asked))
     answered = turns is not None and turns.has_finished(Place.SECOND, Leg.ANSWER)
+    if found.position == "none":  # what a convener knows of it is what the members report
+        answered = RoundState.DECIDING in found.reports.values()
     left, left_words = time_left(
         RoundState.DECIDING if answered and not found.over else found.state,
         now,

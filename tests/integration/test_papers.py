@@ -147,6 +147,8 @@ def test_the_export_of_a_log_holds_for_a_stranger(trio: tuple[Running, Running, 
     assert report.ok, report.problems
     assert len(seen) == reply["entries"] == report.size
     assert seen[-1]["event"] == "audit-exported"
+    assert f"entries 0 to {len(seen) - 1} (" in str(export_page(report, "en"))
+    assert f"Einträge 0 bis {len(seen) - 1} (" in str(export_page(report, "de"))
     assert {one.other.member_id for one in report.cosigned} == {police.parts.identity.member_id}
     with pytest.raises(UserError, match="already a file"):
         shelter.ask("audit.export", file=str(files(tmp_path)), by="dora")

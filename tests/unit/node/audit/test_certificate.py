@@ -242,6 +242,25 @@ def test_a_forgery_is_found_and_told_in_a_sentence(
     assert code not in verify_certificate(made).problems
 
 
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (["phone"], "in telephone number (phone)"),
+        (["person:birth_date+name+name"], "in two names and date of birth (person:birth_date+name+name)"),
+        (["phone", "sign:of+the+zodiac"], "in a way that this version does not know (phone, sign:of+the+zodiac)"),
+        (["person:hat+shoe"], "in a way that this version does not know (person:hat+shoe)"),
+    ],
+)
+def test_what_a_lead_agrees_in_is_said_in_words(keys: list[str], words: str) -> None:
+    """Also of keys that only another version, or a liar, makes."""
+    stage = Stage()
+    stage.statement["keys"] = keys
+    report = verify_certificate(stage.make())
+    assert report.ok
+    lines = [line for section in certificate_page(report, "en").sections for line in section.lines]
+    assert any(words in line and "A lead may have more handles" in line for line in lines), lines
+
+
 @pytest.mark.tm("TM-221")
 def test_without_a_cosignature_the_verdict_says_that_nobody_else_vouches() -> None:
     report = verify_certificate(Stage().make(cosigned=[]))
