@@ -80,10 +80,17 @@ def propose(
     }
     reply = Session(folder, passphrase_file).call("round.propose", request)
     show(reply, as_json, show_terms)
+    objections = sum(not verdict["ok"] for verdict in reply["verdicts"])
     if not dry_run:
-        note(f"Proposed. `blindmatch round status {reply['round']['round_id'][:8]}` shows who has signed.")
+        name = reply["round"]["round_id"][:8]
+        if objections:
+            rules = "a rule of this node objects" if objections == 1 else f"{objections} rules of this node object"
+            note(f"Proposed, although {rules}, as above: who has the same rule cannot sign it.")
+            note(f"`blindmatch round cancel {name} --by NAME` takes it back.")
+        else:
+            note(f"Proposed. `blindmatch round status {name}` shows who has signed.")
         note("It is delivered in the background; whoever cannot be reached now gets it when both nodes run.")
-    elif not all(verdict["ok"] for verdict in reply["verdicts"]):
+    elif objections:
         raise typer.Exit(Exit.NOT_ALLOWED)
 
 

@@ -20,6 +20,7 @@ an older copy of a whole row, and that is not noticed.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol
@@ -292,7 +293,11 @@ class MemberBook:
         row = tx.execute(_NAMED, {"name": name}).mappings().first()
         member = None if row is None else self._member(row)
         if member is None:
-            raise NotFound("No member of that name is in the book.", advice="`blindmatch member list` shows who is.")
+            near = get_close_matches(name, tx.execute(select(members.c.alias)).scalars(), n=1)
+            meant = f"Did you mean {near[0]}? " if near else ""
+            raise NotFound(
+                "No member of that name is in the book.", advice=f"{meant}`blindmatch member list` shows who is."
+            )
         return member
 
     def _find(self, tx: Connection, condition: ColumnElement[bool]) -> Member | None:

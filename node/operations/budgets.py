@@ -167,11 +167,7 @@ def _limits(limits: Limits) -> LimitsView:
 
 
 def _member(parts: Parts, member: Member) -> MemberBudget:
-    begun = [
-        found.manifest
-        for found in parts.book.all()
-        if found.peer == member.member_id and found.started
-    ]
+    begun = [found.manifest for found in parts.book.all() if found.peer == member.member_id and found.started]
     budget = parts.budget
     return MemberBudget(
         member=member.alias,

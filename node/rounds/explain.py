@@ -8,6 +8,7 @@ What somebody else wrote (names, texts) stands in quotation marks that it cannot
 from node.agreement.ladder import PAYLOAD_FIELDS, ladder
 from node.agreement.manifest import Manifest
 from node.agreement.terms import Match, MemberTerms
+from node.policy.firewall import PROTECTED
 from psi.identifiers import NEAR_VARIANTS, NOT_COUNTED, POPULATION
 
 __all__ = ["explain"]
@@ -18,6 +19,9 @@ def explain(manifest: Manifest, me: str) -> list[str]:
     sentences = [f"The purpose is to {_words(manifest.purpose)}: {_quoted(manifest.purpose_text)}."]
     sentences += [_brings(member, me) for member in manifest.members]
     sentences += [_approved(member, me) for member in manifest.members if member.approvers > 1]
+    if manifest.children != "only":  # which always takes two
+        alone = (one for one in manifest.members if one.approvers == 1 and one.record_class in PROTECTED)
+        sentences += [_signed_by_one(member, me) for member in alone]
     sentences.append(f"Compared are {_and([_match(match) for match in manifest.match])}.")
     sentences += _near(manifest)
     sentences += [_left_out(left) for rule in manifest.rules() if (left := rule.left_out())]
@@ -67,6 +71,14 @@ def _brings(member: MemberTerms, me: str) -> str:
 def _approved(member: MemberTerms, me: str) -> str:
     who, whose = _object(member, me), "your organisation" if member.member_id == me else "that organisation"
     return f"Before {who} {_verb(member, me, 'sign')}, {member.approvers} people of {whose} have to agree."
+
+
+def _signed_by_one(member: MemberTerms, me: str) -> str:
+    who, whose = _object(member, me), "your organisation" if member.member_id == me else "that organisation"
+    return (
+        f"Before {who} {_verb(member, me, 'sign')}, one person of {whose} is enough, although it brings records that "
+        "need protection."
+    )
 
 
 def _match(match: Match) -> str:

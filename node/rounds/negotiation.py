@@ -496,9 +496,11 @@ class Negotiation:
 
     def _expect(self, found: Round, state: RoundState, sentence: str = "") -> None:
         if found.state is not state:
+            why = f" {found.failure_sentence}" if found.failure_sentence else ""
+            over = "" if found.state is RoundState.FINISHED else "It is over: it has to be proposed again."
             raise UserError(
-                sentence or f"That is not possible now: the round is {found.state}.",
-                advice="" if found.state in ENDS else "`blindmatch round status` says whose turn it is.",
+                sentence or f"That is not possible now: the round is {found.state}.{why}",
+                advice=over if found.state in ENDS else "`blindmatch round status` says whose turn it is.",
             )
 
 

@@ -48,7 +48,7 @@ def chosen_leads(leads: LeadBook, found: Round, numbers: Iterable[int]) -> dict[
     if missing := wanted - chosen.keys():
         raise UserError(
             f"Lead {min(missing)} is not one that the other side knows of too.",
-            advice="Nothing was sent. `blindmatch lead list` shows the leads, and which were released.",
+            advice="Nothing was sent. `blindmatch round results` shows the leads, and which were released.",
         )
     return chosen
 

@@ -155,3 +155,23 @@ def test_what_is_no_grant_is_refused_in_a_sentence(say: Say, folder: Path) -> No
         words = ("budget", "grant", "police", "--elements", elements, "--until", until, "--by", "anna")
         assert sentence in say(*words, code=Exit.USER)
     assert json.loads(say("budget", "show", "--json"))["grants"] == []
+
+
+def test_who_proposes_against_its_own_rules_is_told_so_at_the_end(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    know_police(folder)
+
+    def told(*settings: str) -> list[str]:
+        capsys.readouterr()
+        assert (
+            main(["round", "propose", "J3", "--with", "me", "--with", "police", "--by", "carl", *settings]) == Exit.OK
+        )
+        return capsys.readouterr().err.splitlines()
+
+    against = told("--set", "members.police.records=100000")
+    assert (
+        against[0] == "Proposed, although a rule of this node objects, as above: who has the same rule cannot sign it."
+    )
+    assert "blindmatch round cancel " in against[1]
+    assert told()[0].startswith("Proposed. `blindmatch round status ")

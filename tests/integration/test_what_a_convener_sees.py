@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from node.errors import NotAllowed
+from node.errors import NotAllowed, NotFound, UserError
 from tests.support.nodes import Running, three, wait_for
+from tests.support.signing import sign
 from tests.support.small_rounds import SETTINGS, agree, decide, go, knows, plant, write_numbers
 
 Nodes = tuple[Running, Running, Running]
@@ -53,11 +54,22 @@ def test_a_round_that_never_began_is_not_counted_as_one_with_a_member(nodes: Nod
     cancelled = str(made["round"]["round_id"])
     wait_for(lambda: knows(police, cancelled))
     shelter.ask("round.cancel", round=cancelled, by="carl")
+    wait_for(lambda: police.state(cancelled) == "cancelled")
+    with pytest.raises(UserError, match="the round is cancelled") as refused:
+        sign(police, cancelled, "files")
+    assert "proposed again" in refused.value.advice
     assert counted() == {"rounds": 0, "kinds": [], "largest_list": 0}
     round_id = agree(shelter, shelter, police)
     go(shelter, round_id)
     wait_for(lambda: shelter.state(round_id) == "deciding")
     assert counted()["rounds"] == 1
+
+
+def test_a_misspelt_member_is_guessed(nodes: Nodes) -> None:
+    shelter, _police, _board = nodes
+    with pytest.raises(NotFound) as refused:
+        shelter.ask("round.propose", template="J1", members=["me", "polcie"], settings=SETTINGS, by="carl")
+    assert "Did you mean police?" in refused.value.advice
 
 
 def me(node: Running) -> str:

@@ -457,3 +457,24 @@ def test_explanation_of_a_reply_of_nothing() -> None:
 def test_explanation_for_a_convener_uses_names() -> None:
     said = " ".join(explain(agreement(convener=COORDINATOR), COORDINATOR.member_id)).lower()
     assert "you" not in said.replace("your", "").split()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"approvers": 2}, "Before you sign, 2 people of your organisation have to agree."),
+        (
+            {"approvers": 1, "record_class": "victim"},
+            "Before you sign, one person of your organisation is enough, although it brings records that need "
+            "protection.",
+        ),
+        ({"approvers": 1, "record_class": "advert"}, ""),
+    ],
+)
+def test_how_many_people_sign_is_said_where_records_need_protection(changes: dict[str, Any], said: str) -> None:
+    found = [one for one in explain(changed(J1, members=with_member(0, **changes)), me_of(0)) if "Before you" in one]
+    assert found == ([said] if said else [])
+
+
+def me_of(index: int) -> str:
+    return J1.members[index].member_id
