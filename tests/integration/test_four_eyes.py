@@ -176,7 +176,7 @@ def test_where_one_person_is_enough_one_person_signs(pair: Pair) -> None:
     shelter, _police = pair
     round_id = proposed(pair, members={"me": {"approvers": 1}})
     sentences = " ".join(shelter.ask("round.show", round=round_id)["sentences"])
-    assert "Before you sign" not in sentences
+    assert "Before you sign, one person of your organisation is enough" in sentences
     assert "signs, 2 people of that organisation have to agree" in sentences
     assert ask_to_sign(shelter, round_id)["approval"] == ""
     assert signed(shelter, round_id)
