@@ -3,6 +3,7 @@
 import sys
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from cli._exit import Exit, exit_code
@@ -11,6 +12,9 @@ from node.errors import NodeError, place_of
 from psi.errors import PsiError
 
 __all__ = ["run"]
+
+_BEHIND = {"--folder": "--folder DIR", "--passphrase-file": "--passphrase-file FILE", "--json": "--json"}
+"""Options of nearly every command that people put before it."""
 
 
 def run(arguments: list[str]) -> int:
@@ -45,6 +49,9 @@ def _usage(error: TyperException) -> int:
         _say(f"Error: {error.format_message()}")
     else:
         show()
+        said, place = getattr(error, "option_name", None), getattr(error, "ctx", None)
+        if said in _BEHIND and place is not None and isinstance(place.command, TyperGroup):
+            _say(f"It goes behind the command, for example: blindmatch node status {_BEHIND[said]}")
     return Exit.USAGE
 
 

@@ -130,8 +130,9 @@ class Session:
             return False
         return True
 
-    def passphrase(self) -> SecretBytes | None:
-        """The passphrase of this folder's key file, None if it has none. The caller wipes it."""
+    def passphrase(self, *, starts: bool = False) -> SecretBytes | None:
+        """The passphrase of this folder's key file, None if it has none. The caller wipes it. `starts`: the node is
+        being started, so nobody is told to start it."""
         from node.store import KeyRing, StateDir
 
         state = StateDir(self.folder)
@@ -143,8 +144,8 @@ class Session:
         if not _passphrase.at_terminal():
             raise UserError(
                 "This node's key file is locked, and nobody is there to type the passphrase.",
-                advice="Start the node (`blindmatch node run`), or name a private file that holds the passphrase: "
-                "--passphrase-file.",
+                advice=("Name" if starts else "Start the node (`blindmatch node run`), or name")
+                + " a private file that holds the passphrase: --passphrase-file, or BLINDMATCH_PASSPHRASE_FILE.",
             )
         return _passphrase.ask("Passphrase of this node: ")
 

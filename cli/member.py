@@ -137,7 +137,7 @@ def list_members(
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """List every member this node knows."""
+    """List every member this node knows. `member show ALIAS` shows its endpoint and the rest of its card."""
     show(Session(folder, passphrase_file).call("member.list", {}), as_json, _contacts if contacts else _list)
 
 
@@ -220,15 +220,15 @@ def _state(member: dict[str, Any]) -> str:
 
 def _list(printer: Printer, reply: dict[str, Any]) -> None:
     rows = [
-        (m["alias"], _state(m), m["card"]["name"], m["card"]["member_class"], m["card"]["country"],
-         m["reach"], m["card"]["endpoint"], m["card"]["expires_at"][:10])
+        (m["alias"], _state(m), m["card"]["name"], m["card"]["member_class"].replace("_", " "), m["card"]["country"],
+         m["reach"], m["card"]["expires_at"][:10])
         for m in reply["members"]
     ]  # fmt: skip
     printer.table(
-        ["alias", "state", "name", "class", "in", "reached", "endpoint", "expires"],
+        ["alias", "state", "name", "class", "in", "reached", "expires"],
         rows,
         empty="No members yet. `blindmatch member add FILE --by NAME` adds the card of one.",
-        whole=["alias", "state"],
+        whole=["alias", "class"],
     )
 
 

@@ -151,7 +151,7 @@ def run(
 
     # Until it serves, SIGTERM simply ends this process; then run_node takes the signals over.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with session.passphrase() or nullcontext() as passphrase:
+    with session.passphrase(starts=True) or nullcontext() as passphrase:
         until = time.monotonic() + FOLDER_WAIT_SECONDS
         while not started:
             try:

@@ -221,6 +221,20 @@ def test_a_line_that_is_not_understood(made: Path, words: list[str], said: str) 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("before", [(), ("node",)])
+@pytest.mark.parametrize("option", [("--folder", "x"), ("--folder=x",), ("--json",), ("--passphrase-file", "x")])
+def test_an_option_before_its_command_is_told_where_it_goes(before: tuple[str, ...], option: tuple[str, ...]) -> None:
+    done = blindmatch(*before, *option, *("node", "status")[len(before) :])
+    assert done.returncode == Exit.USAGE
+    assert "No such option" in done.stderr
+    assert f"behind the command, for example: blindmatch node status {option[0].partition('=')[0]}" in done.stderr
+
+
+def test_an_option_that_no_command_has_is_not_sent_behind_it(made: Path) -> None:
+    for words in (("--colour", "node", "status"), ("node", "status", "--foldr", "x")):
+        assert "goes behind" not in blindmatch(*words, state=made).stderr
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"{}", ""), (b"\xff\xfe\0", "not text"), (b"x" * 70_000, "larger than"), (CANARY.encode(), "")],

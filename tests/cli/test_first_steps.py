@@ -102,18 +102,49 @@ def test_a_bad_address_to_listen_at_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "n").exists()
 
 
-def test_a_wrong_passphrase_names_the_file_it_came_from(tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
+def locked(state: Path) -> Path:
+    """A node whose key file needs a passphrase; the file that holds it."""
+    secret = state.with_name("secret")
     secret.write_text("correct horse battery\n")
     secret.chmod(0o600)
-    made = blindmatch(*INIT, "--endpoint", "127.0.0.1:7443", "--passphrase-file", secret, state=tmp_path / "n")
+    made = blindmatch(*INIT, "--endpoint", "127.0.0.1:7443", "--passphrase-file", secret, state=state)
     assert made.returncode == 0
+    return secret
+
+
+def test_a_wrong_passphrase_names_the_file_it_came_from(tmp_path: Path) -> None:
+    secret = locked(tmp_path / "n")
     secret.write_text("another horse battery\n")
     for words in (("node", "status"), ("node", "run")):
         done = blindmatch(*words, state=tmp_path / "n", BLINDMATCH_PASSPHRASE_FILE=str(secret))
         assert done.returncode == Exit.USER
         assert str(secret) in done.stderr
         assert "another" not in done.stderr
+
+
+def test_who_just_started_the_node_is_not_told_to_start_it(tmp_path: Path) -> None:
+    locked(tmp_path / "n")
+    for words, told in (("run", False), ("status", True)):
+        done = blindmatch("node", words, state=tmp_path / "n")
+        assert done.returncode == Exit.USER
+        assert ("Start the node" in done.stderr) is told
+        assert "--passphrase-file, or BLINDMATCH_PASSPHRASE_FILE." in done.stderr
+
+
+def test_the_commands_of_a_new_node_can_be_copied(tmp_path: Path) -> None:
+    place = tmp_path / ("my files " + "x" * 60) / "harbour"
+    place.parent.mkdir()
+    words = (*INIT, "--endpoint", "127.0.0.1:7443", "--no-passphrase", "--folder", str(place))
+    said = blindmatch(*words, state=tmp_path / "other").stdout.splitlines()
+    assert f"export BLINDMATCH_STATE='{place}'" in said
+    assert any(f"`blindmatch member add FILE --by NAME --folder '{place}'`" in line for line in said)
+
+
+def test_settings_are_listed_with_whole_names(state: Path) -> None:
+    said = blindmatch("round", "settings", "J1", state=state).stdout
+    for name in ("members.ALIAS.minimum_records", "members.ALIAS.record_class", "reply.count_then_release"):
+        assert any(line.split()[:1] == [name] for line in said.splitlines()), said
+    assert max(map(len, said.splitlines())) <= 80
 
 
 def test_the_jobs_are_listed(state: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from cli._output import Printer, safe, show
 from cli._rounds_shown import agreement_words, show_contacts, show_released, show_results, show_round
+from cli.member import _list
 from cli.round import _moment, _moved_on
 
 
@@ -171,6 +172,56 @@ def test_what_is_typed_again_stays_on_one_line() -> None:
     rows = [["harbour-shelter-north", "long words " * 9, "more words " * 9, "node.example.org:7443"]]
     text = printed(lambda p, r: p.table(["alias", "a", "b", "c"], rows, empty="", whole=["alias"]), {})
     assert "harbour-shelter-north" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+NAMED = "blindmatch member confirm coordinator-of-the-north --by NAME"
+LONG = f"blindmatch node run --folder '/tmp/my files. And/{'long ' * 20}folder'"
+
+
+@pytest.mark.parametrize("command", [NAMED, LONG, f"export BLINDMATCH_STATE='{'a b ' * 30}c'"])
+@pytest.mark.parametrize(
+    "sentence",
+    ["{}", "Then a colleague who did not add the card of it runs: {}", "A colleague runs: {}. It asks for eight words.",
+     "Then somebody else should run `{}`, and after it ring up.", "Then somebody else (`{}`) should run it."],
+)  # fmt: skip
+def test_no_line_ends_inside_a_command(command: str, sentence: str) -> None:
+    text = sentence.format(command)
+    for people in (lambda p, r: p.line(text), lambda p, r: p.bullets([text]), lambda p, r: p.facts({"do": text})):
+        lines = printed(people, {}).splitlines()
+        assert any(command in line for line in lines)
+        assert all(len(line) <= 80 for line in lines if command not in line)
+        if len(command) > 80:  # nothing else gets wide by it
+            (wide,) = (line for line in lines if command in line)
+            assert len(wide) <= len(command) + len("do  (``),")
+
+
+def test_words_around_a_command_are_wrapped_and_none_is_lost() -> None:
+    text = f"The node's `ticks` and: {'word ' * 40}`blindmatch node run` an `open tick {'x' * 200} end"
+    lines = printed(lambda p, r: p.bullets([text]), {}).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "".join("".join(lines).removeprefix("  - ").split()) == "".join(text.split())
+    assert all(line.startswith("  - " if not number else "    ") for number, line in enumerate(lines))
+
+
+def test_days_and_times_are_not_broken() -> None:
+    at = "2026-11-23T08:03:56Z"
+    columns = ["label", "roles", "state", "registered by", "at", "removed"]
+    row = ["anna-of-the-office", "operator, approver, reviewer", "removed", "benedikt", at, at]
+    for rows in ([[*row[:5], None]], [row, [*row[:5], None]]):
+        text = printed(lambda p, r, rows=rows: p.table(columns, rows, empty="", whole=["label"]), {})
+        assert text.count("2026-11-23") == text.count("08:03:56Z") == sum(cell == at for one in rows for cell in one)
+        assert max(map(len, text.splitlines())) <= 80
+        assert "anna-of-the-office" in text
+
+
+def test_members_are_listed_without_broken_words() -> None:
+    card = {"name": "Border Office of the North", "member_class": "labour_inspectorate", "country": "RO",
+            "endpoint": "127.0.0.1:4700", "expires_at": "2029-11-22T08:03:56Z"}  # fmt: skip
+    member = {"alias": "coordinator", "state": "confirmed", "frozen": True, "card": card, "reach": "direct"}
+    text = printed(_list, {"members": [member]})
+    for whole in ("coordinator", "confirmed", "FROZEN", "labour", "inspectorate", "2029-11-22", "direct"):
+        assert whole in text, text
     assert max(map(len, text.splitlines())) <= 80
 
 
