@@ -34,17 +34,12 @@ PREPARED = 1_000
 """Statements that a connection keeps prepared, in number: more than this program has. Preparing one takes several times
 as long as running it."""
 
-PAGE_BYTES = 16_384
-"""Size of a page of a new file, in bytes. A chunk of a list is 128 KiB and more, so pages of SQLite's usual 4 KiB are
-a call of the system each, four times as many. A file that exists keeps its own."""
-
 _SETTINGS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA trusted_schema=OFF",
     "PRAGMA temp_store=MEMORY",  # no temporary files outside the state folder
 )
 _WRITER_SETTINGS = (
-    f"PRAGMA page_size={PAGE_BYTES}",  # before anything is written
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA secure_delete=ON",  # overwrite what is deleted
