@@ -3,6 +3,7 @@
 from typing import Any
 
 from cli._output import Printer, safe
+from node.wording import plural
 
 __all__ = [
     "show_added",
@@ -55,10 +56,14 @@ def show_preview(printer: Printer, reply: dict[str, Any]) -> None:
     )
     if reply["needed"]:
         printer.line()
+        if reply["unlike"]:
+            printer.line(reply["unlike"], style="yellow")
+            printer.line()
         printer.line("Still needed, before the rows can be read:", style="bold")
         printer.bullets(reply["needed"])
         _other_sheets(printer, reply)
-        _warnings(printer, reply)
+        if not reply["unlike"]:
+            _warnings(printer, reply)
         return
     names = {column["letter"]: column for column in reply["columns"]}
     for row in reply["rows"]:
@@ -75,7 +80,7 @@ def show_preview(printer: Printer, reply: dict[str, Any]) -> None:
             empty="",
         )
     printer.line()
-    printer.line(f"Of the {len(reply['rows'])} row(s) shown:", style="bold")
+    printer.line(f"Of the {len(reply['rows'])} {plural(len(reply['rows']), 'row')} shown:", style="bold")
     _counts(printer, reply["counts"])
     printer.bullets(_how_compared(reply))
     _marked(printer, reply)
@@ -237,8 +242,10 @@ def _changes(printer: Printer, changes: dict[str, Any]) -> None:
         return
     printer.line()
     printer.line(
-        f"{changes['withdrawn']} case number(s) take no part in any later round, or in less of it. They were in rounds "
-        "from which they cannot be called back:",
+        f"{changes['withdrawn']} "
+        + plural(changes["withdrawn"], "case number takes", "case numbers take")
+        + " no part in any later round, or in less of it, but took part in rounds from which nothing can be called "
+        "back:",
         style="bold",
     )
     left = REFERENCES_SHOWN

@@ -9,6 +9,7 @@ from cli import node
 from cli._options import AsJson, By, Folder, PassphraseFile
 from cli._output import Printer, show, working
 from cli._session import Session
+from node.wording import plural
 
 __all__: list[str] = []
 
@@ -90,6 +91,7 @@ def _left(printer: Printer, reply: dict[str, Any]) -> None:
     if reply["left"]:
         printer.line(f"Removed: {', '.join(reply['left'])}.", style="bold")
     for one in reply["waiting"]:
-        printer.line(f"{one['alias']} has not heard yet of the end of {one['rounds']} round(s) ({one['reach']}).")
+        rounds = f"{one['rounds']} {plural(one['rounds'], 'round')}"
+        printer.line(f"{one['alias']} has not heard yet of the end of {rounds} ({one['reach']}).")
     printer.line("Still to do:")
     printer.bullets(reply["to_do"])

@@ -5,10 +5,13 @@ from typing import Any
 
 from cli._coverage_shown import show_coverage
 from cli._output import Printer
+from node.wording import plural
 
 __all__ = [
+    "ENDS",
     "agreement_words",
     "how_far",
+    "next_after",
     "progress_line",
     "show_contacts",
     "show_list",
@@ -20,10 +23,13 @@ __all__ = [
     "show_terms",
 ]
 
+ENDS = frozenset({"finished", "refused", "cancelled", "failed"})
+"""The states in which a round is over."""
+
 _POSITIONS = {
     "first": "this side learns first",
     "second": "this side learns second",
-    "none": "it proposed the round and learns nothing",
+    "none": "it is the convener of the round and learns nothing",
 }
 
 
@@ -89,7 +95,8 @@ def show_terms(printer: Printer, reply: dict[str, Any]) -> None:
     printer.line()
     objections = [verdict for verdict in reply["verdicts"] if not verdict["ok"]]
     fine = len(reply["verdicts"]) - len(objections)
-    printer.line(f"What the rules of this node say: {fine} agree, {len(objections)} object", style="bold")
+    said = f"{fine} {plural(fine, 'agrees', 'agree')}, {len(objections)} {plural(len(objections), 'objects', 'object')}"
+    printer.line(f"What the rules of this node say: {said}", style="bold")
     printer.bullets(f"{v['rule']}: {v['sentence']} {v['advice']}" for v in objections)
     printer.line()
     if reply.get("coverage"):
@@ -252,10 +259,25 @@ def _next(found: dict[str, Any]) -> dict[str, str]:
     if found["state"] == "agreed" and found["convener"] == "you":
         return {"next": f"`blindmatch round start {name} --by NAME`"}
     if found["state"] == "deciding":
-        return {
-            "next": f"`blindmatch round results {name}`, then `blindmatch round release {name} --lead NUMBER --by NAME`"
-        }
+        return {"next": f"`blindmatch round results {name}`, then {_release(name)}"}
     return {}
+
+
+def _release(name: str) -> str:
+    return f"`blindmatch round release {name} --lead NUMBER --by NAME`"
+
+
+def next_after(results: dict[str, Any]) -> str:
+    """What whoever has read the results of a round does then, in a sentence; empty where there is nothing to do."""
+    found = results["round"]
+    name = found["round_id"][:8]
+    if found["state"] == "deciding":
+        return f"Next, when a person has decided which leads the other side learns: {_release(name)}, or --none."
+    if results["deleted_at"] is not None:
+        return ""
+    if results["leads"]:
+        return f"Next: check each lead in your own file. `blindmatch lead list {name}` is the list to note it in."
+    return "" if found["state"] in ENDS else f"Whose turn it is: `blindmatch round status {name}`"
 
 
 def _answer(found: dict[str, Any], member: dict[str, Any]) -> str:

@@ -9,7 +9,6 @@ The node checks names and values; here only the form is read.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import typer
 
 from cli._files import read_text
 from node.errors import UserError
+from node.wording import meant
 
 __all__ = ["check_names", "read_settings"]
 
@@ -64,11 +64,10 @@ def _known(given: Any, names: Iterable[str], before: str) -> None:
     for name in given if isinstance(given, Mapping) else ():
         if name in names:
             continue
-        close = get_close_matches(name, list(names), n=1)
         raise UserError(
             f"There is no setting {before}{name}.",
-            advice=(f"Did you mean {before}{close[0]}? " if close else "")
-            + f"There are: {', '.join(before + known for known in sorted(names))}. "
+            advice=f"{meant(name, names, before=before)}"
+            f"There are: {', '.join(before + known for known in sorted(names))}. "
             "What belongs to one member is set as members.ALIAS.records=256.",
         )
 

@@ -11,6 +11,7 @@ from cli._options import AsJson, By, Folder, PassphraseFile
 from cli._output import Printer, show, working
 from cli._session import Session
 from node.errors import UserError
+from node.wording import plural
 
 __all__ = ["register"]
 
@@ -100,14 +101,29 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
+_COLUMNS = {
+    "our entries it signed": "so many entries of this log were there when the member last signed it. None of them can "
+    "be changed unnoticed any more.",
+    "its entries we signed": "the same of its log, signed by this node.",
+    "proof awaited": "how often it showed its log and has not proven yet that the log goes on from what it showed "
+    "before. That comes with the next message, as a rule.",
+    "backups restored": "how often it said that its node was put back to a backup, so that its log goes on from there.",
+    "other log shown": "how often its log was not the one that it had shown before. It should be 0.",
+}
+"""What stands in each column about a member, for whoever has to answer for the log."""
+
+
 def _witnessed(printer: Printer, reply: dict[str, Any]) -> None:
-    printer.line(f"This log has {reply['entries']:,} entries.")
+    printer.line(f"This log has {reply['entries']:,} {plural(reply['entries'], 'entry', 'entries')}.")
     rows = [
         (one["alias"], one["name"], one["ours"], one["theirs"], one["unproven"], one["restored"], one["refused"])
         for one in reply["members"]
     ]
-    head = ["alias", "name", "signed of ours", "we signed", "not proven", "restored", "refused"]
-    printer.table(head, rows, empty="No member is known yet.")
+    head = ["alias", "name", *_COLUMNS]
+    printer.table(head, rows, empty="No member is known yet.", whole=["alias"])
+    if rows:
+        printer.line()
+        printer.bullets(f"{name}: {means}" for name, means in _COLUMNS.items())
     if any(one["refused"] for one in reply["members"]):
         printer.line(
             "A member showed a log that is not the one it had shown before. What it signed is kept: speak with it, and "
@@ -126,13 +142,14 @@ def _shared(printer: Printer, reply: dict[str, Any]) -> None:
 def _reconciled(printer: Printer, reply: dict[str, Any]) -> None:
     name, rounds = reply["name"], reply["rounds"]
     if reply["ok"]:
-        said = f"Both logs agree on {rounds} round(s) with {name}, as far as its file goes ({reply['made_at']})."
-        printer.line(said, style="green")
+        said = f"Both logs agree on {rounds} {plural(rounds, 'round')} with {name}"
+        printer.line(f"{said}, as far as its file goes ({reply['made_at']}).", style="green")
     else:
         printer.line(f"The logs of this node and of {name} do NOT agree. Speak about it with {name}:", style="red")
         printer.bullets([_difference(one) for one in reply["differences"]])
-    if reply["recovered"]:
-        printer.line(f"{reply['recovered']} signed state(s) of this log came back with the file and are kept.")
+    if found := reply["recovered"]:
+        states = plural(found, "signed state", "signed states")
+        printer.line(f"{found} {states} of this log came back with the file and {plural(found, 'is', 'are')} kept.")
 
 
 def _difference(one: dict[str, Any]) -> str:

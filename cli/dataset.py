@@ -17,6 +17,7 @@ from cli._datasets_shown import (
     show_removed,
     show_report,
 )
+from cli._exit import Exit
 from cli._options import AsJson, By, Folder, PassphraseFile
 from cli._output import show, working
 from cli._session import Session
@@ -78,7 +79,8 @@ def preview(
 ) -> None:
     """Show how a file would be understood, cell by cell. Nothing is stored and nothing is sent.
 
-    If the mapping is not whole yet, the columns are shown, and what is still needed.
+    If the mapping is not whole yet, the columns are shown, and what is still needed. Exit code 3 if nothing in the file
+    looks like a table with identifiers.
     """
     request = {
         "path": _absolute(file),
@@ -91,6 +93,8 @@ def preview(
     with working("Reading the file") as step:
         reply = call(Session(folder, passphrase_file), "dataset.preview", request, opening, step)
     show(reply, as_json, show_preview)
+    if reply["unlike"]:
+        raise typer.Exit(Exit.USER)
 
 
 @app.command(cls=_WithRoles)

@@ -26,6 +26,7 @@ from cli._output import Printer, show, working
 from cli._session import Session
 from node import __version__
 from node.errors import NodeError
+from node.wording import plural
 from psi.errors import BackendUnavailable, PsiError
 from psi.group import Backend
 
@@ -302,7 +303,8 @@ def _report(printer: Printer, report: dict[str, Any]) -> None:
     printer.line()
     away = [check["name"] for check in report["checks"] if check["name"].startswith("member ") and not check["ok"]]
     if report["ok"] and away:
-        printer.line(f"Nothing stands in the way here; {len(away)} member(s) cannot be reached now.", style="yellow")
+        said = f"{len(away)} {plural(len(away), 'member')} cannot be reached now."
+        printer.line(f"Nothing stands in the way here; {said}", style="yellow")
     elif report["ok"]:
         printer.line("Nothing stands in the way.", style="green")
     else:

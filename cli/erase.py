@@ -10,6 +10,7 @@ from cli._output import Printer, note, show
 from cli._reference import Record, reference_of
 from cli._session import Session
 from cli.retention import in_words
+from node.wording import plural
 
 __all__ = ["erase"]
 
@@ -57,14 +58,15 @@ def _show(printer: Printer, reply: dict[str, Any]) -> None:
     if reply["rounds"]:
         rounds = ", ".join(round_id[:8] for round_id in reply["rounds"])
         printer.line(
-            f"It took part in {len(reply['rounds'])} earlier round(s) ({rounds}). What the other members learned in "
-            "them cannot be called back from here; `round show` names whom to ask."
+            f"It took part in {len(reply['rounds'])} earlier {plural(len(reply['rounds']), 'round')} ({rounds}). What "
+            "the other members learned there cannot be called back from here; `round show` names whom to ask."
         )
     printer.bullets(
         [
             "The row in the source file is yours to delete. If it stays, it is left out when the file is read again.",
-            f"{reply['backups']} backup(s) were made of this node until now. Those that were made before this moment "
-            "still hold the record, sealed: delete them, or erase it again after restoring one.",
+            f"{reply['backups']} {plural(reply['backups'], 'backup was', 'backups were')} made of this node until now. "
+            "What was made before this moment still holds the record, sealed: delete it, or erase the record again "
+            "after restoring it.",
         ]
     )
     printer.line("The log as it stands now, with the entry of this erasure, for whoever has to be shown it:")

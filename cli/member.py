@@ -8,9 +8,12 @@ import typer
 
 from cli._files import read_text
 from cli._options import AsJson, By, Folder, PassphraseFile
-from cli._output import Printer, show, working
-from cli._session import Session
+from cli._output import Printer, note, show, working
+from cli._rounds_shown import ENDS
+from cli._session import Ask, Session
 from cli.card import card_facts
+from node.errors import UserError
+from node.wording import plural
 
 __all__ = ["app"]
 
@@ -145,8 +148,15 @@ def list_members(
 def remove(
     name: _Alias, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
 ) -> None:
-    """Stop trusting a member, from its next call on."""
-    show(Session(folder, passphrase_file).call("member.remove", {"name": name, "by": by}), as_json, _changed)
+    """Stop trusting a member, from its next call on. Open rounds with it end; what happens to them is said before."""
+    with Session(folder, passphrase_file).connect() as ask:
+        if said := _ends_with(ask, name):
+            note(said)
+            asked = not as_json and sys.stdin.isatty()
+            if asked and input("Type yes to remove it all the same: ").strip().lower() != "yes":
+                raise UserError("Nothing was removed.", advice="Run the command again when it is decided.")
+        reply = ask("member.remove", {"name": name, "by": by})
+    show(reply, as_json, _changed)
 
 
 @app.command()
@@ -155,6 +165,31 @@ def check(name: _Alias, folder: Folder = None, passphrase_file: PassphraseFile =
     with working("Calling the other node"):
         reply = Session(folder, passphrase_file).call("member.check", {"name": name})
     show(reply, as_json, _check)
+
+
+def _ends_with(ask: Ask, name: str) -> str:
+    """What becomes of the open rounds with a member that goes; empty if there are none, or no such member."""
+    known = [one for one in ask("member.list", {})["members"] if name in (one["alias"], one["card"]["member_id"])]
+    if not known or known[0]["state"] != "confirmed":
+        return ""
+    alias, its_id = known[0]["alias"], known[0]["card"]["member_id"]
+    names = [
+        one["round_id"][:8]
+        for one in ask("round.list", {})["rounds"]
+        if one["state"] not in ENDS and its_id in (one["convener"], *(member["member_id"] for member in one["members"]))
+    ]
+    if not names:
+        return ""
+    many = len(names)
+    it = plural(many, "it", "them")
+    return (
+        f"{many} {plural(many, 'round')} with {alias} {plural(many, 'is', 'are')} open: {', '.join(names)}. Without "
+        f"{alias}, {plural(many, 'it', 'they')} cannot come to a result here: a round whose list is under way fails at "
+        f"its next step, any other when something has to go to {alias}, or at its deadline. {alias} does not hear of "
+        "it from this node. "
+        f"`blindmatch node leave --member {alias} --by NAME` ends {it} first, lets {alias} hear it, and then removes "
+        f"{alias}."
+    )
 
 
 def _words(printer: Printer, reply: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import typer
 from cli._options import AsJson, Folder, PassphraseFile
 from cli._output import Printer, show
 from cli._session import Session
+from node.wording import plural
 
 __all__ = ["app", "in_words"]
 
@@ -27,18 +28,19 @@ def run(folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: 
 
 def in_words(counts: dict[str, int]) -> str:
     """The places and numbers of an erasure: "1 data set record, 2 leads"."""
-    said = [f"{count} {_PLACES[name]}" for name, count in counts.items() if count]
+    said = [f"{count} {plural(count, *_PLACES[name])}" for name, count in counts.items() if count]
     return ", ".join(said) or "nothing"
 
 
 _PLACES = {
-    "datasets": "in data sets",
-    "lists": "in lists of withdrawn or withheld records",
-    "leads": "among leads",
-    "reviews": "decision(s) about such leads",
-    "feedback": "feedback note(s)",
-    "contacts": "contact card(s)",
+    "datasets": ("in data sets", "in data sets"),
+    "lists": ("in lists of withdrawn or withheld records", "in lists of withdrawn or withheld records"),
+    "leads": ("among leads", "among leads"),
+    "reviews": ("decision about such leads", "decisions about such leads"),
+    "feedback": ("feedback note", "feedback notes"),
+    "contacts": ("contact card", "contact cards"),
 }
+"""Where something was erased, behind the number 1 and behind others."""
 
 
 def _show(printer: Printer, reply: dict[str, Any]) -> None:
@@ -70,6 +72,7 @@ def _show(printer: Printer, reply: dict[str, Any]) -> None:
 
 
 def _show_run(printer: Printer, reply: dict[str, Any]) -> None:
-    leads = sum(reply["now"].values())
-    printer.line(f"Deleted now: what {len(reply['now'])} round(s) gave, {leads} lead(s) among it.", style="bold")
+    rounds, leads = len(reply["now"]), sum(reply["now"].values())
+    said = f"what {rounds} {plural(rounds, 'round')} gave, {leads} {plural(leads, 'lead')} among it"
+    printer.line(f"Deleted now: {said}.", style="bold")
     _show(printer, reply)

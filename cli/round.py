@@ -19,6 +19,8 @@ from cli._options import AsJson, By, Folder, PassphraseFile, RoundId
 from cli._output import note, show, show_line, working
 from cli._release import all_results, chosen_leads
 from cli._rounds_shown import (
+    ENDS,
+    next_after,
     progress_line,
     show_contacts,
     show_list,
@@ -38,7 +40,6 @@ app = typer.Typer(name="round", help="Propose, sign, start, watch and decide rou
 
 _WAIT_POLL_SECONDS = 0.5
 _BUSY_STATES = frozenset({"preparing", "running"})
-_ENDS = frozenset({"finished", "refused", "cancelled", "failed"})
 
 
 @app.command()
@@ -165,7 +166,7 @@ def refuse(
 def start(
     round_id: RoundId, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
 ) -> None:
-    """Start a round that every member has signed. Only who proposed it can."""
+    """Start a round that every member has signed. Only its convener can: the node that proposed it."""
     show(Session(folder, passphrase_file).call("round.start", {"round": round_id, "by": by}), as_json, show_round)
 
 
@@ -243,7 +244,7 @@ def watch(
                 if line != said and not sys.stderr.isatty():
                     note(line)
                 said = line
-            at_rest = found["state"] in _ENDS or found["whose"] in ("you", "another member", "the convener")
+            at_rest = found["state"] in ENDS or found["whose"] in ("you", "another member", "the convener")
             if at_rest or (until is not None and time.monotonic() > until):
                 break
             time.sleep(_WAIT_POLL_SECONDS)
@@ -304,7 +305,7 @@ def _moment(reply: dict[str, Any]) -> tuple[str, bool]:
 
 def _moved_on(reply: dict[str, Any], first: tuple[str, bool]) -> bool:
     state, decided_elsewhere = moment = _moment(reply)
-    return state in _ENDS or (moment != first and (state not in _BUSY_STATES or decided_elsewhere))
+    return state in ENDS or (moment != first and (state not in _BUSY_STATES or decided_elsewhere))
 
 
 @app.command()
@@ -315,6 +316,8 @@ def results(
     with Session(folder, passphrase_file).connect() as ask:
         found = all_results(ask, round_id)
     show(found, as_json, show_results)
+    if not as_json and (then := next_after(found)):
+        note(then)
 
 
 @app.command()

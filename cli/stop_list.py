@@ -12,6 +12,7 @@ from cli._files import read_text
 from cli._options import AsJson, By, Folder, PassphraseFile
 from cli._output import Printer, show
 from cli._session import Session
+from node.wording import plural
 
 __all__ = ["app"]
 
@@ -78,7 +79,7 @@ def remove(
 
 def _show_changed(what: str) -> Any:
     def people(printer: Printer, reply: dict[str, Any]) -> None:
-        printer.line(f"{reply['changed']} value(s) {what}.", style="bold")
+        printer.line(f"{reply['changed']} {plural(reply['changed'], 'value')} {what}.", style="bold")
         _show_list(printer, reply)
 
     return people

@@ -45,7 +45,16 @@ from psi.padding import size_class
 from psi.protocol.limits import MAX_RELEASED
 from psi.transcript import Label, digest
 
-__all__ = ["FORMAT", "MAX_MANIFEST_BYTES", "MAX_MATCH_RULES", "REFUSE_LABEL", "SIGN_LABEL", "Manifest", "OtherForm"]
+__all__ = [
+    "ASK_CONVENER",
+    "FORMAT",
+    "MAX_MANIFEST_BYTES",
+    "MAX_MATCH_RULES",
+    "REFUSE_LABEL",
+    "SIGN_LABEL",
+    "Manifest",
+    "OtherForm",
+]
 
 FORMAT = "blindmatch-manifest/1"
 
@@ -59,6 +68,14 @@ MAX_MANIFEST_BYTES = 64 * 1024
 """Longest manifest, in bytes. A manifest of two members is about 3 KiB."""
 
 _PROPOSE = "; then propose the round again"
+
+_TIMES = (
+    "its times are out of order: first it is made, then lists are exchanged between two times, and last, or with the "
+    "second of these, it ends"
+)
+
+ASK_CONVENER = "Ask the convener to propose it again."
+"""What a member can do about an agreement that cannot be used; who proposes it is told something else."""
 
 MAX_MATCH_RULES = 32
 MAX_TITLE_CHARACTERS = 120
@@ -118,7 +135,7 @@ class Manifest(Part):
         if (self.protocol == "group") != (self.group is not None):
             raise ValueError("terms of 'group' are given for protocol 'group', and only there")
         if not self.created_at <= self.start_not_before < self.deadline <= self.expires_at:
-            raise ValueError("times run from created_at over start_not_before and deadline to expires_at")
+            raise ValueError(_TIMES)
         for member in self.members:
             if member.learns != self._learns(member.member_id):
                 raise ValueError("what a member learns does not follow from the first learner and the reply")
@@ -236,9 +253,7 @@ class Manifest(Part):
 
 
 def _refuse(reason: str) -> NoReturn:
-    raise RefusedByPolicy(
-        f"This agreement cannot be used: {reason}.", advice="Ask the convener to propose it again."
-    ) from None
+    raise RefusedByPolicy(f"This agreement cannot be used: {reason}.", advice=ASK_CONVENER) from None
 
 
 def _check_form(raw: object) -> None:

@@ -82,12 +82,7 @@ def certificate_page(report: CertificateReport, language: Language, cards: Mappi
     """The verdict on a certificate. `cards`: member id -> name of who gave us a card that we checked."""
     say, known = chooser(language), cards or {}
     if report.manifest is None or report.owner is None:
-        problems = tuple(say(*PROBLEMS[code]) for code in report.problems)
-        return Page(
-            say("This file is no certificate that can be checked", "Diese Datei ist keine prüfbare Bescheinigung"),
-            language,
-            (Section(say("Why", "Warum"), problems),),
-        )
+        return _no_such_file(report, language)
     # What a card says goes before what was agreed, and that before what the owner calls itself.
     names = {report.owner.member_id: report.owner.name} | _names(report.manifest) | dict(known)
     covered, total = report.covered(known), len(report.entries)
@@ -111,6 +106,46 @@ def certificate_page(report: CertificateReport, language: Language, cards: Mappi
         _not_proven(report, known, language),
     ]
     return Page(verdict, language, tuple(sections))
+
+
+def _no_such_file(report: CertificateReport, language: Language) -> Page:
+    """The file is of no kind that is checked here, or its beginning is damaged: nothing of it can be told."""
+    say = chooser(language)
+    why = (
+        "It has not the form of a certificate or of an exported log, or it was damaged or changed on its way.",
+        "Sie hat nicht die Form einer Bescheinigung oder eines ausgegebenen Protokolls, oder sie wurde unterwegs"
+        " beschädigt oder verändert.",
+    )
+    problems = tuple(say(*(why if code == "form" else PROBLEMS[code])) for code in report.problems)
+    todo = (
+        say(
+            "Two kinds of files are checked here: a certificate of a round or of a lead (`blindmatch audit"
+            " certificate`), and a log (`blindmatch audit export` or `blindmatch audit share`).",
+            "Zwei Arten von Dateien werden hier geprüft: eine Bescheinigung über eine Runde oder einen Hinweis"
+            " (`blindmatch audit certificate`) und ein Protokoll (`blindmatch audit export` oder `blindmatch audit"
+            " share`).",
+        ),
+        say(
+            "If it should be one of them, ask who made it for the file itself, as it was written: a PDF, a picture or"
+            " copied text cannot be checked.",
+            "Soll sie eine davon sein, so braucht es vom Aussteller die Datei selbst, so wie sie geschrieben wurde: ein"
+            " PDF, ein Bild davon oder kopierter Text lassen sich nicht prüfen.",
+        ),
+        say(
+            "A member's card is checked by `blindmatch member add`, a carried file by `blindmatch round import`, a"
+            " backup by `blindmatch restore`.",
+            "Die Karte eines Mitglieds prüft `blindmatch member add`, eine überbrachte Datei `blindmatch round import`,"
+            " eine Sicherung `blindmatch restore`.",
+        ),
+    )
+    return Page(
+        say(
+            "This file is neither a certificate nor a log that can be checked",
+            "Diese Datei ist weder eine Bescheinigung noch ein Protokoll, die sich prüfen lassen",
+        ),
+        language,
+        (Section(say("Why", "Warum"), problems), Section(say("What to do", "Was zu tun ist"), todo)),
+    )
 
 
 def _claims(report: CertificateReport, names: Mapping[str, str], language: Language) -> Section:

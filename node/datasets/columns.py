@@ -34,7 +34,7 @@ from node.datasets.words import fold
 from node.errors import UserError
 from psi.identifiers import CATALOGUE, FORBIDDEN
 
-__all__ = ["ORIGINS", "Proposal", "merged", "needed", "placed", "propose", "warnings"]
+__all__ = ["ORIGINS", "Proposal", "merged", "needed", "placed", "propose", "unlike", "warnings"]
 
 ORIGINS = ("said", "profile", "remembered", "header")
 """Where a role comes from."""
@@ -218,6 +218,19 @@ def needed(columns: Mapping[str, str], terms: Terms) -> tuple[str, ...]:
     if "phone" in roles and terms.region is None:
         found.append("the country of the phone numbers that are written without one: --region RO, for example")
     return tuple(found)
+
+
+def unlike(proposal: Proposal) -> str:
+    """A sentence if nothing in the file is known, by name or by what the cells look like: a letter that was saved as a
+    table reads like one of a single column, or of a few where its sentences have commas."""
+    if proposal.hints or proposal.columns:  # a column that is to be left out is known, too
+        return ""
+    return (
+        "This does not look like a table with identifiers: no column has a name that is known here, and no cells look "
+        "like numbers, accounts or names to compare. A letter or notes cannot be read: what is compared stands in a "
+        "table, with a row for each person, a column for your case number and one for each kind of identifier, each "
+        "with its name in the first row. If it is such a table, say with --map what its columns hold."
+    )
 
 
 def warnings(columns: Mapping[str, str], terms: Terms) -> tuple[str, ...]:

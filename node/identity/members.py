@@ -20,7 +20,6 @@ an older copy of a whole row, and that is not noticed.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol
@@ -37,6 +36,7 @@ from node.identity.words import check_words, words_agree
 from node.store import Store
 from node.store.schema import members
 from node.wire.strict_json import canonical
+from node.wording import meant
 
 __all__ = ["AuditTrail", "Member", "MemberBook", "MemberState"]
 
@@ -293,10 +293,9 @@ class MemberBook:
         row = tx.execute(_NAMED, {"name": name}).mappings().first()
         member = None if row is None else self._member(row)
         if member is None:
-            near = get_close_matches(name, tx.execute(select(members.c.alias)).scalars(), n=1)
-            meant = f"Did you mean {near[0]}? " if near else ""
+            guess = meant(name, tx.execute(select(members.c.alias)).scalars())
             raise NotFound(
-                "No member of that name is in the book.", advice=f"{meant}`blindmatch member list` shows who is."
+                "No member of that name is in the book.", advice=f"{guess}`blindmatch member list` shows who is."
             )
         return member
 

@@ -24,6 +24,8 @@ from functools import cache
 
 from mnemonic import Mnemonic
 
+from node.wording import plural
+
 __all__ = ["SCRYPT_BLOCK_SIZE", "SCRYPT_COST", "WORDS", "check_words", "slip_in", "words_agree"]
 
 WORDS = 8
@@ -71,7 +73,7 @@ def slip_in(typed: str) -> str:
     """
     given = re.findall(r"[a-z]+", typed.lower())
     if len(given) != WORDS:
-        return f"There are {WORDS} check words; {len(given)} were given."
+        return f"There are {WORDS} check words; {len(given)} {plural(len(given), 'was', 'were')} given."
     unknown = [place for place, word in enumerate(given, start=1) if word not in _word_list()]
     return f"Word {unknown[0]} is not one that check words are made of." if unknown else ""
 

@@ -17,6 +17,7 @@ from node.impact.measures import MEASURES
 from node.impact.names import FACTS_FILE
 from node.impact.risks import RISKS
 from node.policy.narrowing import ALLOWED_PURPOSES
+from node.wording import plural
 
 __all__ = ["PAPERS", "changes", "papers"]
 
@@ -116,7 +117,8 @@ def _places(facts: Facts) -> dict[str, str]:
         "least_approvers": str(facts.least_approvers),
         "member_count": str(len(facts.partners)),
         "children_line": _children(facts),
-        "agreements_line": f"{facts.agreements} agreement(s) signed so far, {facts.open_rounds} open",
+        "agreements_line": f"{facts.agreements} {plural(facts.agreements, 'agreement')} signed so far, "
+        f"{facts.open_rounds} open",
     }
 
 
@@ -245,4 +247,7 @@ def _third_countries(facts: Facts) -> str:
 def _children(facts: Facts) -> str:
     chosen = sum(one.children for one in facts.partners)
     approvers = facts.children_approvers
-    return f"`member list`; {chosen} member(s) chosen for rounds about children, {approvers} approver(s) for them"
+    return (
+        f"`member list`; {chosen} {plural(chosen, 'member')} chosen for rounds about children, {approvers} "
+        f"{plural(approvers, 'approver')} for them"
+    )

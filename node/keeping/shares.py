@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from node.errors import UserError
 from node.ids import RandomBytes
 from node.store.keyring import Recovery
+from node.wording import plural
 from psi.secret import SecretBytes
 
 __all__ = ["MAX_OFFICERS", "MAX_SHARE_FILE_BYTES", "Share", "combine", "parse_share", "share_text", "split_secret"]
@@ -172,7 +173,7 @@ def combine(shares: Sequence[tuple[str, Share]], recovery: Recovery | None) -> S
     if len(shares) < recovery.needed:
         missing = recovery.needed - len(shares)
         raise UserError(
-            f"{recovery.needed} shares are needed, and {len(shares)} were given.",
+            f"{recovery.needed} shares are needed, and {len(shares)} {plural(len(shares), 'was', 'were')} given.",
             advice=f"Ask {'one more officer' if missing == 1 else f'{missing} more officers'}.",
         )
     secret = SecretBytes(SECRET_BYTES)

@@ -27,6 +27,7 @@ from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation, Reply, Request
 from node.store.files import new_file
 from node.store.schema import audit_entries
+from node.wording import meant
 
 __all__ = [
     "OPERATIONS",
@@ -189,12 +190,13 @@ def _show(parts: Parts, request: AuditRequest, _progress: Progress) -> AuditRepl
 
 def _filter(parts: Parts, request: AuditRequest) -> tuple[Select[Any], Any]:
     """What is read of the log, and what of that fits. UserError or NotFound for a filter that means nothing."""
-    unknown = sorted(set(request.event) - {event.value for event in Event})
-    if unknown:
-        raise UserError(
-            "There is no event of one of these names.",
-            advice="`blindmatch audit show --json` names those that happened, under event.",
-        )
+    events = [event.value for event in Event]
+    for name in request.event:
+        if name not in events:
+            raise UserError(
+                "There is no event of that name.",
+                advice=f"{meant(name, events)}`blindmatch audit show --facts` names those that happened.",
+            )
     query = select(audit_entries.c.body)
     if request.since is not None:
         query = query.where(audit_entries.c.at >= when(request.since, "--since"))

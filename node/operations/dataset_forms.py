@@ -155,7 +155,8 @@ class CopyView(Reply):
 
 class PreviewReply(Reply):
     """`needed`: what must still be said before a data set can be made; as long as that is something, no row is read.
-    `notes` are sentences about the source, `source_facts` what was found out about it besides."""
+    `unlike`: a sentence if nothing in the file looks like anything that could be compared, else empty. `notes` are
+    sentences about the source, `source_facts` what was found out about it besides."""
 
     format: str
     header_row: int
@@ -172,6 +173,7 @@ class PreviewReply(Reply):
     profile: str
     columns: list[ColumnView]
     needed: list[str]
+    unlike: str
     warnings: list[str]
     rows: list[RowView]
     counts: dict[str, Any]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from node.datasets import Dataset, Mapping, Report, Terms, glance, open_table, preview
-from node.datasets.columns import Proposal, needed, placed, propose, warnings
+from node.datasets.columns import Proposal, needed, placed, propose, unlike, warnings
 from node.datasets.content import sample
 from node.datasets.dataset import check_second
 from node.datasets.marked_copy import check_place, write_marked_copy
@@ -50,6 +50,7 @@ from node.operations.parts import Parts, Progress
 from node.operations.table import Nothing, Operation
 from node.operations.urgent_rows import with_second
 from node.rounds.book import Round
+from node.wording import plural
 
 __all__ = ["OPERATIONS", "uses_of", "view_of"]
 
@@ -176,6 +177,7 @@ def _preview(parts: Parts, request: PreviewRequest, progress: Progress) -> Previ
         profile=request.profile or "",
         columns=[_column(c) for c in seen_columns],
         needed=list(missing),
+        unlike=unlike(proposal),
         warnings=_warnings(proposal, terms),
         rows=[
             RowView(
@@ -247,7 +249,8 @@ def _kept_out_before(parts: Parts, dataset: Dataset) -> list[str]:
     if not (kept_out := sum(parts.datasets.exclusions.counts(dataset.dataset_id).values())):
         return []
     return [
-        f"{kept_out} record(s) were withdrawn, or kept from a member, in a data set that was removed. That "
+        f"{kept_out} {plural(kept_out, 'record was', 'records were')} withdrawn, or kept from a member, in a data set "
+        "that was removed. That "
         "holds here, too. If the person agreed again: `blindmatch dataset readmit`."
     ]
 
@@ -325,8 +328,9 @@ def _unconfirmed(urgent_before: int, request: RefreshRequest) -> list[str]:
     if not urgent_before or request.second:
         return []
     return [
-        f"Before this, {urgent_before} row(s) in urgent danger took part without a consent. Nobody confirmed them this "
-        "time, so they are left out now. If the danger goes on, let a second person look at them, and refresh again: "
+        f"Before this, {urgent_before} {plural(urgent_before, 'row')} in urgent danger took part without a consent. "
+        "Nobody confirmed that this time, so nobody takes part like that now. If the danger goes on, let a second "
+        "person look at it, and refresh again: "
         f"`blindmatch dataset refresh {request.name} --by NAME --second NAME`."
     ]
 

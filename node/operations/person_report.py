@@ -20,6 +20,7 @@ from node.operations.report_words import in_words
 from node.operations.retention import MAX_ASKED_CHARACTERS, erasing_of
 from node.operations.table import Operation, Reply, Request
 from node.rounds.book import Round
+from node.wording import plural
 
 __all__ = ["OPERATIONS", "PersonRequest", "ReportReply", "noted"]
 
@@ -78,10 +79,11 @@ def _person(parts: Parts, request: PersonRequest, _progress: Progress) -> Report
     figures["erased_at"] = erasing_of(parts).when(request.record)
     summary = [
         say(
-            f"This record is in {figures['datasets']} data set(s) of this organisation and took part in"
-            f" {len(rounds)} round(s).",
-            f"Dieser Datensatz steht in {figures['datasets']} Datenbestand/-beständen dieser Organisation und nahm an"
-            f" {len(rounds)} Runde(n) teil.",
+            f"This record is in {figures['datasets']} {plural(figures['datasets'], 'data set')} of this organisation"
+            f" and took part in {len(rounds)} {plural(len(rounds), 'round')}.",
+            f"Dieser Datensatz steht in {figures['datasets']}"
+            f" {plural(figures['datasets'], 'Datenbestand', 'Datenbeständen')} dieser Organisation und nahm an"
+            f" {len(rounds)} {plural(len(rounds), 'Runde', 'Runden')} teil.",
         )
     ]
     if figures["erased_at"] is not None:
@@ -95,8 +97,9 @@ def _person(parts: Parts, request: PersonRequest, _progress: Progress) -> Report
     if listed:
         summary.append(
             say(
-                f"Its number stands on {listed} list(s) of withdrawn or withheld records.",
-                f"Seine Nummer steht auf {listed} Liste(n) zurückgezogener oder vorenthaltener Datensätze.",
+                f"Its number stands on {listed} {plural(listed, 'list')} of withdrawn or withheld records.",
+                f"Seine Nummer steht auf {listed} {plural(listed, 'Liste', 'Listen')} zurückgezogener oder"
+                " vorenthaltener Datensätze.",
             )
         )
     if not figures["datasets"] and not rounds and not listed and figures["erased_at"] is None:
@@ -149,7 +152,8 @@ def _held(parts: Parts, dataset: Dataset, records: Sequence[PreparedRecord], req
         if member_id and request.record in one.withheld
     ]
     title = say(
-        f"Data set {dataset.name}, {len(records)} record(s)", f"Bestand {dataset.name}, {len(records)} Datensatz/-sätze"
+        f"Data set {dataset.name}, {len(records)} {plural(len(records), 'record')}",
+        f"Bestand {dataset.name}, {len(records)} {plural(len(records), 'Datensatz', 'Datensätze')}",
     )
     return Section(title, tuple(lines))
 
@@ -223,9 +227,10 @@ def _round_of_person(
     for at, status, agreements in leads:
         lines.append(
             say(
-                f"A record of the other side agreed with it in {agreements} detail(s): {in_words(status, language)}.",
-                f"Ein Datensatz der anderen Seite stimmte in {agreements} Angabe(n) überein:"
+                f"A record of the other side agreed with it in {agreements} {plural(agreements, 'detail')}:"
                 f" {in_words(status, language)}.",
+                f"Ein Datensatz der anderen Seite stimmte in {agreements} {plural(agreements, 'Angabe', 'Angaben')}"
+                f" überein: {in_words(status, language)}.",
             )
         )
         if at in reviews:

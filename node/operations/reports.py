@@ -27,6 +27,7 @@ from node.operations.report_words import in_words
 from node.operations.table import Operation, Request
 from node.rounds.book import Round
 from node.store.schema import audit_entries
+from node.wording import plural
 
 __all__ = ["OPERATIONS", "Learned", "PeriodRequest", "RoundRequest"]
 
@@ -116,9 +117,11 @@ class Learned:
         found = [
             say(
                 f"This node learned that {shown['we_learned_records']} of its own records agree, received"
-                f" {shown['we_received_counts']} count(s) and {shown['we_received_releases']} release(s).",
+                f" {shown['we_received_counts']} {plural(self.us_counts, 'count')} and"
+                f" {shown['we_received_releases']} {plural(self.us_releases, 'release')}.",
                 f"Dieser Knoten erfuhr, dass {shown['we_learned_records']} seiner Datensätze übereinstimmen, und bekam"
-                f" {shown['we_received_counts']} Anzahl(en) und {shown['we_received_releases']} Freigabe(n).",
+                f" {shown['we_received_counts']} {plural(self.us_counts, 'Anzahl', 'Anzahlen')} und"
+                f" {shown['we_received_releases']} {plural(self.us_releases, 'Freigabe', 'Freigaben')}.",
             )
         ]
         if not (self.answered or self.counts or self.released):
@@ -136,15 +139,17 @@ class Learned:
         if self.counts:
             found.append(
                 say(
-                    f"{name} was told how many records agree, in the agreed form, {shown['counts_told']} time(s).",
+                    f"{name} was told how many records agree, in the agreed form, {shown['counts_told']}"
+                    f" {plural(self.counts, 'time')}.",
                     f"{name} bekam {shown['counts_told']}-mal die Anzahl übereinstimmender Datensätze, wie vereinbart.",
                 )
             )
         if self.released:
             found.append(
                 say(
-                    f"A person here released {shown['records_released']} record(s) to {name}.",
-                    f"Eine Person hier gab {shown['records_released']} Datensatz/-sätze an {name} frei.",
+                    f"A person here released {shown['records_released']} {plural(self.released, 'record')} to {name}.",
+                    f"Eine Person hier gab {shown['records_released']}"
+                    f" {plural(self.released, 'Datensatz', 'Datensätze')} an {name} frei.",
                 )
             )
         return found
@@ -266,13 +271,14 @@ def _period(parts: Parts, request: PeriodRequest, _progress: Progress) -> Report
 
 
 def _rounds_line(learned: Learned, language: Language) -> list[str]:
-    say, rounds = chooser(language), number(len(learned.rounds), language)
+    say, many = chooser(language), len(learned.rounds)
+    rounds = number(many, language)
     return [
         say(
-            f"{rounds} round(s), of which {learned.failed} failed; {number(learned.charged, language)} elements charged"
-            " to its budget.",
-            f"{rounds} Runde(n), davon {learned.failed} gescheitert; {number(learned.charged, language)} Elemente vom"
-            " Budget.",
+            f"{rounds} {plural(many, 'round')}, of which {learned.failed} failed; {number(learned.charged, language)}"
+            " elements charged to its budget.",
+            f"{rounds} {plural(many, 'Runde', 'Runden')}, davon {learned.failed} gescheitert;"
+            f" {number(learned.charged, language)} Elemente vom Budget.",
         )
     ]
 

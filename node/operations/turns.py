@@ -170,13 +170,13 @@ TURNS: tuple[Turn, ...] = (
         "start",
         lambda scene: scene.state is RoundState.AGREED and scene.convenes,
         Whose.YOU,
-        _fixed("Everybody has signed; whoever proposed it can start the round."),
+        _fixed("Everybody has signed. This node is the convener: a person here can start the round."),
     ),
     Turn(
         "they-start",
         _in(RoundState.AGREED),
         Whose.CONVENER,
-        _fixed("Everybody has signed; whoever proposed it can start the round."),
+        _fixed("Everybody has signed; the convener can start the round."),
     ),
     Turn(
         "decide",

@@ -62,7 +62,8 @@ class ConfirmedMembers(NamedRule):
             if card is None:
                 return self._no(
                     f"{member.name} is not a confirmed member here.",
-                    "Exchange cards, compare the check words, and let a second person confirm.",
+                    "Exchange cards, compare the check words, and let a second person confirm: "
+                    "`blindmatch member list` shows how far that is.",
                 )
             named = (member.card_digest, member.name, member.member_class, member.country)
             if named != (card.digest.hex(), card.name, card.member_class, card.country):
@@ -97,9 +98,7 @@ class SameVersions(NamedRule):
     def _who_updates(self, manifest: Manifest, what: str, me: str) -> str:
         """Whose software is the older one. An agreement keeps the versions of the day on which it was proposed."""
         again = "then propose the round again."
-        proposer = next(
-            (one.name for one in manifest.members if one.member_id == manifest.convener), "whoever proposed the round"
-        )
+        proposer = next((one.name for one in manifest.members if one.member_id == manifest.convener), "the convener")
         match self._newer(manifest, what):
             case "first":
                 return f"This node is the older one: update blindmatch here, `blindmatch dataset refresh`, {again}"
@@ -165,7 +164,7 @@ class Purposes(NamedRule):
         if manifest.onward_use == "ask_first" and limits.onward_use == "purpose_only":
             return self._no(
                 "The agreement lets results be used for other things after asking; this node allows its purpose only.",
-                "Propose the round with the onward use 'purpose_only'.",
+                "Propose the round with --set onward_use=purpose_only.",
             )
         return self._yes()
 

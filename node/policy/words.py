@@ -26,7 +26,7 @@ ASKS: Mapping[str, str] = MappingProxyType(
         "children-apart": "Children stay out, or the round is about children alone, with members chosen for it.",
         "entropy-floor": "No combination of person fields weighs less than {least_key_bits} bits, so that strangers do "
         "not agree by chance.",
-        "purposes": "The purpose is one of: {purposes}. Results: {onward_use}.",
+        "purposes": "The purpose is one of: {purposes}. {onward_use}",
         "first-learner": "The side whose records need protection is answered first, and can stop.",
         "released-by-hand": "Out of records that need protection nothing is answered but counts and what a person "
         "releases.",
@@ -46,10 +46,19 @@ ASKS: Mapping[str, str] = MappingProxyType(
 """Rule -> what it asks. Names in braces are limits of `node.policy.narrowing`."""
 
 
+_ONWARD = {
+    "ask_first": "Results are used for the agreed purpose, and for anything else only after the other side was asked.",
+    "purpose_only": "Results are used for the agreed purpose and for nothing else.",
+}
+"""`limits.onward_use`, as a sentence."""
+
+
 def asks(rule: str, policy: Policy) -> str:
     """The sentence of a rule under this organisation's policy."""
     said: dict[str, object] = {}
     for name in type(policy.limits).model_fields:
         value = getattr(policy.limits, name)
         said[name] = ", ".join(value) if isinstance(value, list) else value
-    return ASKS.get(rule, rule).format_map({name: str(value).replace("_", " ") for name, value in said.items()})
+    words = {name: str(value).replace("_", " ") for name, value in said.items()}
+    words["onward_use"] = _ONWARD[policy.limits.onward_use]
+    return ASKS.get(rule, rule).format_map(words)

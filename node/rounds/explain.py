@@ -8,6 +8,7 @@ What somebody else wrote (names, texts) stands in quotation marks that it cannot
 from node.agreement.ladder import PAYLOAD_FIELDS, ladder
 from node.agreement.manifest import Manifest
 from node.agreement.terms import Match, MemberTerms
+from node.datasets.room import USUAL_ROOM
 from node.policy.firewall import PROTECTED
 from psi.identifiers import NEAR_VARIANTS, NOT_COUNTED, POPULATION
 
@@ -87,7 +88,9 @@ def _match(match: Match) -> str:
         beside = [_BESIDE[field] for field in match.fields if field in NOT_COUNTED]
         fields = _and([_field(field) for field in counted])
         return f"persons ({'; '.join([f'any {match.at_least} of {len(counted)} agree: {fields}', *beside])})"
-    return f"{_words(match.kind)} (up to {match.per_record} a record)"
+    usual = USUAL_ROOM.get(match.kind)
+    room = "one" if match.per_record == 1 else f"up to {match.per_record}"
+    return f"{_words(match.kind) if usual is None else usual.words} ({room} a record)"
 
 
 _FIELDS = {

@@ -57,6 +57,7 @@ from node.tripwires.words import frozen_sentence
 from node.wire.envelope import EnvelopeKind
 from node.wire.sealing import ROUND_KEY_BYTES, is_usable, round_key
 from node.wire.signing import SIGNATURE_BYTES
+from node.wording import plural
 from psi.errors import BadSignature, MalformedMessage, UnexpectedMessage, WrongParty
 from psi.secret import SecretBytes
 
@@ -94,7 +95,7 @@ class Negotiation:
         """Store a manifest that this node convenes and send it to its members."""
         me = self.identity.member_id
         if manifest.convener != me:
-            raise NotAllowed("Only the convener that a manifest names can propose it.")
+            raise NotAllowed("Only the convener that an agreement names can propose it.")
         for member_id in others(manifest, me):
             require_member(self.members, member_id)
         with self.store.transaction() as tx:
@@ -243,8 +244,14 @@ class Negotiation:
             raise NotAllowed("This node is no member of the round.", advice="A convener can cancel it instead.")
         signature = self.identity.sign(REFUSE_LABEL, found.manifest.digest())
         with self.store.transaction() as tx:
-            if self.book.get(found.round_id).state not in (RoundState.PROPOSED, RoundState.AGREED):
-                raise UserError("This round can no longer be refused.", advice="It can be cancelled until it is over.")
+            now = self.book.get(found.round_id)
+            if now.over:
+                raise _over(now)
+            if now.state not in (RoundState.PROPOSED, RoundState.AGREED):
+                raise UserError(
+                    "This round has been started, so it can no longer be refused.",
+                    advice=f"`blindmatch round cancel {found.round_id[:8]} --by NAME` calls it off until it is over.",
+                )
             self.approvals.drop(tx, Subject.ROUND_SIGN, found.round_id, by)
             self.book.record_verdict(tx, found.round_id, self._verdict(me, False, signature))
             self.audit.append(tx, "round-refused", round_id=found.round_id, by=by, member=me)
@@ -257,7 +264,10 @@ class Negotiation:
         """The convener says go, once all have signed."""
         me = self.identity.member_id
         if found.convener != me:
-            raise NotAllowed("Only the convener of a round can start it.")
+            raise NotAllowed(
+                "Only the convener of a round can start it: the node that proposed it.",
+                advice=f"Ask there. `blindmatch round status {found.round_id[:8]}` says when it goes on.",
+            )
         if found.position != "none" and found.state is RoundState.AGREED:
             self.room.check_before(found, "started")
         with self.store.transaction() as tx:
@@ -284,7 +294,7 @@ class Negotiation:
         """`cancel` in the transaction of whatever it is called off for; `wake` the round after it."""
         now = self.book.get(found.round_id)
         if now.over:
-            raise UserError(f"This round is over: {now.state}.")
+            raise _over(now)
         self.audit.append(tx, "round-cancelled", round_id=found.round_id, by=by)
         tell(tx, self.outbox, found, self.identity.member_id, EnvelopeKind.CANCEL, write_note("cancelled"))
         end(tx, self.book, self.outbox, found.round_id, RoundState.CANCELLED)
@@ -411,8 +421,8 @@ class Negotiation:
         for kind, count in records_without_room(records, manifest.rules(), own.asked, own.take).items():
             room = next(rule.per_record for rule in manifest.rules() if rule.kind == kind)
             raise UserError(
-                f"{count} record(s) of this data set hold more values of the kind {kind} than the agreement has room "
-                f"for ({room} a record).",
+                f"{count} {plural(count, 'record')} of this data set {plural(count, 'holds', 'hold')} more values of "
+                f"the kind {kind} than the agreement has room for ({room} a record).",
                 advice="Correct them in the source file and refresh the data set, or ask the convener for an agreement "
                 "with more room. Nothing was signed.",
             )
@@ -502,6 +512,16 @@ class Negotiation:
                 sentence or f"That is not possible now: the round is {found.state}.{why}",
                 advice=over if found.state in ENDS else "`blindmatch round status` says whose turn it is.",
             )
+
+
+def _over(found: Round) -> UserError:
+    """For who would end a round that has ended: why it did, and what is left to do."""
+    why, name = f" {found.failure_sentence}" if found.failure_sentence else "", found.round_id[:8]
+    if found.state is RoundState.FINISHED:
+        left = f"`blindmatch round results {name}` shows what it gave."
+    else:
+        left = f"`blindmatch round status {name}` shows how it ended. To try again, propose it again."
+    return UserError(f"This round is over: {found.state}.{why}", advice=f"Nothing is left to be called off. {left}")
 
 
 def _dataset_gone() -> UserError:

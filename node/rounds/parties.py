@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from node.agreement.manifest import Manifest
 from node.errors import NodeError, NotFound
-from node.identity.members import Member, MemberBook
+from node.identity.members import Member, MemberBook, MemberState
 from node.rounds.book import Round
 from node.rounds.mailbox import Outbox
 from node.wire.envelope import Envelope, EnvelopeKind, ReceiptKind
@@ -84,12 +84,25 @@ def tell(tx: Connection, outbox: Outbox, found: Round, me: str, kind: EnvelopeKi
 def require_member(book: MemberBook, member_id: str) -> Member:
     """The confirmed member; NotFound if it is none (any more)."""
     member = book.confirmed(member_id)
-    if member is None:
+    if member is not None:
+        return member
+    try:
+        known = book.get(member_id)
+    except NotFound:
         raise NotFound(
             "A party of this round is not a confirmed member of this node.",
             advice="`blindmatch member list` shows who is. Add and confirm the member, or refuse the round.",
+        ) from None
+    if known.state is MemberState.PENDING:
+        raise NotFound(
+            f"{known.alias} is a party of this round, and is not confirmed yet.",
+            advice=f"Somebody else than {known.added_by}, who added the card, confirms it: "
+            f"`blindmatch member words {known.alias}`, then `blindmatch member confirm {known.alias} --by NAME`.",
         )
-    return member
+    raise NotFound(
+        f"{known.alias} is a party of this round, and was removed from the members of this node.",
+        advice="Add the card again, `blindmatch member add FILE --by NAME`, and let a second person confirm it.",
+    )
 
 
 def write_note(state: str, code: str = "") -> bytes:

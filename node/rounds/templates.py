@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from node.agreement.manifest import FORMAT, Manifest
+from node.agreement.manifest import ASK_CONVENER, FORMAT, Manifest
 from node.agreement.terms import moment, second_learns
 from node.clock import Clock, timestamp
 from node.errors import NotFound, RefusedByPolicy, UserError
@@ -70,6 +70,17 @@ REPLY_SETTINGS: Mapping[str, type] = {
 
 MATCH_SETTINGS: Mapping[str, type] = {"at_least": int, "fields": Sequence, "kind": str, "per_record": int}
 
+_TAKES: Mapping[type, str] = {str: "a text", int: "a whole number", bool: "true or false"}
+_EXAMPLES: Mapping[str, str] = {
+    "match": """a list of rules, for example --set 'match=[{"kind": "phone", "per_record": 3}]'""",
+    "match.fields": """a list of person fields, for example ["given_name", "family_name", "birth_date"]""",
+    "members": "settings of each member, for example --set members.ALIAS.records=256",
+    "payload": """a list of fields, for example --set 'payload=["as_of"]'""",
+    "reply": "settings of its own, for example --set reply.mode=count",
+    "reply.bands": "a list of numbers, for example --set 'reply.bands=[0, 1, 5, 10]'",
+}
+"""What a setting takes that is no plain value."""
+
 DEADLINE_DAYS = 14
 RELEASE_DAYS = 16
 """Days between the deadline and the end of the agreement, for people to decide what they release."""
@@ -106,7 +117,7 @@ def build(
         )
     if len({card.member_id for card in cards}) != 2 or len(cards) != 2:
         raise UserError("A round has exactly two different members.", advice="Name the two organisations.")
-    _known(overrides, SETTINGS)
+    _known(overrides, SETTINGS, "")
     settings: Mapping[str, Any] = overrides.get("members", {})
     if set(settings) - {card.member_id for card in cards}:
         raise UserError("A setting was given for an organisation that is no member of the round.")
@@ -147,11 +158,12 @@ def build(
         "near_matches": overrides.get("near_matches", False),
         "payload": list(overrides.get("payload", template.payload if card else ())),
     }
+    _in_order(draft)
     return _with_caps(_with_learns(draft))
 
 
 def _member(template: Template, card: Card, settings: Mapping[str, Any], room: int) -> dict[str, Any]:
-    _known(settings, MEMBER_SETTINGS)
+    _known(settings, MEMBER_SETTINGS, "members.ALIAS.")
     helps = card.member_class in SUPPORT
     basis = settings.get("basis", "consent" if helps else "legal_duty")
     police = card.member_class in {"police", "prosecutor"}
@@ -194,7 +206,7 @@ def _decoy_room(match: Sequence[Mapping[str, Any]]) -> int:
 
 def _reply(template: Template, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The template's reply, or a plain one of another mode, with what was set on top; bands where there is a count."""
-    _known(settings, REPLY_SETTINGS)
+    _known(settings, REPLY_SETTINGS, "reply.")
     mode = settings.get("mode", template.mode)
     plain = {"count": "banded" if mode == "count" else "none", "count_then_release": False}
     reply = plain | (dict(template.reply) if mode == template.mode else {}) | dict(settings)
@@ -216,7 +228,9 @@ def _match(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Match rules as they were set; the room that a person rule needs is filled in."""
     found = []
     for one in given:
-        _known(one, MATCH_SETTINGS)
+        if not isinstance(one, Mapping):
+            raise _wrong("match", SETTINGS)
+        _known(one, MATCH_SETTINGS, "match.")
         rule: dict[str, Any] = {"fields": [], "at_least": 0, **one}
         if rule.get("kind") == "person" and "per_record" not in rule:
             try:
@@ -232,6 +246,33 @@ def _later(deadline: str) -> str:
         return timestamp(moment(deadline) + timedelta(days=RELEASE_DAYS))
     except (ValueError, OverflowError):
         raise UserError("The deadline is not a time.", advice="Write it as 2026-01-31T12:00:00Z.") from None
+
+
+def _in_order(draft: Mapping[str, Any]) -> None:
+    """UserError, by the names that were typed, if a time comes too early. The agreement itself refuses that too, but
+    in words for whoever got it. What is no time is refused where the whole is parsed."""
+    made, begins, until, ends = (draft[name] for name in ("created_at", "start_not_before", "deadline", "expires_at"))
+    try:
+        later, last = moment(begins) + timedelta(days=DEADLINE_DAYS), moment(until) + timedelta(days=RELEASE_DAYS)
+        moment(ends)
+    except (TypeError, ValueError, OverflowError):
+        return
+    if begins < made:
+        raise UserError(
+            f"The round would begin at {begins} (start_not_before), which is over.",
+            advice="Leave start_not_before out, and it may begin at once; or set a later time.",
+        )
+    if until <= begins:
+        over = f"but not before {begins} (start_not_before)" if begins > made else "which is over"
+        raise UserError(
+            f"The lists would have to be exchanged by {until} (deadline), {over}.",
+            advice=f"Set a later time, for example --set deadline={timestamp(later)}.",
+        )
+    if ends < until:
+        raise UserError(
+            f"The round would end at {ends} (expires_at), before the lists have to be exchanged, {until} (deadline).",
+            advice=f"Set a later end, for example --set expires_at={timestamp(last)}, or an earlier deadline.",
+        )
 
 
 def _with_learns(draft: dict[str, Any]) -> dict[str, Any]:
@@ -256,12 +297,29 @@ def _parse(draft: dict[str, Any]) -> Manifest:
         data = strict_json.canonical(draft)
     except (TypeError, ValueError):
         raise UserError("A setting of the agreement is not plain text, a number or a list.") from None
-    return Manifest.parse(data)
+    try:
+        return Manifest.parse(data)
+    except RefusedByPolicy as error:
+        if error.advice != ASK_CONVENER:
+            raise
+        # Whoever reads this proposes it, and has nobody to ask.
+        advice = f"Change what was set: `blindmatch round settings {draft['template']}` says what each setting takes."
+        raise RefusedByPolicy(error.sentence, advice=advice) from None
 
 
-def _known(settings: Mapping[str, Any], allowed: Mapping[str, type]) -> None:
+def _known(settings: Mapping[str, Any], allowed: Mapping[str, type], before: str) -> None:
+    """UserError for a setting that does not exist, or a value of another kind. `before` leads to these settings."""
     if not isinstance(settings, Mapping) or not set(settings) <= set(allowed):
-        raise UserError("A setting does not exist.", advice=f"Settings are {', '.join(sorted(allowed))}.")
+        names = ", ".join(f"{before}{name}" for name in sorted(allowed))
+        raise UserError("A setting does not exist.", advice=f"Settings are {names}.")
     for name, value in settings.items():
-        if not isinstance(value, allowed[name]) or (isinstance(value, bool) and allowed[name] is not bool):
-            raise UserError(f"The setting {name} has a value of the wrong kind.")
+        kind = allowed[name]
+        # To Python a text is a sequence too, of letters, and true is a number.
+        disguised = any(isinstance(value, plain) and kind is not plain for plain in (str, bool))
+        if disguised or not isinstance(value, kind):
+            raise _wrong(name, allowed, before)
+
+
+def _wrong(name: str, allowed: Mapping[str, type], before: str = "") -> UserError:
+    takes = _EXAMPLES.get(f"{before}{name}") or _TAKES[allowed[name]]
+    return UserError(f"The setting {before}{name} has a value of the wrong kind.", advice=f"It takes {takes}.")

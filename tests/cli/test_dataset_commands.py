@@ -121,7 +121,7 @@ def test_rows_in_urgent_danger_are_not_lost_without_a_word(state: Path, tmp_path
     assert not copy.exists()  # so that the same command does its work with another name
     assert blindmatch(*words, "ben", state=state).returncode == 0
     said = plain(blindmatch("dataset", "refresh", "danger", "--by", "ana", state=state))
-    assert "1 row(s) in urgent danger took part" in said
+    assert "1 row in urgent danger took part" in said
     assert "`blindmatch dataset refresh danger --by NAME --second NAME`" in said
     said = plain(blindmatch("dataset", "refresh", "danger", "--by", "ana", "--second", "ben", state=state))
     assert "took part" not in said
@@ -157,14 +157,51 @@ def test_the_list_inside_a_record_is_named_on_the_command_line(state: Path, tmp_
 
 def test_a_preview_says_of_how_many_rows_it_speaks_and_what_comes_next(state: Path, tmp_path: Path) -> None:
     said = plain(blindmatch("dataset", "preview", table(tmp_path, *ROWS), *TERMS[:4], "--rows", "2", state=state))
-    assert "Of the 2 row(s) shown:" in said
+    assert "Of the 2 rows shown:" in said
     assert "Nothing was stored" in said
     book = openpyxl.Workbook()
     book.active.append(["Numbers of the year", "12"])
     book.create_sheet("Cases")
     book.save(tmp_path / "two.xlsx")
-    said = plain(blindmatch("dataset", "preview", tmp_path / "two.xlsx", *TERMS[:4], state=state))
-    assert "--sheet 'Cases'" in said
+    done = blindmatch("dataset", "preview", tmp_path / "two.xlsx", *TERMS[:4], state=state)
+    assert done.returncode == Exit.USER
+    assert "--sheet 'Cases'" in done.stdout
+
+
+LETTER = """Dear colleagues,
+we met a young woman at the harbour last night, who says that her sister is with you.
+She asks you to ring her, but not before Monday, and not at her home.
+"""
+
+
+@pytest.mark.parametrize("text", [LETTER, LETTER.replace(",", "")], ids=["commas", "none"])
+def test_a_letter_is_told_to_be_no_table(state: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "letter.csv").write_text(text)
+    words = ("dataset", "preview", tmp_path / "letter.csv", *TERMS[:4])
+    done = blindmatch(*words, state=state)
+    said = " ".join(done.stdout.split())
+    assert done.returncode == Exit.USER, done.stderr
+    assert "does not look like a table with identifiers" in said
+    assert "a row for each person" in said
+    assert "--map" in said
+    assert "who is a child" not in said  # of what is no table, that would only lead astray
+    assert blindmatch(*words, "--json", state=state).returncode == Exit.USER
+
+
+@pytest.mark.parametrize("header", ["Who,Tel", "Case,Memo"])
+def test_one_column_that_is_known_makes_it_a_table(state: Path, tmp_path: Path, header: str) -> None:
+    (tmp_path / "list.csv").write_text(f"{header}\nx,we spoke\n")
+    said = plain(blindmatch("dataset", "preview", tmp_path / "list.csv", *TERMS[:4], state=state))
+    assert "Still needed" in said
+    assert "does not look like a table" not in said
+
+
+def test_cells_that_look_like_something_make_it_a_table(state: Path, tmp_path: Path) -> None:
+    rows = "\n".join(f"x,+49 30 901{number}80{number}{number}{number}" for number in range(8))
+    (tmp_path / "list.csv").write_text(f"Eins,Zwei\n{rows}\n")
+    said = plain(blindmatch("dataset", "preview", tmp_path / "list.csv", *TERMS[:4], state=state))
+    assert "its cells look like phone" in said
+    assert "does not look like a table" not in said
 
 
 @pytest.mark.ci
@@ -175,10 +212,10 @@ def test_a_stop_list_comes_from_a_file_or_standard_input(state: Path, tmp_path: 
     values.write_text("phone +49 30 90180006\nemail desk@harbour.example\n")
     add = ("dataset", "stop-list", "add", "own", "--by", "ana")
     said = plain(blindmatch(*add, values, state=state))
-    assert "2 value(s) new on the list." in said
+    assert "2 values new on the list." in said
     assert "stopped was prepared before this" in said
     said = plain(blindmatch(*add, "--stdin", "--kind", "phone", "--region", "DE", state=state, stdin="030 90180007\n"))
-    assert "1 value(s) new on the list." in said
+    assert "1 value new on the list." in said
     listed = plain(blindmatch("dataset", "stop-list", "list", state=state))
     assert "1 email, 2 phone" in listed
     assert "90180006" not in listed
@@ -187,9 +224,7 @@ def test_a_stop_list_comes_from_a_file_or_standard_input(state: Path, tmp_path: 
     said = plain(blindmatch("dataset", "refresh", "stopped", "--by", "ana", state=state))
     assert "contact of your own" in said
     assert "stopped: It was prepared" not in plain(blindmatch("dataset", "list", state=state))
-    assert "3 value(s) removed." in plain(
-        blindmatch("dataset", "stop-list", "remove", "own", "--by", "ana", state=state)
-    )
+    assert "3 values removed." in plain(blindmatch("dataset", "stop-list", "remove", "own", "--by", "ana", state=state))
 
 
 @pytest.mark.parametrize(
@@ -221,7 +256,7 @@ def test_profiles_are_listed_with_what_is_not_known_of_them(state: Path) -> None
 @pytest.mark.ci
 def test_a_profile_says_whose_records_these_are(state: Path, tmp_path: Path) -> None:
     path = tmp_path / "hotline.csv"
-    path.write_text("a,b\n1,2\n")
+    path.write_text("a,phone\n1,2\n")
     done = blindmatch("dataset", "preview", path, "--profile", "hotline-log", state=state)
     assert done.returncode == 0, done.stderr
     assert "of the profile hotline-log" in plain(done)

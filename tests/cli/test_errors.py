@@ -252,6 +252,54 @@ def test_our_own_card_is_refused_and_no_file_is_overwritten(made: Path, tmp_path
     assert_told(blindmatch("card", "export", card, state=made), Exit.USER, "already a file")
 
 
+def test_a_member_that_is_not_confirmed_is_named_with_the_command_that_confirms_it(made: Path, tmp_path: Path) -> None:
+    state, other, card = copy_of(made, tmp_path), tmp_path / "river", tmp_path / "river.card"
+    assert blindmatch(*INIT, "--endpoint", "127.0.0.1:7444", "--no-passphrase", state=other).returncode == 0
+    assert blindmatch("card", "export", card, state=other).returncode == 0
+    assert blindmatch("member", "add", card, "--alias", "river", "--by", "ana", state=state).returncode == 0
+    propose = ("round", "propose", "J1", "--with", "me", "--with", "river", "--by", "ana")
+    done = blindmatch(*propose, state=state)
+    assert done.returncode == Exit.NOT_FOUND
+    assert "river is a party of this round, and is not confirmed yet." in done.stderr
+    assert "`blindmatch member confirm river --by NAME`" in done.stderr
+    assert "Somebody else than ana" in done.stderr
+    assert blindmatch("member", "remove", "river", "--by", "ana", state=state).returncode == 0
+    done = blindmatch(*propose, state=state)
+    assert done.returncode == Exit.NOT_FOUND
+    assert "river is a party of this round, and was removed" in done.stderr
+    assert "`blindmatch member add FILE --by NAME`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "guess"),
+    [("round-sined", "Did you mean round-signed? "), ("results", "Did you mean results-read? "), ("xyz", "")],
+)
+def test_a_misspelt_event_is_guessed(made: Path, typed: str, guess: str) -> None:
+    done = blindmatch("audit", "show", "--event", "node-created", "--event", typed, state=made)
+    assert_told(done, Exit.USER, "There is no event of that name.")
+    assert f"{guess}`blindmatch audit show --facts` names those" in " ".join(done.stderr.split())
+    assert ("Did you mean" in done.stderr) == bool(guess)
+
+
+@pytest.mark.parametrize(
+    ("set_", "said"),
+    [
+        ("match=phone", """--set 'match=[{"kind": "phone", "per_record": 3}]'"""),
+        ("match.kind=phone", """--set 'match=[{"kind": "phone", "per_record": 3}]'"""),
+        ("deadline=2020-01-31T12:00:00Z", "Set a later time, for example --set deadline="),
+    ],
+)
+def test_a_setting_that_is_not_understood_says_what_to_type(made: Path, tmp_path: Path, set_: str, said: str) -> None:
+    state, other, card = copy_of(made, tmp_path), tmp_path / "river", tmp_path / "river.card"
+    assert blindmatch(*INIT, "--endpoint", "127.0.0.1:7444", "--no-passphrase", state=other).returncode == 0
+    assert blindmatch("card", "export", card, state=other).returncode == 0
+    assert blindmatch("member", "add", card, "--alias", "river", "--by", "ana", state=state).returncode == 0
+    propose = ("round", "propose", "J1", "--with", "me", "--with", "river", "--by", "ana", "--dry-run")
+    done = blindmatch(*propose, "--set", set_, state=state)
+    assert_told(done, Exit.USER, "")
+    assert said in " ".join(done.stderr.split())
+
+
 def test_canaries_of_a_file_are_not_told(made: Path, tmp_path: Path) -> None:
     source = tmp_path / "s.csv"
     source.write_text(f"ref,tel,consent\n{CANARY},12,yes\n{CANARY},{CANARY},yes\n{CANARY},0721123456,maybe\n")

@@ -53,7 +53,7 @@ def test_the_life_of_a_key_file(tmp_path: Path) -> None:
     assert len(files) == 3
     assert "cannot be written" in said(Exit.USER, *split, "--out", tmp_path / "shares", state=node)
     recover = ("key", "recover", *by, "--new-passphrase-file", two)
-    assert "2 shares are needed, and 1 were given" in said(Exit.USER, *recover, files[0], state=node)
+    assert "2 shares are needed, and 1 was given" in said(Exit.USER, *recover, files[0], state=node)
     torn = tmp_path / "torn.txt"
     torn.write_text(Path(files[1]).read_text().replace("RECOVERY", "recovery").rstrip()[:-1] + "x")
     assert "torn.txt" in said(Exit.USER, *recover, files[0], torn, state=node)

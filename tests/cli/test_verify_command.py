@@ -142,6 +142,25 @@ def test_papers_that_are_out_of_date_have_an_exit_code(
     assert "decoys: was 8, is 32" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "data", [b"", b"%PDF-1.7\n\x00\xff", b"Dear colleagues,\n", b'{"format":"blindmatch-card/1"}\n']
+)
+def test_of_another_file_it_says_what_is_checked_and_what_to_do(
+    tmp_path: Path, data: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(data)
+    assert main(["verify", str(file)]) == Exit.NOT_VERIFIED
+    said = " ".join(capsys.readouterr().out.split())
+    assert "neither a certificate nor a log" in said
+    for words in ("audit certificate`", "audit export`", "audit share`", "ask who made it", "member add`"):
+        assert words in said
+    assert main(["verify", str(file), "--lang", "de"]) == Exit.NOT_VERIFIED
+    said = " ".join(capsys.readouterr().out.split())
+    assert "weder eine Bescheinigung noch ein Protokoll" in said
+    assert "Was zu tun ist" in said
+
+
 @pytest.mark.parametrize("data", [b"", b"\x00\xff", b"{}", b'{"format":"blindmatch-audit/1"}\n'])
 def test_what_is_neither_is_refused(tmp_path: Path, data: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "file"

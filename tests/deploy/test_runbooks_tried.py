@@ -379,7 +379,7 @@ def test_leave(town: Town, record_property: Any) -> None:
     play.next("blindmatch audit share")
     stage.stop(town.theirs)
     waits = play.next("blindmatch node leave").line
-    assert "river has not heard yet of the end of 2 round(s)" in waits
+    assert "river has not heard yet of the end of 2 rounds" in waits
     assert town.harbour.ask("member.show", name="river")["member"]["state"] == "confirmed"
     stage.start(town.theirs)
     wait_for(lambda: all(town.river.state(one) in ("refused", "cancelled", "failed") for one in (unsigned, signed)))

@@ -250,7 +250,7 @@ def test_a_round_and_a_period_say_who_learned_what(trio: tuple[Running, Running,
     assert of_round["figures"]["records_released"] == 3
     text = json.dumps(of_round["page"], ensure_ascii=False)
     assert "3 of its own records agree" in text
-    assert "A person here released 3 record(s) to Police" in text
+    assert "A person here released 3 records to Police" in text
     period = shelter.ask("report.period", since="2000-01-01", until="2999-01-01", member="police", by="dora")
     assert period["figures"]["members"][member_id]["rounds"] == 1
     assert period["figures"]["members"][member_id]["records_released"] == 3

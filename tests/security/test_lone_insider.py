@@ -115,7 +115,7 @@ def test_who_withdrew_stays_out_when_the_data_set_is_removed_and_added(parts: Pa
     ask("dataset.withdraw", name="clients", text="U-2\n", by="anna")
     ask("dataset.remove", name="clients", by="anna")
     added = add()
-    assert any("were withdrawn, or kept from a member" in one for one in added["warnings"])
+    assert any("withdrawn, or kept from a member" in one for one in added["warnings"])
     excluded = parts.datasets.exclusions.of(parts.datasets.get("clients").dataset_id, "anybody")
     assert excluded.withdrawn == {"U-2"}
     # Somebody agreed anew: it stays so, also the next time.
@@ -167,6 +167,6 @@ def test_the_report_on_a_person_says_that_their_number_is_on_a_list(ask: Ask, ad
     add()
     ask("dataset.withdraw", name="clients", text="U 77\n", by="anna")
     told = str(ask("report.person", record=" U  77 ", by="bela")["page"])
-    assert "stands on 1 list(s)" in told
+    assert "stands on 1 list of" in told
     assert "holds nothing under this number" not in told
     assert "holds nothing under this number" in str(ask("report.person", record="U 78", by="bela")["page"])

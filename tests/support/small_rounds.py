@@ -6,10 +6,15 @@ go(board, round_id); decide(shelter, round_id); finish(...)
 """
 
 import csv
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.support.nodes import wait_for
+import pytest
+
+from node.app import open_node
+from tests.support.nodes import Running, introduce, make_folder, wait_for
 from tests.support.signing import sign
 
 __all__ = [
@@ -121,3 +126,18 @@ def check(ngo: Asked, police: Asked, round_id: str) -> None:
     """Both have learned the whole overlap and nothing but it."""
     assert learned(ngo, round_id) == OURS[-SHARED:]
     assert learned(police, round_id) == THEIRS[:SHARED]
+
+
+@contextmanager
+def at_rest(folder: Path, *others: str) -> Iterator[list[Running]]:
+    """A shelter with a planted data set, and the units it knows. None of them runs: what goes out waits."""
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.setattr("node.identity.words.SCRYPT_COST", 2)
+        nodes = []
+        for alias in ("shelter", *others):
+            make_folder(folder / alias, alias, "police" if alias in others else "ngo")
+            nodes.append(Running(alias, stack.enter_context(open_node(folder / alias, None))))
+        for other in nodes[1:]:
+            introduce(nodes[0], other)
+        plant(folder, nodes[0], nodes[1])
+        yield nodes

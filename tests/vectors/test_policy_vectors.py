@@ -52,3 +52,6 @@ def test_every_rule_says_what_it_asks() -> None:
         assert "{" not in asks(rule, narrow)
     assert "7 days" in asks("times", narrow)
     assert "33 bits" in asks("entropy-floor", narrow)
+    assert "for anything else only after the other side was asked." in asks("purposes", Policy())
+    alone = Policy.model_validate({"limits": {"onward_use": "purpose_only"}})
+    assert asks("purposes", alone).endswith("Results are used for the agreed purpose and for nothing else.")

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from cli._output import Printer, safe, show
-from cli._rounds_shown import agreement_words, show_contacts, show_released, show_results, show_round
+from cli._rounds_shown import (
+    agreement_words,
+    next_after,
+    show_contacts,
+    show_released,
+    show_results,
+    show_round,
+    show_terms,
+)
+from cli._witness import _witnessed
 from cli.member import _list
 from cli.round import _moment, _moved_on
 
@@ -109,6 +118,49 @@ def test_whose_turn_it_is_reads_the_command_for_it(found: dict[str, Any], comman
     text = " ".join(printed(show_round, {"round": {**ROUND, **found}}).split())
     assert command in text
     assert ("next" in text) == bool(command)
+
+
+@pytest.mark.parametrize(
+    ("found", "more", "said"),
+    [
+        ({"state": "deciding"}, {"leads": [{}]}, "`blindmatch round release 4f1c2d3e --lead NUMBER --by NAME`"),
+        ({"state": "finished"}, {"leads": [{}]}, "`blindmatch lead list 4f1c2d3e`"),
+        ({"state": "running"}, {}, "`blindmatch round status 4f1c2d3e`"),
+        ({"state": "finished"}, {}, ""),
+        ({"state": "failed"}, {}, ""),
+        ({"state": "finished"}, {"leads": [{}], "deleted_at": "2026-05-01T00:00:00Z"}, ""),
+    ],
+)
+def test_after_the_results_comes_the_next_command(found: dict[str, Any], more: dict[str, Any], said: str) -> None:
+    then = next_after({"round": {**ROUND, **found}, "leads": [], "deleted_at": None, **more})
+    assert said in then
+    assert bool(then) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("oks", "said"),
+    [
+        ([True, True, False], "2 agree, 1 objects"),
+        ([True, False, False], "1 agrees, 2 object"),
+        ([True, True], "2 agree, 0 object"),
+    ],
+)
+def test_rules_agree_and_object_in_the_right_number(oks: list[bool], said: str) -> None:
+    verdicts = [{"ok": ok, "rule": "times", "sentence": "It is over.", "advice": ""} for ok in oks]
+    reply = {"round": None, "sentences": [], "verdicts": verdicts, "manifest": {"members": []}, "elements": {}}
+    assert f"What the rules of this node say: {said}\n" in printed(show_terms, reply)
+
+
+def test_what_logs_say_of_each_other_is_explained_below_the_table() -> None:
+    member = {"alias": "river", "name": "River", "ours": 12, "theirs": 7, "unproven": 1, "restored": 0, "refused": 0}
+    text = " ".join(printed(_witnessed, {"entries": 1, "members": [member]}).split())
+    assert "This log has 1 entry." in text
+    for column in ("our entries it signed", "its entries we signed", "proof awaited", "backups restored",
+                   "other log shown"):  # fmt: skip
+        assert f"- {column}: " in text
+    assert "river River 12 7 1 0 0" in text
+    text = printed(_witnessed, {"entries": 2, "members": []})
+    assert "proof awaited" not in text
 
 
 def test_before_the_end_nothing_is_said_of_what_both_hold() -> None:

@@ -193,9 +193,9 @@ def test_another_spelling_is_refused(respell: Any) -> None:
         ({"deadline": "2026-03-15T12:00:00+00:00"}, "2026-01-31T12:00:00Z"),
         ({"deadline": "2026-3-15T12:00:00Z"}, "2026-01-31T12:00:00Z"),
         ({"deadline": "2026-02-30T12:00:00Z"}, "2026-01-31T12:00:00Z"),
-        ({"deadline": "2026-03-01T12:00:00Z"}, "times run"),
-        ({"start_not_before": "2026-02-28T12:00:00Z"}, "times run"),
-        ({"expires_at": "2026-03-14T12:00:00Z"}, "times run"),
+        ({"deadline": "2026-03-01T12:00:00Z"}, "its times are out of order"),
+        ({"start_not_before": "2026-02-28T12:00:00Z"}, "its times are out of order"),
+        ({"expires_at": "2026-03-14T12:00:00Z"}, "its times are out of order"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -399,6 +399,19 @@ def test_explanation_says_who_learns_what() -> None:
     assert "a lead, not a proof" in ngo
     assert "You keep results for 90 days at most." in ngo
     assert "Then each node deletes its results by itself" in ngo
+
+
+@pytest.mark.parametrize(
+    ("kind", "per_record", "said"),
+    [
+        ("image_hash", 8, "image hashes (up to 8 a record)"),
+        ("phone", 1, "telephone numbers (one a record)"),
+        ("alias", 2, "aliases (up to 2 a record)"),
+    ],
+)
+def test_explanation_names_what_is_compared_as_people_do(kind: str, per_record: int, said: str) -> None:
+    match = [{"kind": kind, "per_record": per_record}]
+    assert f"Compared are {said}." in explain(agreement("J2", match=match), SECOND)
 
 
 @pytest.mark.tm("TM-92")

@@ -341,8 +341,11 @@ def test_a_cosignature_of_the_wrong_key_does_not_count_either() -> None:
 def test_what_is_no_certificate_is_said_to_be_none(data: bytes) -> None:
     report = verify_certificate(data)
     assert report.problems == ["form"]
-    assert certificate_page(report, "en").title == "This file is no certificate that can be checked"
-    assert certificate_page(report, "de").title == "Diese Datei ist keine prüfbare Bescheinigung"
+    english, german = certificate_page(report, "en"), certificate_page(report, "de")
+    assert english.title == "This file is neither a certificate nor a log that can be checked"
+    assert german.title == "Diese Datei ist weder eine Bescheinigung noch ein Protokoll, die sich prüfen lassen"
+    assert [one.heading for one in english.sections] == ["Why", "What to do"]
+    assert [one.heading for one in german.sections] == ["Warum", "Was zu tun ist"]
 
 
 def test_every_problem_has_a_sentence_in_both_languages() -> None:

@@ -1,7 +1,6 @@
 """Leaving a consortium: rounds end first, who has to hear it does, and only then is anybody forgotten."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from node.app import open_node
 from node.errors import NotFound, UserError
 from node.operations import leaving
-from tests.support.nodes import Running, introduce, make_folder
-from tests.support.small_rounds import SETTINGS, plant
+from tests.support.nodes import Running
+from tests.support.small_rounds import SETTINGS, at_rest
 
 
 @dataclass
@@ -40,15 +38,7 @@ class Town:
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     """Three nodes that do not run: nothing is delivered unless a test says so."""
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        patch.setattr("node.identity.words.SCRYPT_COST", 2)
-        nodes = []
-        for alias, member_class in (("shelter", "ngo"), ("police", "police"), ("board", "police")):
-            make_folder(tmp_path / alias, alias, member_class)
-            nodes.append(Running(alias, stack.enter_context(open_node(tmp_path / alias, None))))
-        for other in nodes[1:]:
-            introduce(nodes[0], other)
-        plant(tmp_path, nodes[0], nodes[1])
+    with at_rest(tmp_path, "police", "board") as nodes:
         yield Town(*nodes)
 
 

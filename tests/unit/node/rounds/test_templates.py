@@ -194,7 +194,6 @@ def test_settings_that_do_not_exist_or_make_no_sense(overrides: dict[str, Any]) 
         {"purpose": "revenge"},
         {"title": "two\nlines"},
         {"first_learner": SHELTER.member_id},
-        {"start_not_before": "2027-01-01T00:00:00Z"},
         {"match": []},
         {"match": [{"kind": "phone"}]},
         {"match": [{"kind": "shoe_size", "per_record": 1}]},
@@ -209,6 +208,66 @@ def test_settings_that_do_not_exist_or_make_no_sense(overrides: dict[str, Any]) 
 def test_an_agreement_that_cannot_stand_is_refused(overrides: dict[str, Any]) -> None:
     with pytest.raises(RefusedByPolicy):
         agreement("J1", **overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence", "advice"),
+    [
+        ({"deadline": "2026-01-31T12:00:00Z"}, "by 2026-01-31T12:00:00Z (deadline), which is over", "--set deadline="),
+        ({"start_not_before": "2026-01-31T12:00:00Z"}, "(start_not_before), which is over", "Leave start_not_before"),
+        ({"start_not_before": "2027-01-01T00:00:00Z"}, "but not before 2027-01-01T00:00:00Z (start_not_before)",
+         "--set deadline=2027-01-15T00:00:00Z"),
+        ({"expires_at": "2026-03-02T00:00:00Z"}, "at 2026-03-02T00:00:00Z (expires_at), before the lists",
+         "--set expires_at="),
+        ({"start_not_before": "9999-12-31T00:00:00Z"}, "its times are out of order", "round settings J1"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_times_out_of_order_are_told_by_the_names_that_were_typed(
+    overrides: dict[str, Any], sentence: str, advice: str
+) -> None:
+    with pytest.raises((UserError, RefusedByPolicy)) as caught:
+        agreement("J1", **overrides)
+    assert sentence in caught.value.sentence
+    assert advice in caught.value.advice
+    assert "created_at" not in caught.value.diagnostics()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named", "example"),
+    [
+        ({"match": "phone"}, "match", """--set 'match=[{"kind": "phone", "per_record": 3}]'"""),
+        ({"match": ["phone"]}, "match", """--set 'match=[{"kind": "phone", "per_record": 3}]'"""),
+        ({"match": {"kind": "phone"}}, "match", """--set 'match=[{"kind": "phone", "per_record": 3}]'"""),
+        ({"payload": "as_of"}, "payload", """--set 'payload=["as_of"]'"""),
+        ({"reply": {"bands": "0"}}, "reply.bands", "--set 'reply.bands=[0, 1, 5, 10]'"),
+        ({"match": [{"kind": "person", "fields": "sex"}]}, "match.fields", '["given_name"'),
+        ({"members": {NGO.member_id: {"records": "many"}}}, "members.ALIAS.records", "a whole number"),
+        ({"near_matches": "yes"}, "near_matches", "true or false"),
+        ({"title": 5}, "title", "a text"),
+        ({"members": 5}, "members", "--set members.ALIAS.records=256"),
+    ],
+    ids=str,
+)
+def test_a_value_of_the_wrong_kind_is_told_with_what_to_type(
+    overrides: dict[str, Any], named: str, example: str
+) -> None:
+    with pytest.raises(UserError, match=f"The setting {named} has") as caught:
+        agreement("J1", **overrides)
+    assert example in caught.value.advice
+
+
+def test_what_is_given_as_an_example_is_taken() -> None:
+    assert [rule.kind for rule in agreement("J1", match=[{"kind": "phone", "per_record": 3}]).rules()] == ["phone"]
+    assert agreement("J4", payload=["as_of"]).payload == ("as_of",)
+    assert agreement("J1", reply={"bands": [0, 1, 5, 10]}).reply.bands == (0, 1, 5, 10)
+
+
+def test_who_proposes_is_not_sent_to_the_convener() -> None:
+    with pytest.raises(RefusedByPolicy) as caught:
+        agreement("J1", reply={"mode": "all"})
+    assert "`blindmatch round settings J1`" in caught.value.advice
+    assert "convener" not in caught.value.diagnostics()
 
 
 @pytest.mark.parametrize("cards", [(NGO,), (NGO, NGO), (NGO, POLICE, SHELTER), ()])

@@ -1,32 +1,23 @@
 """A member that a person suspects: one stops everything with it, two let it go on."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
-from node.app import open_node
 from node.errors import NodeError, NotAllowed, NotFound, RefusedByPolicy, StateDamaged, UserError
 from node.store.schema import freezes
 from node.tripwires.freezes import BY_HAND, FreezeBook, Hit
-from tests.support.nodes import Running, introduce, make_folder
-from tests.support.small_rounds import SETTINGS, plant
+from tests.support.nodes import Running
+from tests.support.small_rounds import SETTINGS, at_rest
 
 
 @pytest.fixture
 def shelter(tmp_path: Path) -> Iterator[Running]:
     """A shelter that knows a police unit; neither runs."""
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        patch.setattr("node.identity.words.SCRYPT_COST", 2)
-        nodes = []
-        for alias, member_class in (("shelter", "ngo"), ("police", "police")):
-            make_folder(tmp_path / alias, alias, member_class)
-            nodes.append(Running(alias, stack.enter_context(open_node(tmp_path / alias, None))))
-        introduce(*nodes)
-        plant(tmp_path, *nodes)
-        yield nodes[0]
+    with at_rest(tmp_path, "police") as (shelter, _police):
+        yield shelter
 
 
 def proposed(shelter: Running) -> str:
