@@ -38,15 +38,16 @@ def _page_locks() -> "tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPointer, 
     """What locks and unlocks pages, from a library that the interpreter already runs on; and what it says for yes."""
     if sys.platform == "win32":
         system = ctypes.WinDLL("kernel32")
-        return system.VirtualLock, system.VirtualUnlock, True
-    library = ctypes.CDLL(None)
-    return library.mlock, library.munlock, False
+        lock, unlock, yes = system.VirtualLock, system.VirtualUnlock, True
+    else:
+        library = ctypes.CDLL(None)
+        lock, unlock, yes = library.mlock, library.munlock, False
+    for function in (lock, unlock):
+        function.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+    return lock, unlock, yes
 
 
 _LOCK, _UNLOCK, _YES = _page_locks()
-
-# Bound once: a secret that lives until the interpreter ends is wiped when `ctypes` may be gone already.
-_memset = ctypes.memset
 
 
 class SecretBytes:
@@ -60,6 +61,11 @@ class SecretBytes:
 
     locked: bool
     """Whether the system agreed to keep the page out of swap."""
+
+    # With the class and not the module: a secret that lives until the interpreter ends is wiped when every name of this
+    # module is None already. A class stays whole as long as anything of it lives.
+    _memset = staticmethod(ctypes.memset)
+    _unlock = staticmethod(_UNLOCK)
 
     def __init__(self, size: int) -> None:
         self._wiped = True  # for __del__, should the mapping fail
@@ -105,9 +111,9 @@ class SecretBytes:
             return
         self._wiped = True
         # A real call into C on memory that others can reach: unlike a C compiler, ctypes drops no dead store.
-        _memset(self._address, 0, self._size)
+        self._memset(self._address, 0, self._size)
         if self.locked:
-            _unlock(self._address, self._size)
+            self._unlock(self._address, self._size)
 
     def __enter__(self) -> "SecretBytes":
         self._refuse_if_wiped()
@@ -140,8 +146,4 @@ class SecretBytes:
 
 def _lock(address: int, size: int) -> bool:
     """Keep a page out of swap; False where the system refuses (its limit is `ulimit -l`)."""
-    return bool(_LOCK(ctypes.c_void_p(address), ctypes.c_size_t(size))) is _YES
-
-
-def _unlock(address: int, size: int) -> None:
-    _UNLOCK(ctypes.c_void_p(address), ctypes.c_size_t(size))
+    return bool(_LOCK(address, size)) is _YES

@@ -54,7 +54,7 @@ def test_wiping_overwrites_the_memory_itself():
 
 @pytest.mark.tm("TM-94")
 def test_a_twin_that_does_not_overwrite_is_noticed(monkeypatch):
-    monkeypatch.setattr(psi.secret, "_memset", lambda *_: None)
+    monkeypatch.setattr(SecretBytes, "_memset", lambda *_: None)
     secret = SecretBytes(32)
     secret.view()[:] = b"s" * 32
     earlier = secret.view()
@@ -79,6 +79,41 @@ def test_a_forgotten_secret_is_wiped():
     del secret
     gc.collect()
     assert bytes(earlier) == bytes(8)
+
+
+LIVES_TO_THE_END = """
+import os, sys, types
+early = types.ModuleType("early")  # taken apart after psi.secret, as whatever was imported before it
+early.itself = sys.itself = sys.modules["early"] = early
+import psi.secret
+
+if sys.argv[1] == "twin":
+    exec("erase = ctypes.memset; by_name = lambda *what: erase(*what)", vars(psi.secret))
+    psi.secret.SecretBytes._memset = staticmethod(psi.secret.by_name)
+
+class Witness:
+    def __init__(self, view):
+        self.view, self.write, self.bytes = view, os.write, bytes
+
+    def __del__(self):
+        self.write(1, b"left" if any(self.bytes(self.view)) else b"wiped")
+
+early.kept, early.module = psi.secret.SecretBytes(8), psi.secret
+early.kept.view()[:] = b"12345678"
+early.witness = Witness(early.kept.view())
+"""
+
+
+@pytest.mark.tm("TM-94")
+def test_a_secret_that_lives_until_the_interpreter_ends_is_wiped():
+    def end(which: str) -> tuple[str, bool]:
+        done = subprocess.run(
+            [sys.executable, "-c", LIVES_TO_THE_END, which], capture_output=True, text=True, check=True
+        )
+        return done.stdout, done.stderr == ""
+
+    assert end("ours") == ("wiped", True)
+    assert end("twin") == ("left", False), "a name of a module is gone by then"
 
 
 @pytest.mark.parametrize("use", [lambda s: s.view(), lambda s: s.address, lambda s: s.__enter__()])
