@@ -94,9 +94,11 @@ static void write_elements(uint8_t *out, size_t count, fe field)
 
 /* ---- Multiplication by digits --------------------------------------------------------------------------------------*/
 
+#define SIDE_BY_SIDE 2 /* groups that are multiplied at once */
+
 typedef struct {
     vec digits[ODD_DIGITS];
-    cached table[TABLE];
+    cached table[SIDE_BY_SIDE][TABLE];
 } workspace;
 
 /* digits of the same half scalar in all lanes */
@@ -175,36 +177,68 @@ INLINE fe looked_up(const cached table[TABLE], int coordinate, const choice *whi
     return r;
 }
 
-/* result = value(digits) * p. The last digit is positive.
+/* result = value(digits) * p, for one group or for two with the same digits. The last digit is positive.
  *
  * A look-up is loads and logic and no multiplication, a doubling mostly multiplication: so each coordinate is looked up
- * beside a doubling of its own. */
-static void multiply_group(projective *result, const extended *p, workspace *w)
+ * beside a doubling of its own. And each step waits for the one before: with two groups the other one's step fills that
+ * time. */
+INLINE void multiply_groups(projective result[], const extended p[], workspace *w, int groups)
 {
-    const cached *table = w->table;
-    fill_table(w->table, p);
+    projective r[SIDE_BY_SIDE];
     choice which = chosen_by(w->digits[ODD_DIGITS - 1]);
-    fe y_plus_x = looked_up(table, 0, &which), y_minus_x = looked_up(table, 1, &which);
-    wide plus_ = as_wide(cleaned(y_plus_x)), minus_ = as_wide(cleaned(y_minus_x)), z = as_wide(cleaned(looked_up(table, 2, &which)));
-    projective r = {carry(plus_multiple_of_p(wide_sub(plus_, minus_), 4)), carry(wide_add(plus_, minus_)),
-                    loose_carry(wide_add(z, z))}; /* 2x : 2y : 2z */
-    for (int i = ODD_DIGITS - 2; i >= 0; i--) {
-        cached entry;
-        which = chosen_by(w->digits[i]);
-        fe part[3];
-#pragma GCC unroll 1
-        for (int coordinate = 0; coordinate < 3; coordinate++) {
-            part[coordinate] = looked_up(table, coordinate, &which);
-            doubled(&r, 0);
-        }
-        entry.y_plus_x = chosen(which.minus, part[1], part[0]);
-        entry.y_minus_x = chosen(which.minus, part[0], part[1]);
-        entry.z = part[2];
-        entry.t2d = looked_up(table, 3, &which);
-        fe t = doubled(&r, 1);
-        added(&r, t, &entry, which.minus, 0, 0);
+    for (int k = 0; k < groups; k++) {
+        fill_table(w->table[k], &p[k]);
+        wide plus_ = as_wide(cleaned(looked_up(w->table[k], 0, &which)));
+        wide minus_ = as_wide(cleaned(looked_up(w->table[k], 1, &which)));
+        wide z = as_wide(cleaned(looked_up(w->table[k], 2, &which)));
+        r[k] = (projective){carry(plus_multiple_of_p(wide_sub(plus_, minus_), 4)), carry(wide_add(plus_, minus_)),
+                            loose_carry(wide_add(z, z))}; /* 2x : 2y : 2z */
     }
-    *result = r;
+    for (int i = ODD_DIGITS - 2; i >= 0; i--) {
+        fe part[SIDE_BY_SIDE][4], t[SIDE_BY_SIDE];
+        factors f[SIDE_BY_SIDE];
+        which = chosen_by(w->digits[i]);
+#pragma GCC unroll 1
+        for (int coordinate = 0; coordinate < 4; coordinate++) {
+            for (int k = 0; k < groups; k++) {
+                part[k][coordinate] = looked_up(w->table[k], coordinate, &which);
+                f[k] = doubling(&r[k]);
+            }
+            for (int k = 0; k < groups; k++) {
+                multiplied_out(&r[k], &f[k]);
+            }
+        }
+        for (int k = 0; k < groups; k++) {
+            t[k] = t_of(&f[k]);
+        }
+        for (int k = 0; k < groups; k++) {
+            cached entry = {chosen(which.minus, part[k][1], part[k][0]), chosen(which.minus, part[k][0], part[k][1]),
+                            part[k][2], part[k][3]};
+            f[k] = addition(&r[k], t[k], &entry, which.minus, 0);
+        }
+        for (int k = 0; k < groups; k++) {
+            multiplied_out(&r[k], &f[k]);
+        }
+    }
+    for (int k = 0; k < groups; k++) {
+        result[k] = r[k];
+    }
+}
+
+static void multiply_one(projective *result, const extended *p, workspace *w) { multiply_groups(result, p, w, 1); }
+
+static void multiply_two(projective result[2], const extended p[2], workspace *w) { multiply_groups(result, p, w, 2); }
+
+/* `groups` of them, one after the other in memory. */
+static void multiply_points(projective result[], const extended p[], size_t groups, workspace *w)
+{
+    size_t i = 0;
+    for (; i + SIDE_BY_SIDE <= groups; i += SIDE_BY_SIDE) {
+        multiply_two(&result[i], &p[i], w);
+    }
+    if (i < groups) {
+        multiply_one(&result[i], &p[i], w);
+    }
 }
 
 /* ---- Blocks --------------------------------------------------------------------------------------------------------*/
@@ -216,10 +250,12 @@ typedef struct {
     fe prefix[BLOCK_GROUPS];
 } block_space;
 
+INLINE size_t groups_of(size_t count) { return (count + LANES - 1) / LANES; }
+
 /* Encodes twice each of `count` points; one inversion for all groups. */
 static void write_doubled(uint8_t *out, block_space *b, size_t count)
 {
-    size_t groups = (count + LANES - 1) / LANES;
+    size_t groups = groups_of(count);
     fe running = fe_all(&ONE);
     for (size_t i = 0; i < groups; i++) {
         quotients(&b->quotient[i], &b->halves[i]);
@@ -281,15 +317,19 @@ static ptrdiff_t multiply_rows(uint8_t *out, uint8_t *kept, const uint8_t *eleme
                 bad += (ptrdiff_t)(start + done);
                 break;
             }
-            for (size_t i = 0; i < WAYS && done + i * LANES < count; i++) {
+            size_t groups = groups_of(count - done < ROUND ? count - done : ROUND);
+            for (size_t i = 0; i < groups; i++) {
                 size_t first = start + done + i * LANES, left = n - first < LANES ? n - first : LANES;
-                if (each) {
-                    gather_digits(b.work.digits, scalars + first * SCALAR_BYTES, left);
-                }
                 if (kept) {
                     write_rows(kept + first * ROW_BYTES, &points[i], left);
                 }
-                multiply_group(&b.halves[done / LANES + i], &points[i], &b.work);
+                if (each) {
+                    gather_digits(b.work.digits, scalars + first * SCALAR_BYTES, left);
+                    multiply_one(&b.halves[done / LANES + i], &points[i], &b.work);
+                }
+            }
+            if (!each) {
+                multiply_points(&b.halves[done / LANES], points, groups, &b.work);
             }
         }
         if (bad == ACCEPTED) {
@@ -385,9 +425,8 @@ static void map_and_multiply(uint8_t *out, const uint8_t *uniform, size_t n, con
         size_t count = n - start < BLOCK ? n - start : BLOCK;
         for (size_t done = 0; done < count; done += MAPPED * LANES) {
             map_ways(points, uniform + (start + done) * UNIFORM_BYTES, count - done);
-            for (size_t i = 0; i < MAPPED && done + i * LANES < count; i++) {
-                multiply_group(&b.halves[done / LANES + i], &points[i], &b.work);
-            }
+            size_t groups = groups_of(count - done < MAPPED * LANES ? count - done : MAPPED * LANES);
+            multiply_points(&b.halves[done / LANES], points, groups, &b.work);
         }
         write_doubled(out + start * ELEMENT_BYTES, &b, count);
     }

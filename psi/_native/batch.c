@@ -13,7 +13,7 @@
 
 #define BLOCK_ROWS 256
 
-/* Deeper than anything here or in the cores goes, which is less than 210 KB. tests/native looks for what would be left
+/* Deeper than anything here or in the cores goes, which is less than 225 KiB. tests/native looks for what would be left
  * below. */
 #define STACK_BYTES (256 * 1024)
 

@@ -55,10 +55,25 @@ static const fe_constant INVSQRT_A_MINUS_D = {
  * The order of the lines is that of the machine: what is ready first is used first, so that the multiplier never waits.
  */
 
+typedef struct {
+    fe E, F, G, H;
+} factors;
+
+/* The sum's X, Y and Z; its T, where that is wanted. */
+INLINE void multiplied_out(projective *p, const factors *f)
+{
+    p->Y = mul(f->G, f->H);
+    p->X = mul(f->E, f->F);
+    p->Z = loose_mul(f->F, f->G);
+}
+
+INLINE fe t_of(const factors *f) { return loose_mul(f->E, f->H); }
+
 /* dbl-2008-hwcd for a = -1, the signs of F and H turned (and so of X, Y, Z and T, which is the same point):
  * E = 2XY, G = Y^2 - X^2, F = 2Z^2 - G, H = X^2 + Y^2. */
-INLINE fe doubled(projective *p, int with_t)
+INLINE factors doubling(const projective *p)
 {
+    factors r;
     wide xx = wide_sq(p->X, 0);             /*  (767, 19) */
     fe x_plus_y = loose_add(p->X, p->Y);
     wide zz = wide_sq(p->Z, 800);           /* (1567, 44): W + 800 */
@@ -66,19 +81,17 @@ INLINE fe doubled(projective *p, int with_t)
     wide ss = wide_sq(x_plus_y, 2400);      /* (3167, 94) */
     wide h = wide_add(xx, yy);              /* (2334, 63) */
     wide g = wide_sub(yy, xx);              /* (1567, 44), not below 0: 800 > 767, 25 > 19 */
-    fe G = loose_carry(g), H = loose_carry(h);
-    fe E = loose_carry(wide_sub(ss, h));               /* (3167, 94): 2400 > 2334, 75 > 63 */
-    fe F = loose_carry(wide_sub(wide_add(zz, zz), g)); /* (3134, 88): 1600 > 1567, 50 > 44 */
-    p->Y = mul(G, H);
-    p->X = mul(E, F);
-    p->Z = loose_mul(F, G);
-    return with_t ? loose_mul(E, H) : E;
+    r.G = loose_carry(g), r.H = loose_carry(h);
+    r.E = loose_carry(wide_sub(ss, h));               /* (3167, 94): 2400 > 2334, 75 > 63 */
+    r.F = loose_carry(wide_sub(wide_add(zz, zz), g)); /* (3134, 88): 1600 > 1567, 50 > 44 */
+    return r;
 }
 
 /* add-2008-hwcd-3 (with 2dT ready, and Z1 Z2 doubled): p + q, or p - q in the lanes of `minus`, where the caller has
  * exchanged y_plus_x and y_minus_x already and the sign of t2d turns F and G round. An affine q has z = 1, unread. */
-INLINE fe added(projective *p, fe t, const cached *q, lanes minus, int with_t, int q_is_affine)
+INLINE factors addition(const projective *p, fe t, const cached *q, lanes minus, int q_is_affine)
 {
+    factors r;
     fe y_minus_x = loose_sub(p->Y, p->X), y_plus_x = loose_add(p->Y, p->X);
     wide c = wide_mul(t, q->t2d, 0);               /*  (767, 19) */
     wide d = q_is_affine ? plus_multiple_of_p(as_wide(cleaned(p->Z)), 400)
@@ -91,13 +104,25 @@ INLINE fe added(projective *p, fe t, const cached *q, lanes minus, int with_t, i
         f.l[i] = _mm512_mask_blend_epi64(minus, down.l[i], up.l[i]);
         g.l[i] = _mm512_mask_blend_epi64(minus, up.l[i], down.l[i]);
     }
-    fe F = loose_carry(f), G = loose_carry(g);
-    fe E = loose_carry(wide_sub(b, a)); /* (1567, 44) */
-    fe H = loose_carry(wide_add(a, b)); /* (2334, 63) */
-    p->Z = loose_mul(F, G);
-    p->X = mul(E, F);
-    p->Y = mul(G, H);
-    return with_t ? loose_mul(E, H) : E;
+    r.F = loose_carry(f), r.G = loose_carry(g);
+    r.E = loose_carry(wide_sub(b, a)); /* (1567, 44) */
+    r.H = loose_carry(wide_add(a, b)); /* (2334, 63) */
+    return r;
+}
+
+/* One after the other, for one group. Gives T, or something that is not used. */
+INLINE fe doubled(projective *p, int with_t)
+{
+    factors f = doubling(p);
+    multiplied_out(p, &f);
+    return with_t ? t_of(&f) : f.E;
+}
+
+INLINE fe added(projective *p, fe t, const cached *q, lanes minus, int with_t, int q_is_affine)
+{
+    factors f = addition(p, t, q, minus, q_is_affine);
+    multiplied_out(p, &f);
+    return with_t ? t_of(&f) : f.E;
 }
 
 INLINE cached as_cached(const extended *p)

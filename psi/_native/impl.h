@@ -10,7 +10,7 @@
  * A function that takes elements answers ACCEPTED, or the index of the first row that is the identity, not canonical or
  * no element. Then what stands in `out` is not to be used.
  *
- * A call takes up to 210 KiB of stack, and batch.c overwrites 256 KiB afterwards: a thread needs 512 KiB. glibc gives 8 MiB;
+ * A call takes up to 225 KiB of stack, and batch.c overwrites 256 KiB afterwards: a thread needs 512 KiB. glibc gives 8 MiB;
  * with less, -fstack-clash-protection makes the call end in a fault and not in somebody else's memory.
  */
 

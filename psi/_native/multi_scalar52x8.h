@@ -118,7 +118,7 @@ static ptrdiff_t add_few_var(extended *total, const uint8_t *scalars, const uint
             lanes there = (lanes)((1u << left) - 1);
             projective r;
             gather_digits(work.digits, scalars + first * SCALAR_BYTES, left);
-            multiply_group(&r, &points[i], &work);
+            multiply_one(&r, &points[i], &work);
             extended half = {mul(r.X, r.Z), mul(r.Y, r.Z), loose_sq(r.Z), loose_mul(r.X, r.Y)};
             half = (extended){chosen(there, half.X, none.X), chosen(there, half.Y, none.Y),
                               chosen(there, half.Z, none.Z), chosen(there, half.T, none.T)};
