@@ -68,7 +68,7 @@ class SecretBytes:
     _unlock = staticmethod(_UNLOCK)
 
     def __init__(self, size: int) -> None:
-        self._wiped = True  # for __del__, should the mapping fail
+        self._wiped, self.locked = True, False  # for __del__, should the mapping fail
         if not 1 <= size <= MAX_SECRET_BYTES:
             raise ValueError(f"a secret has 1 to {MAX_SECRET_BYTES} bytes")
         self._size = size

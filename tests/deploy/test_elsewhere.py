@@ -127,8 +127,9 @@ import ctypes, mmap, sys, types
 del mmap.MAP_PRIVATE, mmap.MAP_ANONYMOUS
 asked = []
 def answer(name):
-    return lambda address, size: asked.append((name, size.value)) or 1
-ctypes.WinDLL = lambda library: types.SimpleNamespace(VirtualLock=answer("lock"), VirtualUnlock=answer("unlock"))
+    return lambda address, size: asked.append((name, size)) or 1
+kernel = types.SimpleNamespace(VirtualLock=answer("lock"), VirtualUnlock=answer("unlock"))
+ctypes.WinDLL = lambda library: kernel
 sys.platform = "win32"
 from psi.secret import SecretBytes
 secret = SecretBytes(40)
@@ -138,6 +139,8 @@ assert secret.locked
 secret.wipe()
 assert bytes(view) == bytes(40)
 assert asked == [("lock", 40), ("unlock", 40)], asked
+for function in vars(kernel).values():  # without them an address is cut to 32 bits
+    assert function.argtypes == (ctypes.c_void_p, ctypes.c_size_t)
 print("wiped")
 """
 

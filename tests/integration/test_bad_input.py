@@ -177,7 +177,7 @@ def test_a_data_set_that_holds_more_than_was_agreed_is_not_signed_with(
     round_id = police.ask("round.propose", settings=settings, **proposal)["round"]["round_id"]
     wait_for(lambda: knows(shelter, round_id))
     before, events = everything(shelter), len(shelter.events())
-    with pytest.raises(UserError, match=r"^4 record\(s\) .* kind phone .*\(1 a record\)") as caught:
+    with pytest.raises(UserError, match=r"^4 records .* kind phone .*\(1 a record\)") as caught:
         sign(shelter, round_id, "crowded")
     told(caught.value)
     assert "Nothing was signed" in caught.value.advice
