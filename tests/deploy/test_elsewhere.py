@@ -34,6 +34,7 @@ for name in {FUNCTIONS!r}:
     if hasattr(os, name):
         delattr(os, name)
 del socket.AF_UNIX
+shutil._use_fd_functions = False  # found out when shutil was loaded
 import cli._elsewhere
 cli._elsewhere.sys = types.SimpleNamespace(platform=sys.argv.pop(1))
 """
