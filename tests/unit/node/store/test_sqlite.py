@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import MetaData, select
+from sqlalchemy.engine import make_url
 
 from node.errors import Busy, StateDamaged
 from node.rounds.leads import LeadBook
@@ -18,6 +19,9 @@ from node.store.schema import datasets, outbox, rounds, settings
 from tests.support.stores import CHEAP, SmallNode, count, put, reopen, secret, small_node
 
 WHEN = "2026-01-02T03:04:05Z"
+
+CHUNK_BYTES = 128 * 1024
+"""About those of a chunk of a list."""
 
 
 @pytest.fixture
@@ -203,3 +207,24 @@ def test_a_folder_name_with_a_percent_sign(tmp_path: Path) -> None:
     with small_node(tmp_path / "100%d %(here)s") as node:
         put(node.store, "a")
         assert count(node.store) == 1
+
+
+@pytest.mark.tm("TM-142")
+@pytest.mark.parametrize("page_bytes", [4096, 16_384])
+def test_the_log_is_written_into_the_file_before_it_takes_more_room(tmp_path: Path, page_bytes: int) -> None:
+    """Whatever the pages of the file, which an older version may have made: what a round takes is said beforehand."""
+    path, most = tmp_path / "db", 0
+    if page_bytes != _sqlite.PAGE_BYTES:
+        with closing(sqlite3.connect(path)) as older:
+            older.execute(f"PRAGMA page_size={page_bytes}")
+            older.execute("CREATE TABLE made_before (a)")
+    database = _sqlite.SqliteDatabase(make_url(f"sqlite:///{path}"))
+    with closing(database):
+        with database.writing() as tx:
+            assert tx.exec_driver_sql("PRAGMA page_size").scalar() == page_bytes
+            tx.exec_driver_sql("CREATE TABLE chunks (body BLOB)")
+        for _ in range(2 * _sqlite.LOG_BYTES // CHUNK_BYTES):
+            with database.writing() as tx:
+                tx.exec_driver_sql("INSERT INTO chunks VALUES (zeroblob(?))", (CHUNK_BYTES,))
+            most = max(most, (tmp_path / "db-wal").stat().st_size)
+    assert _sqlite.LOG_BYTES // 2 < most < _sqlite.LOG_BYTES + 2 * CHUNK_BYTES
