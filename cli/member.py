@@ -148,7 +148,7 @@ def list_members(
 def remove(
     name: _Alias, by: By, folder: Folder = None, passphrase_file: PassphraseFile = None, as_json: AsJson = False
 ) -> None:
-    """Stop trusting a member, from its next call on. Open rounds with it end; what happens to them is said before."""
+    """Stop trusting a member, from its next call on. Open rounds with it are named before, and what becomes of them."""
     with Session(folder, passphrase_file).connect() as ask:
         if said := _ends_with(ask, name):
             note(said)

@@ -131,15 +131,16 @@ def test_without_open_rounds_there_is_nothing_to_say(folder: Path, capsys: pytes
     assert removed(folder, "nobody") == Exit.NOT_FOUND
 
 
+class Terminal:
+    @staticmethod
+    def isatty() -> bool:
+        return True
+
+
 @pytest.mark.parametrize(("typed", "state"), [("no", "confirmed"), ("", "confirmed"), ("YES ", "removed")])
 def test_at_a_terminal_open_rounds_are_a_reason_to_ask(
     folder: Path, typed: str, state: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Terminal:
-        @staticmethod
-        def isatty() -> bool:
-            return True
-
     with opened(folder) as shelter:
         proposed(shelter)
     with monkeypatch.context() as patch:
@@ -148,6 +149,19 @@ def test_at_a_terminal_open_rounds_are_a_reason_to_ask(
         assert removed(folder, "police") == (Exit.OK if state == "removed" else Exit.USER)
     assert ("Nothing was removed." in capsys.readouterr().err) == (state == "confirmed")
     assert state_of(folder, "police") == state
+
+
+def test_a_program_that_a_person_started_is_not_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(_question: str) -> str:
+        raise AssertionError
+
+    with opened(folder) as shelter:
+        proposed(shelter)
+    with monkeypatch.context() as patch:
+        patch.setattr(cli.member.sys, "stdin", Terminal())
+        patch.setattr("builtins.input", ask)
+        assert removed(folder, "police", "--json") == Exit.OK
+    assert state_of(folder, "police") == "removed"
 
 
 @pytest.mark.parametrize("as_json", [False, True])
