@@ -11,7 +11,6 @@ What a node is made of stands in `node.building`.
 
 import gc
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,7 @@ from node import __version__, config, logs
 from node.building import Unlock, audit_log, build, chosen_backend, database_address, visits_of, wire_up
 from node.clock import Clock, SystemClock
 from node.errors import Busy, NodeError, UserError
-from node.hardening import harden, until_told
+from node.hardening import Told, harden, until_told
 from node.identity.cards import Profile
 from node.identity.keys import Identity
 from node.keeping.moving import Moved, move_database, server_address, set_aside
@@ -334,13 +333,12 @@ def run_node(
     clock = SystemClock()
     harden()
     logs.configure(log_style or _style(folder), clock)
-    stopping = until_told()
-    with serving(folder, passphrase, clock=clock, adapt=adapt, tell=tell) as parts:
+    with until_told() as told, serving(folder, passphrase, clock=clock, adapt=adapt, tell=tell) as parts:
         _calm_collector()
         ready(parts)
         log = logs.get("node")
         log.info("node-started", version=__version__, **({} if parts.port is None else {"port": parts.port}))
-        _look_after(parts, stopping)
+        _look_after(parts, told)
     log.info("node-stopped")
 
 
@@ -365,10 +363,10 @@ def _watched(stack: ExitStack, parts: Parts, scheduler: Scheduler, visits: Visit
     return watch.readiness.stopping
 
 
-def _look_after(parts: Parts, stopping: threading.Event) -> None:
+def _look_after(parts: Parts, told: Told) -> None:
     """Until the node is told to stop. Raises Busy once another process has the database: then this one must end."""
     log, reached = logs.get("store"), True
-    while not stopping.wait(LOOK_SECONDS):
+    while not told.wait(LOOK_SECONDS):
         now = parts.store.keep()
         if now is not reached:
             log.warning("database-back" if now else "database-not-reached")

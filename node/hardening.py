@@ -3,11 +3,17 @@ the signals that end it."""
 
 import resource
 import signal
+import socket
 import sys
-import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-__all__ = ["harden", "until_told"]
+__all__ = ["ENDING", "Told", "harden", "until_told"]
+
+ENDING = frozenset((signal.SIGTERM, signal.SIGINT))
+"""The signals that end a process which serves, once it has put away what it was doing."""
 
 
 def harden() -> None:
@@ -20,13 +26,47 @@ def harden() -> None:
         ctypes.CDLL(None).prctl(pr_set_dumpable, 0, 0, 0, 0)
 
 
-def until_told() -> threading.Event:
-    """An event that SIGTERM and SIGINT set from now on. For the main thread of a process that serves."""
-    stopping = threading.Event()
+class Told:
+    """Whether one of ENDING has come. For the main thread.
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        stopping.set()
+    A handler that set a threading.Event would wait for its lock for ever if the signal struck inside the Event, and
+    `Event.wait` sleeps on if the signal was taken in the moment before it slept, or by another thread. A byte in a
+    socket, written by the interpreter itself in whatever thread the signal came to, is there whenever one looks.
+    """
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    return stopping
+    def __init__(self, ear: socket.socket) -> None:
+        self._ear = ear
+        self._told = False
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Until it has come, or for `seconds` at most. It stays True."""
+        end = None if seconds is None else time.monotonic() + seconds
+        while not self._told:
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                break
+            self._ear.settimeout(left)
+            with suppress(TimeoutError):
+                # Any other signal that has a handler writes its number as well.
+                self._told = not ENDING.isdisjoint(self._ear.recv(64))
+        return self._told
+
+
+@contextmanager
+def until_told() -> Iterator[Told]:
+    """ENDING are noted from now on, and after the block change nothing any more: then this process ends anyhow. For the
+    main thread of a process that serves."""
+    ear, mouth = socket.socketpair()
+    with ear, mouth:
+        mouth.setblocking(False)
+        before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
+        for number in ENDING:
+            signal.signal(number, _only_noted)
+        try:
+            yield Told(ear)
+        finally:
+            signal.set_wakeup_fd(before)
+
+
+def _only_noted(_signal: int, _frame: FrameType | None) -> None:
+    """Without a handler the interpreter would write no byte."""

@@ -120,11 +120,10 @@ def run_relay(folder: Path, *, log_style: logs.Style | None = None, ready: Calla
     clock = SystemClock()
     harden()
     logs.configure(log_style or _style(folder), clock)
-    stopping = until_told()
-    with serving(folder, clock=clock) as parts:
+    with until_told() as told, serving(folder, clock=clock) as parts:
         _log.info("relay-started", version=__version__, port=parts.port)
         ready(parts)
-        stopping.wait()
+        told.wait()
     _log.info("relay-stopped")
 
 
