@@ -151,7 +151,7 @@ def build(
         outbox=outbox,
         seals=seals,
         room=room,
-        exposures=Exposures(store, random_bytes),
+        exposures=Exposures(store, random_bytes, backend),
         wake=_sleep,
         policy=policy,
     )

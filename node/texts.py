@@ -13,7 +13,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SEPARATOR", "Texts"]
+from psi.group import Backend
+
+__all__ = ["SEPARATOR", "Texts", "hashed"]
 
 SEPARATOR = b"\xff"
 """Stands between two texts, and fills up the rows that are made of them."""
@@ -22,6 +24,9 @@ _FILL = SEPARATOR[0]
 
 _MOST_BYTES = 1 << 18
 """Bytes of rows of different lengths that are made at a time; one row may be longer."""
+
+_HASHED_STEP_BYTES = 16
+"""Texts are hashed in rows of a multiple of this many bytes. It is part of what `hashed` gives."""
 
 _MOST_ROWS = 4096
 """Rows that are given at a time, in number."""
@@ -103,6 +108,19 @@ class Texts:
                 rows = held.take(starts[places, None] + inside, mode="clip")
                 rows[inside >= widths[places, None]] = _FILL
                 yield places, rows
+
+
+def hashed(texts: Texts, backend: Backend, front: bytes, length: int) -> NDArray[np.uint8]:
+    """The first `length` (1..64) bytes of SHA-512 of each text, many at a time: n rows of `length` bytes.
+
+    What is hashed is `front` and the text's row (see `Texts.rows`): two texts never give the same bytes. No two fronts
+    that are used with one key, or with none, may begin each other.
+    """
+    digests = np.empty((len(texts), length), dtype=np.uint8)
+    for places, rows in texts.rows(_HASHED_STEP_BYTES):
+        made = backend.hash_rows(front, rows.tobytes(), rows.shape[1], length)
+        digests[places] = np.frombuffer(made, dtype=np.uint8).reshape(-1, length)
+    return digests
 
 
 def _one_length(texts: NDArray[np.uint8], step: int) -> Iterator[tuple[slice, NDArray[np.uint8]]]:

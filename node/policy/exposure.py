@@ -5,7 +5,7 @@ of both can subtract. A member that asks again with the same list, changed a lit
 No agreement shows that; only the node that owns the records can see it. So after each list that leaves, a **sketch**
 of it is kept, per member and round, and the next list is compared with all of them before it is signed for:
 
-    digest       = first 8 bytes of BLAKE2b(key, record reference); the key is random, this node's own, and sealed
+    digest       = first 8 bytes of SHA-512(label, key, record reference); the key is random, our own, and sealed
     exact sketch = the digests of all distinct references of the list, if they are at most MOST_DIGESTS
     else         = the MOST_DIGESTS smallest: a fair sample, since digests are as good as random (KMV, Bar-Yossef 2002)
 
@@ -15,11 +15,16 @@ it is. A warning, never a refusal: showing a record again is often right, and on
 Told apart are record references. One person under two references, or in two data sets that count differently, is not
 recognised. Of the other side's records nothing is known but how often it came, with which kinds and what size: these
 figures stand in `blindmatch budget show`. MOST_ROUNDS rounds with one member are kept; older sketches are deleted.
+
+Version 0.1.0 made a digest by BLAKE2b, one reference at a time, which costs eight times as much. Digests of two forms
+cannot be compared, so a member with whom sketches of that form are kept gets more of that form (`Form`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from hashlib import blake2b
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +34,11 @@ from node.ascending import distinct
 from node.store import Store
 from node.store.own_settings import own_key
 from node.store.schema import exposures
+from node.texts import Texts, hashed
+from psi.codec import length_prefixed
+from psi.group import Backend
 
-__all__ = ["MOST_DIGESTS", "MOST_ROUNDS", "Digests", "Exposures", "Shown", "Sketch"]
+__all__ = ["MOST_DIGESTS", "MOST_ROUNDS", "Digests", "Exposures", "Form", "Shown", "Sketch"]
 
 MOST_DIGESTS = 65_536
 """Digests that are kept of one list, in number: 512 KiB."""
@@ -44,7 +52,11 @@ DIGEST_BYTES = 8
 KEY_BYTES = 32
 _KEY_NAME = "exposure_key"
 _PERSON = b"blindmatch-shown"
+_LABEL = length_prefixed(b"blindmatch/shown/2")
 _BATCH = 262_144
+"""Digests that are put among those kept at a time, in number."""
+_MOST_WAITING = 4_096
+"""References that are hashed at a time when they come one by one, in number."""
 
 Digests = NDArray[np.uint64]
 
@@ -71,37 +83,57 @@ class Shown:
         )
 
 
-class Sketch:
-    """Takes the references of one list as they come."""
+class Form(Enum):
+    """How a digest is made, and what begins the stored sketches that hold such."""
 
-    def __init__(self, key: bytes) -> None:
-        self._hash = blake2b(key=key, digest_size=DIGEST_BYTES, person=_PERSON)
+    ONE_BY_ONE = b""
+    """BLAKE2b(key, reference), of 0.1.0. Its sketches are whole digests, so they are told from the other's."""
+
+    IN_LANES = b"\x02"
+    """SHA-512(label, key, row of the reference): see `node.texts.hashed`."""
+
+    @classmethod
+    def of(cls, body: bytes) -> Self:
+        """Of a stored sketch."""
+        return cls(body[: len(body) % DIGEST_BYTES])
+
+
+class Sketch:
+    """Takes the references of one list as they come. Give sketches that are to be compared one key and one form."""
+
+    def __init__(self, key: bytes, backend: Backend, form: Form = Form.IN_LANES) -> None:
+        self.form = form
+        self._backend = backend
+        self._front = _LABEL + key
+        self._keyed = blake2b(key=key, digest_size=DIGEST_BYTES, person=_PERSON)
+        self._waiting: list[bytes] = []
         self._fresh = bytearray()
         self._kept: Digests = np.empty(0, dtype=np.uint64)
         self._taken = 0
 
+    def __repr__(self) -> str:
+        # Neither the key nor whose records they are.
+        return f"<Sketch of {self._taken + len(self._waiting)} records>"
+
     def take(self, reference: str) -> None:
         """Of one record that takes part."""
-        self.take_all((reference,))
+        self._waiting.append(reference.encode())
+        if len(self._waiting) >= _MOST_WAITING:
+            self._take_waiting()
 
-    def take_all(self, references: Iterable[str]) -> None:
+    def take_all(self, references: Texts) -> None:
         """Of records that take part."""
-        self.take_encoded(map(str.encode, references))
-
-    def take_encoded(self, references: Iterable[bytes]) -> None:
-        """As `take_all`, of references that are in UTF-8 already."""
-        digests, begun = [], self._hash.copy
-        for reference in references:
-            made = begun()
-            made.update(reference)
-            digests.append(made.digest())
-        self._fresh += b"".join(digests)
-        self._taken += len(digests)
+        if self.form is Form.IN_LANES:
+            self._fresh += hashed(references, self._backend, self._front, DIGEST_BYTES).tobytes()
+        else:
+            self._fresh += b"".join(map(self._one, references.encoded))
+        self._taken += len(references)
         if len(self._fresh) >= _BATCH * DIGEST_BYTES:
             self._merge()
 
     def digests(self) -> Digests:
         """Ascending, distinct; the MOST_DIGESTS smallest."""
+        self._take_waiting()
         self._merge()
         return self._kept
 
@@ -110,6 +142,15 @@ class Sketch:
         """Distinct references; of more than MOST_DIGESTS the records that were taken."""
         kept = len(self.digests())
         return kept if kept < MOST_DIGESTS else self._taken
+
+    def _one(self, reference: bytes) -> bytes:
+        made = self._keyed.copy()
+        made.update(reference)
+        return made.digest()
+
+    def _take_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self.take_all(Texts.of_encoded(waiting))
 
     def _merge(self) -> None:
         fresh = np.frombuffer(bytes(self._fresh), dtype=">u8").astype(np.uint64)
@@ -121,14 +162,20 @@ class Sketch:
 class Exposures:
     """The sketches of one node."""
 
-    def __init__(self, store: Store, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(self, store: Store, random_bytes: Callable[[int], bytes], backend: Backend) -> None:
         self._store = store
         self._random_bytes = random_bytes
+        self._backend = backend
 
-    def sketch(self) -> Sketch:
-        """An empty one, with this node's key; the key is made the first time."""
+    def sketch(self, peer: str) -> Sketch:
+        """An empty one, with this node's key, to be compared with what was shown to `peer`; the key is made the first
+        time."""
         with self._store.transaction() as tx:
-            return Sketch(own_key(self._store, tx, _KEY_NAME, self._random_bytes, KEY_BYTES))
+            key = own_key(self._store, tx, _KEY_NAME, self._random_bytes, KEY_BYTES)
+            kept = select(exposures.c.round_id, exposures.c.body).where(exposures.c.peer == peer).limit(1)
+            row = tx.execute(kept).first()
+        form = Form.IN_LANES if row is None else Form.of(self._unsealed(peer, row.round_id, row.body))
+        return Sketch(key, self._backend, form)
 
     def compare(self, peer: str, made: Sketch, *, but: str = "") -> Shown:
         """The list in `made` with everything that was shown to `peer`, but for the round `but`."""
@@ -152,7 +199,8 @@ class Exposures:
         anew it replaces the sketch."""
         shown = self.compare(peer, made, but=round_id)
         place = f"{peer}/{round_id}"
-        body = self._store.cells.seal("exposures", place, "body", made.digests().astype(">u8").tobytes())
+        plain = made.form.value + made.digests().astype(">u8").tobytes()
+        body = self._store.cells.seal("exposures", place, "body", plain)
         values = {"records": shown.of, "again": shown.records, "rounds_before": shown.rounds, "exact": shown.exact}
         tx.execute(delete(exposures).where((exposures.c.peer == peer) & (exposures.c.round_id == round_id)))
         tx.execute(insert(exposures).values(peer=peer, round_id=round_id, body=body, at=at, **values))
@@ -169,5 +217,8 @@ class Exposures:
         return None if row is None else Shown(row.again, row.records, row.rounds_before, row.exact)
 
     def _opened(self, peer: str, round_id: str, body: bytes) -> Digests:
-        plain = self._store.cells.unseal("exposures", f"{peer}/{round_id}", "body", body)
-        return np.frombuffer(plain, dtype=">u8").astype(np.uint64)
+        plain = self._unsealed(peer, round_id, body)
+        return np.frombuffer(plain, dtype=">u8", offset=len(Form.of(plain).value)).astype(np.uint64)
+
+    def _unsealed(self, peer: str, round_id: str, body: bytes) -> bytes:
+        return self._store.cells.unseal("exposures", f"{peer}/{round_id}", "body", body)

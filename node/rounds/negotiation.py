@@ -374,7 +374,7 @@ class Negotiation:
     def own_list(self, found: Round) -> OwnList:
         """What looks at our own list while it is made or shown, for the data set that was chosen."""
         asked = self._asked(found.manifest, self._chosen(found))
-        return OwnList(asked, self.exposures.sketch())
+        return OwnList(asked, self.exposures.sketch(peer_of(found)))
 
     def check_own(self, found: Round, own: OwnList, by: str | None = None) -> None:
         """ListRefused, after the log has it, if our own list looks generated."""
@@ -408,7 +408,10 @@ class Negotiation:
                 return "How many of these records were shown before is said when somebody signs: they are many."
             own = self.own_list(found)
             for _numbers, part in TakingPart(self.stretches(found), own.asked):
-                own.sketch.take_all(part.references if isinstance(part, Alike) else (part.reference,))
+                if isinstance(part, Alike):
+                    own.sketch.take_all(part.references)
+                else:
+                    own.sketch.take(part.reference)
             shown = self._shown[found.round_id] = self.exposures.compare(peer_of(found), own.sketch)
         return "" if shown is None else shown.sentence(found.manifest.member(peer_of(found)).name)
 
@@ -417,7 +420,7 @@ class Negotiation:
         not leave if it looks generated."""
         manifest = found.manifest
         records = self.datasets.stretches(dataset.name)
-        own = OwnList(self._asked(manifest, dataset), self.exposures.sketch())
+        own = OwnList(self._asked(manifest, dataset), self.exposures.sketch(peer_of(found)))
         for kind, count in records_without_room(records, manifest.rules(), own.asked, own.take).items():
             room = next(rule.per_record for rule in manifest.rules() if rule.kind == kind)
             raise UserError(

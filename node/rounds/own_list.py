@@ -38,7 +38,7 @@ class OwnList:
         if isinstance(found, Alike):
             for kind in self._kinds:
                 self._series.take_texts(kind, found.values.get(kind, _NONE))
-            self.sketch.take_encoded(found.references.encoded)
+            self.sketch.take_all(found.references)
         else:
             self._series.take(found.identifiers, found.person, self._kinds)
             self.sketch.take(found.reference)

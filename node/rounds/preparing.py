@@ -31,7 +31,7 @@ from node.datasets.exclusions import Excluded
 from node.datasets.records import Consent, PreparedRecord
 from node.rounds.numbering import DIGEST_BYTES, Numbering
 from node.rounds.participation import Asked, TakingPart
-from node.texts import Texts
+from node.texts import Texts, hashed
 from psi.backend import Backend
 from psi.errors import ListDoesNotFit
 from psi.identifiers import Rule, tokens
@@ -43,8 +43,6 @@ __all__ = ["LINK_BYTES", "Participation", "Taking", "key_ids", "records_without_
 LINK_BYTES = 12
 
 _DIGEST_LABEL = b"blindmatch/taking/1"
-_ROW_STEP_BYTES = 16
-"""Values are hashed in rows of a multiple of this many bytes."""
 
 SAMPLE_VALUES = 32
 """Values of a kind that are kept for the shape of decoys, in number, twice as many at most: of some batches each."""
@@ -223,12 +221,7 @@ class Taking:
     def _digests(self, key: int, texts: Texts) -> NDArray[np.uint8]:
         """One for each value of a key, made many at a time. A front holds the lengths of its parts, so that none begins
         another one, and `Texts.rows` makes another row of every value: two identifiers never hash the same bytes."""
-        digests = np.empty((len(texts), DIGEST_BYTES), dtype=np.uint8)
-        front = _DIGEST_LABEL + self._fronts[key]
-        for places, rows in texts.rows(_ROW_STEP_BYTES):
-            made = self._backend.hash_rows(front, rows.tobytes(), rows.shape[1], DIGEST_BYTES)
-            digests[places] = np.frombuffer(made, dtype=np.uint8).reshape(-1, DIGEST_BYTES)
-        return digests
+        return hashed(texts, self._backend, _DIGEST_LABEL + self._fronts[key], DIGEST_BYTES)
 
     def _keep_links(self, *, everything: bool) -> None:
         whole = CHUNK_ROWS * LINK_BYTES

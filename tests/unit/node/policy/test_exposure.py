@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from sqlalchemy import func, select
 
 from node.clock import ManualClock, timestamp
 from node.policy import exposure
-from node.policy.exposure import Exposures, Shown, Sketch
+from node.policy.exposure import Exposures, Form, Shown, Sketch
 from node.store import KeyRing, Store
 from node.store.schema import exposures
+from node.texts import Texts
+from psi.backend import choose, usable
 from tests.support.agreements import NOW, seeded
 
 KEY = b"k" * 32
@@ -21,16 +24,16 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         keys = KeyRing.create(folder / "key", None, seeded("keys"))
         self.store = Store.open(f"sqlite:///{folder / 'db'}", keys, clock=ManualClock(NOW))
-        self.exposures = Exposures(self.store, seeded("exposures"))
+        self.exposures = Exposures(self.store, seeded("exposures"), choose())
 
-    def sketch(self, references: Iterable[str]) -> Sketch:
-        made = self.exposures.sketch()
+    def sketch(self, references: Iterable[str], peer: str = "p") -> Sketch:
+        made = self.exposures.sketch(peer)
         for reference in references:
             made.take(reference)
         return made
 
     def show(self, round_id: str, references: Iterable[str], peer: str = "p") -> Shown:
-        made = self.sketch(references)
+        made = self.sketch(references, peer)
         with self.store.transaction() as tx:
             return self.exposures.keep(tx, peer, round_id, made, timestamp(NOW))
 
@@ -62,7 +65,7 @@ def test_sabotaged_twin_with_a_key_for_each_list_recognises_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = iter(range(100))
-    monkeypatch.setattr(bench.exposures, "sketch", lambda: Sketch(bytes([next(keys)]) * 32))
+    monkeypatch.setattr(bench.exposures, "sketch", lambda _peer: Sketch(bytes([next(keys)]) * 32, choose()))
     bench.show("r1", names(10))
     assert bench.exposures.compare("p", bench.sketch(names(10))).records == 0
 
@@ -79,7 +82,7 @@ def test_several_records_of_one_case_are_one(bench: Bench) -> None:
 
 def test_the_key_is_made_once_and_stays(bench: Bench) -> None:
     first = bench.sketch(names(3)).digests().tolist()
-    again = Exposures(bench.store, seeded("another")).sketch()
+    again = Exposures(bench.store, seeded("another"), choose()).sketch("p")
     for reference in names(3):
         again.take(reference)
     assert again.digests().tolist() == first
@@ -127,5 +130,54 @@ def test_what_is_said_is_a_sentence_with_numbers_and_no_reference() -> None:
 
 
 def test_an_empty_list_was_never_shown(bench: Bench) -> None:
-    assert Sketch(KEY).digests().tolist() == []
+    assert Sketch(KEY, choose()).digests().tolist() == []
     assert bench.exposures.compare("p", bench.sketch([])) == Shown(0, 0, 0)
+
+
+def test_a_digest_is_the_same_on_every_backend_and_however_it_comes() -> None:
+    """A node keeps its sketches when it moves to another machine."""
+    references = [*names(300), "", "é" * 40, "S-1" + "x" * 200]
+    whole = Sketch(KEY, choose())
+    whole.take_all(Texts.of(references))
+    for name in usable():
+        made = Sketch(KEY, choose(name))
+        for reference in references:
+            made.take(reference)
+        assert made.digests().tolist() == whole.digests().tolist()
+        assert made.records == len(references)
+
+
+def of_0_1_0(bench: Bench, round_id: str, references: list[str]) -> None:
+    """What that version kept of a list."""
+    key = bench.exposures.sketch("p")._front[-32:]
+    hashed = (blake2b(one.encode(), key=key, digest_size=8, person=b"blindmatch-shown") for one in references)
+    made = sorted(one.digest() for one in hashed)
+    with bench.store.transaction() as tx:
+        body = bench.store.cells.seal("exposures", f"p/{round_id}", "body", b"".join(made))
+        figures = {"records": len(made), "again": 0, "rounds_before": 0, "exact": True, "at": timestamp(NOW)}
+        tx.execute(exposures.insert().values(peer="p", round_id=round_id, body=body, **figures))
+
+
+@pytest.mark.tm("TM-203")
+@pytest.mark.parametrize("count", [0, 10])
+def test_what_0_1_0_kept_is_compared_with_what_is_shown_now(bench: Bench, count: int) -> None:
+    of_0_1_0(bench, "r1", names(count))
+    assert bench.show("r2", names(5, 15)) == Shown(max(0, count - 5), 10, int(count > 0))
+    assert bench.show("r3", names(8, 16)) == Shown(7, 8, 1 + int(count > 0))
+    forms = {peer: bench.sketch([], peer).form for peer in "pq"}
+    assert forms == {"p": Form.ONE_BY_ONE, "q": Form.IN_LANES}
+
+
+def test_sabotaged_twin_with_one_form_for_all_does_not_see_what_0_1_0_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_0_1_0(bench, "r1", names(10))
+    key = bench.exposures.sketch("p")._front[-32:]
+    monkeypatch.setattr(bench.exposures, "sketch", lambda _peer: Sketch(key, choose()))
+    assert bench.exposures.compare("p", bench.sketch(names(10))).records == 0
+
+
+def test_a_sketch_shows_neither_its_key_nor_its_records() -> None:
+    made = Sketch(KEY, choose())
+    made.take("S-1")
+    assert repr(made) == "<Sketch of 1 records>"

@@ -67,7 +67,7 @@ def whole(agreed: Manifest, records: Iterable[PreparedRecord | Alike], excluded:
     """All that comes of a list: messages, links, counts, and what this node sees of its own list."""
     links = MemorySpool(LINK_BYTES)
     day = date(2026, 3, 1)
-    own = OwnList(Asked.of(agreed, NGO.member_id, day, excluded), Sketch(bytes(32)))
+    own = OwnList(Asked.of(agreed, NGO.member_id, day, excluded), Sketch(bytes(32), choose()))
     walk = Taking(agreed, me=NGO.member_id, today=day, links=links, backend=choose(), excluded=excluded, seen=own.take)
     batches = list(walk.batches(records))
     assert all(len(batch) <= CHUNK_ROWS for batch in batches)
