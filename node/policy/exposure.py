@@ -16,7 +16,7 @@ Told apart are record references. One person under two references, or in two dat
 recognised. Of the other side's records nothing is known but how often it came, with which kinds and what size: these
 figures stand in `blindmatch budget show`. MOST_ROUNDS rounds with one member are kept; older sketches are deleted.
 
-Version 0.1.0 made a digest by BLAKE2b, one reference at a time, which costs eight times as much. Digests of two forms
+Version 0.1.0 made a digest by BLAKE2b, one reference at a time, which costs seven times as much. Digests of two forms
 cannot be compared, so a member with whom sketches of that form are kept gets more of that form (`Form`).
 """
 
