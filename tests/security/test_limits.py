@@ -105,10 +105,10 @@ def test_an_honest_round_among_many_that_only_hold_the_line(
     usual = round_seconds(pair)
     memory, held = kernel_says(shelter, "VmRSS"), sockets(shelter)
     with flood(shelter.port, idle=idle, slow=slow) as strangers:
-        wait_for(lambda: sockets(shelter) >= held + (idle + slow) * 9 // 10)
+        # All of them there, and the slow ones heard from: rounds may take less than their first byte.
+        wait_for(lambda: sockets(shelter) >= held + (idle + slow) * 9 // 10 and strangers.bytes >= slow)
         among = round_seconds(pair)
         grown = kernel_says(shelter, "VmRSS") - memory
-        assert strangers.bytes >= slow
         strangers.fall_silent()
         began = time.monotonic()
         wait_for(lambda: sockets(shelter) <= held + 2, FREED_SECONDS)
