@@ -129,6 +129,7 @@ def run(
     """Run the node until Ctrl-C or SIGTERM."""
     style = log_style(log)
     from node.app import run_node
+    from node.hardening import until_told
     from node.operations import Parts
     from node.policy import Limits
 
@@ -149,21 +150,20 @@ def run(
         if people_read and parts.budget.asked != Limits():
             note(parts.budget.sentence())
 
-    # Until it serves, SIGTERM simply ends this process; then run_node takes the signals over.
+    # At the question for the passphrase a signal simply ends this process; then it is heard between two attempts too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with session.passphrase(starts=True) or nullcontext() as passphrase:
+    with session.passphrase(starts=True) or nullcontext() as passphrase, until_told() as told:
         until = time.monotonic() + FOLDER_WAIT_SECONDS
         while not started:
             try:
                 with session.naming_the_file():
-                    run_node(session.folder, passphrase, log_style=style, ready=ready, tell=_upgrade.tell)
+                    run_node(session.folder, passphrase, log_style=style, ready=ready, tell=_upgrade.tell, told=told)
             except Busy:
                 # Another command may have the folder for a moment; another node keeps it.
                 if started or session.node_answers() or time.monotonic() > until:
                     raise
-                signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                time.sleep(POLL_SECONDS)
+                if told.wait(POLL_SECONDS):
+                    return
 
 
 @app.command()

@@ -12,7 +12,7 @@ What a node is made of stands in `node.building`.
 import gc
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from node import __version__, config, logs
@@ -327,18 +327,20 @@ def run_node(
     ready: Callable[[Parts], None],
     adapt: Callable[[Parts], None] = lambda _parts: None,
     tell: UpgradeTold = untold,
+    told: Told | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. `ready` is called once everything listens; `adapt` and `tell` as for `serving`;
-    `log_style` goes before the settings."""
+    `log_style` goes before the settings; `told`: the ear of a caller who tries several times."""
     clock = SystemClock()
     harden()
     logs.configure(log_style or _style(folder), clock)
-    with until_told() as told, serving(folder, passphrase, clock=clock, adapt=adapt, tell=tell) as parts:
+    listening = nullcontext(told) if told else until_told()
+    with listening as ear, serving(folder, passphrase, clock=clock, adapt=adapt, tell=tell) as parts:
         _calm_collector()
         ready(parts)
         log = logs.get("node")
         log.info("node-started", version=__version__, **({} if parts.port is None else {"port": parts.port}))
-        _look_after(parts, told)
+        _look_after(parts, ear)
     log.info("node-stopped")
 
 

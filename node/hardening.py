@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-__all__ = ["ENDING", "Told", "harden", "until_told"]
+__all__ = ["Told", "harden", "until_told"]
 
-ENDING = frozenset((signal.SIGTERM, signal.SIGINT))
+_ENDING = frozenset((signal.SIGTERM, signal.SIGINT))
 """The signals that end a process which serves, once it has put away what it was doing."""
 
 
@@ -27,7 +27,7 @@ def harden() -> None:
 
 
 class Told:
-    """Whether one of ENDING has come. For the main thread.
+    """Whether SIGTERM or SIGINT has come. For the main thread.
 
     A handler that set a threading.Event would wait for its lock for ever if the signal struck inside the Event, and
     `Event.wait` sleeps on if the signal was taken in the moment before it slept, or by another thread. A byte in a
@@ -48,19 +48,19 @@ class Told:
             self._ear.settimeout(left)
             with suppress(TimeoutError):
                 # Any other signal that has a handler writes its number as well.
-                self._told = not ENDING.isdisjoint(self._ear.recv(64))
+                self._told = not _ENDING.isdisjoint(self._ear.recv(64))
         return self._told
 
 
 @contextmanager
 def until_told() -> Iterator[Told]:
-    """ENDING are noted from now on, and after the block change nothing any more: then this process ends anyhow. For the
-    main thread of a process that serves."""
+    """SIGTERM and SIGINT are noted from now on, and after the block change nothing any more: then this process ends
+    anyhow. For the main thread of a process that serves."""
     ear, mouth = socket.socketpair()
     with ear, mouth:
         mouth.setblocking(False)
         before = signal.set_wakeup_fd(mouth.fileno(), warn_on_full_buffer=False)
-        for number in ENDING:
+        for number in _ENDING:
             signal.signal(number, _only_noted)
         try:
             yield Told(ear)

@@ -16,8 +16,9 @@ Told apart are record references. One person under two references, or in two dat
 recognised. Of the other side's records nothing is known but how often it came, with which kinds and what size: these
 figures stand in `blindmatch budget show`. MOST_ROUNDS rounds with one member are kept; older sketches are deleted.
 
-Version 0.1.0 made a digest by BLAKE2b, one reference at a time, which costs seven times as much. Digests of two forms
-cannot be compared, so a member with whom sketches of that form are kept gets more of that form (`Form`).
+Version 0.1.0 made a digest by BLAKE2b, one reference at a time: several times the work where the curve core has eight
+lanes. Digests of two forms cannot be compared, so a member with whom sketches of that form are kept gets more of that
+form, for good (`Form`).
 """
 
 from collections.abc import Callable
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
 from node.ascending import distinct
+from node.errors import StateDamaged
 from node.store import Store
 from node.store.own_settings import own_key
 from node.store.schema import exposures
@@ -94,8 +96,12 @@ class Form(Enum):
 
     @classmethod
     def of(cls, body: bytes) -> Self:
-        """Of a stored sketch."""
-        return cls(body[: len(body) % DIGEST_BYTES])
+        """Of a stored sketch. StateDamaged if it is of none that this version knows."""
+        begins = body[: len(body) % DIGEST_BYTES]
+        for form in cls:
+            if begins == form.value:
+                return form
+        raise _unknown()
 
 
 class Sketch:
@@ -104,8 +110,7 @@ class Sketch:
     def __init__(self, key: bytes, backend: Backend, form: Form = Form.IN_LANES) -> None:
         self.form = form
         self._backend = backend
-        self._front = _LABEL + key
-        self._keyed = blake2b(key=key, digest_size=DIGEST_BYTES, person=_PERSON)
+        self._digests_of = self._in_lanes(key) if form is Form.IN_LANES else self._one_by_one(key)
         self._waiting: list[bytes] = []
         self._fresh = bytearray()
         self._kept: Digests = np.empty(0, dtype=np.uint64)
@@ -123,10 +128,7 @@ class Sketch:
 
     def take_all(self, references: Texts) -> None:
         """Of records that take part."""
-        if self.form is Form.IN_LANES:
-            self._fresh += hashed(references, self._backend, self._front, DIGEST_BYTES).tobytes()
-        else:
-            self._fresh += b"".join(map(self._one, references.encoded))
+        self._fresh += self._digests_of(references)
         self._taken += len(references)
         if len(self._fresh) >= _BATCH * DIGEST_BYTES:
             self._merge()
@@ -143,10 +145,20 @@ class Sketch:
         kept = len(self.digests())
         return kept if kept < MOST_DIGESTS else self._taken
 
-    def _one(self, reference: bytes) -> bytes:
-        made = self._keyed.copy()
-        made.update(reference)
-        return made.digest()
+    def _in_lanes(self, key: bytes) -> Callable[[Texts], bytes]:
+        front = _LABEL + key
+        return lambda references: hashed(references, self._backend, front, DIGEST_BYTES).tobytes()
+
+    @staticmethod
+    def _one_by_one(key: bytes) -> Callable[[Texts], bytes]:
+        keyed = blake2b(key=key, digest_size=DIGEST_BYTES, person=_PERSON)
+
+        def one(reference: bytes) -> bytes:
+            made = keyed.copy()
+            made.update(reference)
+            return made.digest()
+
+        return lambda references: b"".join(map(one, references.encoded))
 
     def _take_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -170,12 +182,12 @@ class Exposures:
     def sketch(self, peer: str) -> Sketch:
         """An empty one, with this node's key, to be compared with what was shown to `peer`; the key is made the first
         time."""
-        with self._store.transaction() as tx:
-            key = own_key(self._store, tx, _KEY_NAME, self._random_bytes, KEY_BYTES)
-            kept = select(exposures.c.round_id, exposures.c.body).where(exposures.c.peer == peer).limit(1)
-            row = tx.execute(kept).first()
+        kept = select(exposures.c.round_id, exposures.c.body).where(exposures.c.peer == peer).limit(1)
+        with self._store.read() as connection:
+            row = connection.execute(kept).first()
         form = Form.IN_LANES if row is None else Form.of(self._unsealed(peer, row.round_id, row.body))
-        return Sketch(key, self._backend, form)
+        with self._store.transaction() as tx:
+            return Sketch(own_key(self._store, tx, _KEY_NAME, self._random_bytes, KEY_BYTES), self._backend, form)
 
     def compare(self, peer: str, made: Sketch, *, but: str = "") -> Shown:
         """The list in `made` with everything that was shown to `peer`, but for the round `but`."""
@@ -184,7 +196,7 @@ class Exposures:
             columns = (exposures.c.round_id, exposures.c.body)
             query = select(*columns).where((exposures.c.peer == peer) & (exposures.c.round_id != but))
             rows = list(connection.execute(query))
-        before = [self._opened(peer, row.round_id, row.body) for row in rows]
+        before = [self._opened(peer, row.round_id, row.body, made.form) for row in rows]
         # Below the largest digest of each list that was cut, all of them hold everything they would.
         cut = [int(kept[-1]) for kept in (mine, *before) if len(kept) >= MOST_DIGESTS]
         sample = mine[mine <= min(cut)] if cut else mine
@@ -216,9 +228,19 @@ class Exposures:
             row = connection.execute(select(*columns).where(exposures.c.round_id == round_id)).first()
         return None if row is None else Shown(row.again, row.records, row.rounds_before, row.exact)
 
-    def _opened(self, peer: str, round_id: str, body: bytes) -> Digests:
+    def _opened(self, peer: str, round_id: str, body: bytes, form: Form) -> Digests:
         plain = self._unsealed(peer, round_id, body)
-        return np.frombuffer(plain, dtype=">u8", offset=len(Form.of(plain).value)).astype(np.uint64)
+        if Form.of(plain) is not form:
+            # It would look as if nothing had been shown.
+            raise _unknown()
+        return np.frombuffer(plain, dtype=">u8", offset=len(form.value)).astype(np.uint64)
 
     def _unsealed(self, peer: str, round_id: str, body: bytes) -> bytes:
         return self._store.cells.unseal("exposures", f"{peer}/{round_id}", "body", body)
+
+
+def _unknown() -> StateDamaged:
+    return StateDamaged(
+        "What this node noted of records that were shown before cannot be compared.",
+        advice="Was it noted by a newer version? Then use that one, or restore the node from a backup.",
+    )

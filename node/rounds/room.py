@@ -14,7 +14,7 @@ row more for each 28 bytes of seal in a chunk of 4,096:
 
 An upper bound for agreed sizes, so it can be said before anything is read; what a small round really wrote lies within
 a factor of 3 of it (`tests/integration/test_room.py`). `DISK_RESERVE_BYTES` stay free besides: the audit log, other
-rounds' messages and the system go on when a round does not fit.
+rounds' messages, the write-ahead log as far as all of them share it and the system go on when a round does not fit.
 """
 
 import os

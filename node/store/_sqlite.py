@@ -36,7 +36,8 @@ as long as running it."""
 
 PAGE_BYTES = 16_384
 """Size of a page of a new file, in bytes. A chunk of a list is 128 KiB and more, so pages of SQLite's usual 4 KiB are
-a call of the system each, four times as many. A file that exists keeps its own."""
+a call of the system each, four times as many. A transaction of a few small rows writes 3.5 times as many bytes, in no
+more time. A file that exists keeps its own."""
 
 LOG_BYTES = 4 * 1024 * 1024
 """Size of the write-ahead log at which it is written into the file, in bytes: SQLite's usual 1,000 pages of 4 KiB."""

@@ -439,6 +439,7 @@ def test_a_crowd_that_waits_at_the_port_is_served(machine: Machine) -> None:
 
 
 def test_twin_with_fewer_threads_than_it_makes_the_port_resets_callers(machine: Machine) -> None:
+    """With two; whether sixteen are too few in one run is chance, so that number is held above by itself."""
     machine.done("systemctl", "start", "blindmatch", "blindmatch-port.socket")
     with changed_port(machine, "TasksMax=2"):
         assert served_of_a_crowd(machine) < CROWD

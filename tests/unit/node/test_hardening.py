@@ -23,9 +23,26 @@ before_the_wait()
 print(told.wait())
 """
 """The usual way, which was ours once: the sabotaged twin."""
+BY_A_PAUSE = """
+class Told:
+    heard = False
+
+    def wait(self):  # in a file of a name that is traced
+        while not self.heard:
+            signal.pause()
+        return True
+
+told = Told()
+def hear(*_):
+    told.heard = True
+signal.signal(signal.SIGTERM, hear)
+before_the_wait()
+print(told.wait())
+"""
+"""No lock, but a signal between the look and the sleep is slept over: the other twin."""
 
 TO_ANOTHER_THREAD = """
-import signal, threading, time
+import signal, sys, threading, time
 
 def to_itself():
     time.sleep(0.3)
@@ -33,6 +50,7 @@ def to_itself():
 
 def before_the_wait():
     threading.Thread(target=to_itself, daemon=True).start()
+    print("begun", file=sys.stderr, flush=True)
 """
 AT_A_LINE = """
 import signal, sys, threading, time
@@ -49,26 +67,35 @@ def at_each(frame, event, _argument):
 
 def at_last(main):
     time.sleep(0.5)
-    signal.pthread_kill(main, signal.SIGTERM)
+    if lines < {line}:  # asleep before it came so far
+        print("later", end=" ")
+        signal.pthread_kill(main, signal.SIGTERM)
 
 def before_the_wait():
     threading.Thread(target=at_last, args=[threading.get_ident()], daemon=True).start()
+    print("begun", file=sys.stderr, flush=True)
     sys.settrace(at_each)
 """
-"""The main thread is told at its so-many-eth line of waiting, twice; if it has not so many, half a second later."""
+"""The main thread is told at its so-many-eth line of waiting, twice; if it sleeps before it, half a second later."""
 LINES = range(1, 16)
 PATIENCE_SECONDS = 20.0
-"""Until a program that has not ended never will."""
+"""Until a program that has begun to wait and has not ended never will."""
 
 
 def printed(*codes: str, patience: float = PATIENCE_SECONDS) -> list[str | None]:
-    """What each of these programs printed, run side by side; None for one that did not end."""
+    """What each of these programs printed, run side by side, after it had begun; None for one that did not end."""
     running = [
-        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for code in codes
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for code in codes
     ]
     found: list[str | None] = []
-    end = time.monotonic() + patience
     try:
+        for process in running:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "begun\n"
+        end = time.monotonic() + patience
         for process in running:
             try:
                 found.append(process.communicate(timeout=max(0.0, end - time.monotonic()))[0].strip())
@@ -91,7 +118,10 @@ def test_by_an_event_it_would_not_be_heard() -> None:
 
 
 def test_a_signal_at_any_line_of_the_waiting_is_heard() -> None:
-    assert printed(*(AT_A_LINE.format(line=line) + OURS for line in LINES)) == ["True"] * len(LINES)
+    said = printed(*(AT_A_LINE.format(line=line) + OURS for line in LINES))
+    struck = said.index("later True")
+    assert struck > 5, "it is not the waiting that was traced"
+    assert said == ["True"] * struck + ["later True"] * (len(LINES) - struck)
 
 
 def test_inside_an_event_it_would_lock_the_process_up() -> None:
@@ -99,10 +129,16 @@ def test_inside_an_event_it_would_lock_the_process_up() -> None:
     assert None in printed(*(AT_A_LINE.format(line=line) + BY_AN_EVENT for line in LINES[:6]), patience=4)
 
 
+def test_before_a_pause_it_would_be_slept_over() -> None:
+    traced = AT_A_LINE.replace('"hardening.py"', '"<string>"')
+    assert None in printed(*(traced.format(line=line) + BY_A_PAUSE for line in LINES[:6]), patience=4)
+
+
 WAITS = """
-import signal
+import signal, sys
 from node.hardening import until_told
 with until_told() as told:
+    print("begun", file=sys.stderr, flush=True)
     signal.signal(signal.SIGUSR1, lambda *_: None)
     signal.raise_signal(signal.SIGUSR1)
     print(told.wait(0.05), told.wait(0))

@@ -1,4 +1,6 @@
-"""Prepared records and leads may be stored in columns. No table changes, and what is stored already stays as it is.
+"""Prepared records and leads may be stored in columns, and what was shown in another form.
+
+No table changes, and what is stored already stays as it is.
 
 The step is there for its number: a version that knows lines of records and rows of leads alone refuses the database
 with a sentence, where it would take what it cannot read for damage.

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import func, select
 
 from node.clock import ManualClock, timestamp
+from node.errors import StateDamaged
 from node.policy import exposure
 from node.policy.exposure import Exposures, Form, Shown, Sketch
 from node.store import KeyRing, Store
+from node.store.own_settings import own_key
 from node.store.schema import exposures
 from node.texts import Texts
 from psi.backend import choose, usable
@@ -147,9 +149,31 @@ def test_a_digest_is_the_same_on_every_backend_and_however_it_comes() -> None:
         assert made.records == len(references)
 
 
+KNOWN = {
+    "": 0x55D0AA5A0E4E4CDA,
+    "a" * 15: 0xB5784ED04243B821,
+    "a" * 16: 0xD69C4C5426C6DBC2,
+    "é" * 40: 0xC82225D5D0906B2C,
+}
+"""Digests under KEY. Sketches are kept for years: whoever changes one of these makes them worthless."""
+
+
+def test_a_digest_is_what_it_was_when_it_was_kept() -> None:
+    for reference, digest in KNOWN.items():
+        made = Sketch(KEY, choose())
+        made.take(reference)
+        assert made.digests().tolist() == [digest]
+
+
+def kept_key(bench: Bench) -> bytes:
+    """By the name under which every version has kept it."""
+    with bench.store.transaction() as tx:
+        return own_key(bench.store, tx, "exposure_key", seeded("exposures"), 32)
+
+
 def of_0_1_0(bench: Bench, round_id: str, references: list[str]) -> None:
     """What that version kept of a list."""
-    key = bench.exposures.sketch("p")._front[-32:]
+    key = kept_key(bench)
     hashed = (blake2b(one.encode(), key=key, digest_size=8, person=b"blindmatch-shown") for one in references)
     made = sorted(one.digest() for one in hashed)
     with bench.store.transaction() as tx:
@@ -172,9 +196,25 @@ def test_sabotaged_twin_with_one_form_for_all_does_not_see_what_0_1_0_kept(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     of_0_1_0(bench, "r1", names(10))
-    key = bench.exposures.sketch("p")._front[-32:]
-    monkeypatch.setattr(bench.exposures, "sketch", lambda _peer: Sketch(key, choose()))
+    key = kept_key(bench)
+
+    def unlike(_peer: str) -> Sketch:
+        made = Sketch(key, choose(), Form.IN_LANES)
+        made.form = Form.ONE_BY_ONE
+        return made
+
+    monkeypatch.setattr(bench.exposures, "sketch", unlike)
     assert bench.exposures.compare("p", bench.sketch(names(10))).records == 0
+
+
+def test_sketches_of_another_form_or_of_none_that_is_known_are_not_taken_for_nothing(bench: Bench) -> None:
+    of_0_1_0(bench, "r1", names(10))
+    with pytest.raises(StateDamaged, match="cannot be compared"):
+        bench.exposures.compare("p", Sketch(kept_key(bench), choose()))
+    for body in (b"\x03" + bytes(8), bytes(7)):
+        with pytest.raises(StateDamaged, match="cannot be compared") as refused:
+            Form.of(body)
+        assert refused.value.__cause__ is None
 
 
 def test_a_sketch_shows_neither_its_key_nor_its_records() -> None:
