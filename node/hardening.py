@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 __all__ = ["Told", "harden", "until_told"]
@@ -42,13 +42,13 @@ class Told:
         """Until it has come, or for `seconds` at most. It stays True."""
         end = None if seconds is None else time.monotonic() + seconds
         while not self._told:
-            left = None if end is None else end - time.monotonic()
-            if left is not None and left <= 0:
+            self._ear.settimeout(None if end is None else max(0.0, end - time.monotonic()))
+            try:
+                heard = self._ear.recv(64)
+            except (TimeoutError, BlockingIOError):  # the latter of no time at all
                 break
-            self._ear.settimeout(left)
-            with suppress(TimeoutError):
-                # Any other signal that has a handler writes its number as well.
-                self._told = not _ENDING.isdisjoint(self._ear.recv(64))
+            # Any other signal that has a handler writes its number as well.
+            self._told = not _ENDING.isdisjoint(heard)
         return self._told
 
 

@@ -143,7 +143,7 @@ with until_told() as told:
     signal.raise_signal(signal.SIGUSR1)
     print(told.wait(0.05), told.wait(0))
     signal.raise_signal(signal.SIGINT)
-    print(told.wait(0.05), told.wait(), told.wait(0))
+    print(told.wait(0), told.wait(), told.wait(0.05))
 signal.raise_signal(signal.SIGTERM)
 print("still here")
 """
