@@ -49,6 +49,7 @@ def said(folder: Path, where: str, name: str, sabotage: str = "") -> str:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60).stdout
 
 
+@pytest.mark.tm("TM-141")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("where", ["attempt", "question"])
 def test_a_node_that_waits_for_its_folder_is_ended(tmp_path: Path, where: str, name: str) -> None:
