@@ -7,7 +7,7 @@ needs constant time.
 
     rows -> runs of RUN_ROWS rows, each sorted in memory
          -> one run:  that is the answer
-         -> several:  each in a scratch list on the disk; merged a chunk of each at a time
+         -> several:  each but the last in a scratch list on the disk; merged a chunk of each at a time
 
 Tags are compared in memory all at once where both lists together have at most TAGS_IN_MEMORY of them: by one sort of
 whole numbers, each made of a tag's front and of its place.
@@ -27,8 +27,8 @@ from psi.transcript import TAG_BYTES
 
 __all__ = ["RUN_ROWS", "TAGS_IN_MEMORY", "Scratch", "by_front", "first_disorder", "match", "shared_row", "sorted_rows"]
 
-RUN_ROWS = 1 << 19
-"""Rows that are sorted in memory at a time: 524,288. With rows of 40 bytes a sort takes 32 MiB at its peak."""
+RUN_ROWS = 1 << 20
+"""Rows that are sorted in memory at a time: 1,048,576. With rows of 40 bytes a sort takes 64 MiB at its peak."""
 
 TAGS_IN_MEMORY = 1 << 21
 """Tags that are compared in memory, of both lists together: 2,097,152. They take 32 MiB, and twice that while it is
@@ -53,16 +53,16 @@ def sorted_rows(
 ) -> Iterator[bytes]:
     """All rows of `width` bytes (a multiple of 8) in ascending byte order, in chunks of which all but the last are
     full. `parts` are whole rows, any number of them at a time."""
-    runs: list[Spool] = []
-    for run in _runs(parts, width, run_rows):
-        if len(run) < run_rows and not runs:
-            yield from _in_order(run)
+    spilled: list[Spool] = []
+    for run, is_last in _runs(parts, width, run_rows):
+        ordered = _in_order(run)
+        if is_last:  # which needs no list: it is still in memory
+            yield from _cut(_merged([*map(chunks, spilled), ordered], width)) if spilled else ordered
             return
         spool = scratch(width)
-        for chunk in _in_order(run):
+        for chunk in ordered:
             spool.append(chunk)
-        runs.append(spool)
-    yield from _cut(_merged(runs))
+        spilled.append(spool)
 
 
 def first_disorder(rows: bytes, width: int, before: bytes = b"") -> int | None:
@@ -215,8 +215,9 @@ def _pairs(ranked: Iterable[bytes]) -> Iterator[bytes]:
         yield positions.tobytes()
 
 
-def _runs(parts: Iterable[bytes | bytearray], width: int, run_rows: int) -> Iterator[_Rows]:
-    """The rows in arrays of `run_rows`, and a last one of fewer, which may have none; not in order yet.
+def _runs(parts: Iterable[bytes | bytearray], width: int, run_rows: int) -> Iterator[tuple[_Rows, bool]]:
+    """The rows in arrays of `run_rows`, not in order yet, and whether each is the last one, which may have fewer or
+    none.
 
     All are the same memory: a run is used up before the next one is asked for.
     """
@@ -225,14 +226,14 @@ def _runs(parts: Iterable[bytes | bytearray], width: int, run_rows: int) -> Iter
     for part in parts:
         rows = _as_rows(part, width)
         while len(rows):
+            if count == run_rows:  # and now it is known that it is not the last one
+                yield held, False
+                count = 0
             taken = rows[: run_rows - count]
             held[count : count + len(taken)] = taken
             count += len(taken)
             rows = rows[len(taken) :]
-            if count == run_rows:
-                yield held
-                count = 0
-    yield held[:count]
+    yield held[:count], True
 
 
 def _in_order(run: _Rows) -> Iterator[bytes]:
@@ -242,16 +243,14 @@ def _in_order(run: _Rows) -> Iterator[bytes]:
         yield run[order[start : start + CHUNK_ROWS]].tobytes()
 
 
-def _merged(runs: list[Spool]) -> Iterator[_Rows]:
-    """Arrays of ascending rows from ascending runs.
+def _merged(unread: list[Iterator[bytes]], width: int) -> Iterator[_Rows]:
+    """Arrays of ascending rows from ascending runs, of which each comes in chunks.
 
     Each run has a head in memory. What is smaller than the last row of every head that is not its run's end can be
     given out: nothing that is still to be read comes before it.
     """
-    width = runs[0].width
-    unread = [chunks(run) for run in runs]
-    heads = [np.empty((0, width), dtype=np.uint8) for _ in runs]
-    lasts: list[int | None] = [-1 for _ in runs]  # the key of each head's last row; None at the end of the run
+    heads = [np.empty((0, width), dtype=np.uint8) for _ in unread]
+    lasts: list[int | None] = [-1 for _ in unread]  # the key of each head's last row; None at the end of the run
     while True:
         bound = min((last for last in lasts if last is not None), default=None)
         if bound is None:

@@ -8,7 +8,7 @@ which records share it is kept in the **links** list, which never leaves the nod
 
 Token numbers run in the order in which identifiers are first met, record numbers in the order of the data set; the
 keys are numbered by `key_ids`. A record's links stand together, in the order of its tokens. Distinct identifiers are
-told apart by a 16-byte digest each, in memory (`numbering`): 20 bytes an identifier while the list is made.
+told apart by a 16-byte digest each, in memory (`numbering`): 24 to 32 bytes an identifier while the list is made.
 
 A record that gives one value, as most do, is taken up here without a call of `tokens`, and records that are alike as
 columns; what they give is what it gives. The digests are of front and value, in rows: of the front, which is the same

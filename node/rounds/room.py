@@ -97,7 +97,7 @@ def needs(manifest: Manifest, me: str, *, links: int | None = None, messages: in
     }
     spools = sum(_file(count, widths[name]) for name, count in rows.items())
     spools += _file(mine, _ORDER_BYTES) + _file(max(mine, links or 0), LINK_BYTES)
-    sorting = _file(mine, _SORTED_BYTES) if mine >= RUN_ROWS else 0
+    sorting = _file(mine, _SORTED_BYTES) if mine > RUN_ROWS else 0
     matching = _file(mine + theirs, _TAGGED_BYTES) + _file(both, _PAIR_BYTES) if mine + theirs > TAGS_IN_MEMORY else 0
     sent = chunk_count(mine) + chunk_count(theirs)
     mail = 2 * min(messages, 2 * sent + 2) * _MESSAGE_BYTES + (2 * sent + 16) * _KEPT_BYTES

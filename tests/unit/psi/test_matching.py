@@ -38,6 +38,19 @@ def test_rows_are_sorted_as_python_sorts_bytes_in_memory_and_in_runs(count: int,
     assert in_order(items, run_rows=run_rows) == sorted(items)
 
 
+@pytest.mark.parametrize(("count", "spilled"), [(0, 0), (99, 0), (100, 0), (101, 100), (200, 100), (201, 200)])
+def test_what_is_in_memory_at_the_end_is_not_written_to_the_disk(count: int, spilled: int) -> None:
+    made: list[MemorySpool] = []
+
+    def scratch(width: int) -> MemorySpool:
+        made.append(MemorySpool(width))
+        return made[-1]
+
+    items = rows("spill", count)
+    assert b"".join(sorted_rows([b"".join(items)], 32, scratch, run_rows=100)) == b"".join(sorted(items))
+    assert sum(spool.rows for spool in made) == spilled
+
+
 @pytest.mark.parametrize("run_rows", [2, 100])
 def test_sorting_looks_at_every_byte(run_rows: int) -> None:
     items = [bytes(31) + bytes([value]) for value in (255, 0, 128, 1)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.rounds.numbering import DIGEST_BYTES, MAX_IDENTIFIERS, Numbering
+from node.rounds.numbering import DIGEST_BYTES, Numbering
 from psi.errors import ListDoesNotFit
 
 
@@ -37,16 +37,23 @@ def test_many_batches_that_overlap() -> None:
     check([digests[at % 700 : at % 700 + at % 97] + digests[: at % 5] for at in range(0, 20_000, 131)])
 
 
-def test_the_last_number_is_given_and_none_that_begins_again_at_zero() -> None:
-    a, b, c = (bytes([letter]) * DIGEST_BYTES for letter in b"abc")
-    numbering = Numbering()
-    numbering.count = MAX_IDENTIFIERS - 1
-    with pytest.raises(ListDoesNotFit, match="4294967296"):
-        numbering.number(a + b)
-    assert numbering.count == MAX_IDENTIFIERS - 1
-    for _ in range(2):  # the second time it is known, and nothing is new
-        assert numbering.number(a)[0].tolist() == [MAX_IDENTIFIERS - 1]
-    assert numbering.count == MAX_IDENTIFIERS
+def test_many_more_than_the_first_table_holds() -> None:
+    digests = [hashlib.sha256(b"%d" % number).digest()[:DIGEST_BYTES] for number in range(40_000)]
+    check([digests[:9_000], digests[8_000:20_000], digests[:40_000], digests[::-1]])
+
+
+def test_the_last_number_is_given_and_none_above_the_limit() -> None:
+    a, b, c, d = (bytes([letter]) * DIGEST_BYTES for letter in b"abcd")
+    numbering = Numbering(limit=3)
+    assert numbering.number(a + b)[0].tolist() == [0, 1]
+    with pytest.raises(ListDoesNotFit, match="more than 3 different"):
+        numbering.number(c + b + d)
+    assert numbering.count == 2
+    for expected in ([1], []):  # the second time it is known, and nothing is new
+        numbers, fresh = numbering.number(b + d)
+        assert (numbers.tolist(), fresh) == ([1, 2], expected)
+    assert numbering.count == 3
     with pytest.raises(ListDoesNotFit):
         numbering.number(a + c)
-    assert numbering.number(a + a)[0].tolist() == [MAX_IDENTIFIERS - 1] * 2
+    numbers, fresh = numbering.number(d + a + d)
+    assert (numbers.tolist(), fresh, numbering.count) == ([2, 0, 2], [], 3)
