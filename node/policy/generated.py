@@ -225,7 +225,7 @@ class _Pairings:
         numbers = distinct(_sorted(self._numbers))
         _, found = in_series(numbers)
         names = len(distinct(numbers >> _NUMBER_BITS))
-        dates = len(np.unique(numbers & (1 << _NUMBER_BITS) - 1))
+        dates = len(distinct(np.sort(numbers & (1 << _NUMBER_BITS) - 1)))
         if min(names, dates) >= LEAST_IN_PAIRING and len(numbers) >= LARGEST_PAIRING * names * dates:
             found = len(numbers)
         return Finding("person", len(numbers), found)
