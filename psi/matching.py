@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from psi.spool import CHUNK_ROWS, Spool, chunks
 from psi.transcript import TAG_BYTES
 
-__all__ = ["RUN_ROWS", "TAGS_IN_MEMORY", "Scratch", "by_front", "first_disorder", "match", "shared_row", "sorted_rows"]
+__all__ = ["RUN_ROWS", "TAGS_IN_MEMORY", "Scratch", "first_disorder", "match", "shared_row", "sorted_rows"]
 
 RUN_ROWS = 1 << 20
 """Rows that are sorted in memory at a time: 1,048,576. With rows of 40 bytes a sort takes 64 MiB at its peak."""
@@ -149,7 +149,7 @@ def _fill(held: _Rows, parts: Iterator[bytes]) -> tuple[int, bytes]:
     return count, b""
 
 
-def by_front(words: _Keys) -> tuple[_Keys, NDArray[np.bool_]]:
+def _by_front(words: _Keys) -> tuple[_Keys, NDArray[np.bool_]]:
     """The places of rows of two words, ordered by the front of the first word; and whether the n-th of them has the
     front of the one before it. Of equal fronts, the row that stands first comes first.
 
@@ -175,7 +175,7 @@ def by_front(words: _Keys) -> tuple[_Keys, NDArray[np.bool_]]:
 
 def _equal(words: _Keys, ours: int) -> _Keys:
     """Places of equal tags, as rows (among the first `ours`, counted on from there), ascending; a tag is two words."""
-    ranked, alike = by_front(words)
+    ranked, alike = _by_front(words)
     before, after = alike[:-1], alike[1:]
     firsts = np.flatnonzero(after & ~before)
     seconds = np.flatnonzero(before & ~after)  # as many: each stretch has a first and a last one

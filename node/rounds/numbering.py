@@ -2,7 +2,7 @@
 
 An identifier is known by a 16-byte digest. Digests lie in the order of their numbers; where one is to be found says a
 table of numbers with open addressing, of which at most one slot in `_SLOTS_EACH` is taken (Knuth, The Art of Computer
-Programming, volume 3, 6.4, double hashing). 24 to 32 bytes an identifier.
+Programming, volume 3, 6.4, double hashing). 24 to 32 bytes an identifier, and 16 more while the table doubles.
 
     digest  = first word | second word
     way     = slots h, h + s, h + 2 s, ...     h: upper bits of first word * factor;  s: second word, made odd
